@@ -1,0 +1,3 @@
+"""drctl: LVS direct routing without fear."""
+
+__version__ = "0.1.0"

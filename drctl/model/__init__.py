@@ -1,0 +1,1 @@
+"""L3: the one model. Frozen values without parsing or rendering; every value knows its origin."""

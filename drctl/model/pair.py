@@ -1,0 +1,125 @@
+"""The director pair: who is in it and how the two watch each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from drctl.model.origin import NO_ORIGINS, Leftover, Origins
+
+
+class Rank(StrEnum):
+    """Configured place in the pair; who is active now is another matter."""
+
+    PRIMARY = "primary"
+    BACKUP = "backup"
+
+
+@dataclass(frozen=True, slots=True)
+class Director:
+    """One director. `public` and `private` are its addresses on the two networks, None when the
+    configuration does not say."""
+
+    rank: Rank
+    name: str
+    public: str | None = None
+    private: str | None = None
+    origins: Origins = field(default=NO_ORIGINS, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """A command at a change of state.
+
+    `event` is the keyword's ending: `master`, `backup`, `fault`, `stop`, `deleted`, `notify` (all),
+    `master_rx_lower_pri`, `up`, `down`, `quorum_up`, `quorum_down`, and for lvs.cf `active`,
+    `inactive`. `user` and `group` are those it runs as.
+    """
+
+    event: str
+    command: str
+    user: str | None = None
+    group: str | None = None
+    origins: Origins = field(default=NO_ORIGINS, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """An address on a device that is not a VIP of an instance (nat_router, static_ipaddress).
+
+    `prefix` is the network's length in bits, None when not given.
+    """
+
+    address: str
+    prefix: int | None = None
+    device: str | None = None
+    label: str | None = None
+    origins: Origins = field(default=NO_ORIGINS, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """What only Piranha's pulse has: its heartbeat and what belongs to it.
+
+    `service` is `lvs` or `fos`. `method` is the forwarding method of every virtual. Durations are
+    milliseconds, None when the file does not say (pulse: keepalive 2000, deadtime 5000).
+    `heartbeat_port` is a number, or a service name that has none in our table.
+    """
+
+    service: str = "lvs"
+    method: str = "masquerading"
+    backup_active: bool = False
+    heartbeat_port: str = "539"
+    keepalive_ms: int = 2000
+    deadtime_ms: int = 5000
+    monitor_links: bool = False
+    hard_shutdown: bool = True
+    nat_router: Address | None = None
+    hooks: tuple[Hook, ...] = ()
+    origins: Origins = field(default=NO_ORIGINS, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SyncDaemon:
+    """Connection synchronisation of IPVS. `sync_id` 0..255; `instance` names the VRRP instance
+    whose state it follows (None in lvs.cf, where it follows the node)."""
+
+    interface: str | None
+    instance: str | None = None
+    sync_id: int | None = None
+    max_length_bytes: int | None = None
+    port: int | None = None
+    ttl: int | None = None
+    multicast_group: str | None = None
+    origins: Origins = field(default=NO_ORIGINS, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class IpvsTimeouts:
+    """Timeouts of connection entries in seconds; None leaves the kernel's."""
+
+    tcp_s: int | None = None
+    tcpfin_s: int | None = None
+    udp_s: int | None = None
+    origins: Origins = field(default=NO_ORIGINS, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What holds for the whole director (keepalived's global_defs)."""
+
+    router_id: str | None = None
+    notification_emails: tuple[str, ...] = ()
+    notification_email_from: str | None = None
+    smtp_server: str | None = None
+    smtp_connect_timeout_s: int | None = None
+    has_script_security: bool = False
+    script_user: str | None = None
+    is_vrrp_strict: bool = False
+    vrrp_version: int | None = None
+    flushes_ipvs: bool = False
+    sync_daemon: SyncDaemon | None = None
+    ipvs_timeouts: IpvsTimeouts | None = None
+    hooks: tuple[Hook, ...] = ()
+    leftovers: tuple[Leftover, ...] = ()
+    origins: Origins = field(default=NO_ORIGINS, compare=False, repr=False)

@@ -1,0 +1,161 @@
+"""The one jinja2 environment, and the way a rendered line remembers the statements it came from.
+
+A template prints `{{ at(object, "field") }}` anywhere on a line; it leaves a mark that `render`
+takes out again and turns into the line's origins. Every printed value passes `_refuse`: nothing
+with a line end, another control character or a mark of ours gets into a file.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import jinja2
+
+from drctl import __version__
+from drctl.errors import UnsafeValue
+from drctl.model.origin import SELF
+from drctl.render.rendered import RenderedFile
+from drctl.resources import directory
+from drctl.text.place import Place
+
+_MARK = re.compile("\ue000([0-9]+)\ue001")
+_FORBIDDEN = re.compile("[\x00-\x08\x0a-\x1f\x7f\u0085\u2028\u2029\ue000\ue001]")
+_FRONT_MATTER = re.compile(r"\A\{#---\n(.*?)---#\}\n?", re.DOTALL)
+_WORD = re.compile(r"[^\s\"'{}#!\\$`;&|<>()*?~]+")
+
+
+class Trusted(str):
+    """Text that a template made itself (several lines, marks) and that may be printed as it is."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A template's front matter. `kind` is `director`, `real-server` or `host` (both); `path` is
+    where its file lies on that host; `supports` names features (dotted)."""
+
+    name: str
+    kind: str
+    path: str
+    mode: int
+    supports: frozenset[str]
+    doc: str
+    template: str
+
+
+def word(value: object) -> str:
+    """`value` as one bare word in any of our targets, or UnsafeValue."""
+    text = str(value)
+    if not _WORD.fullmatch(text):
+        raise UnsafeValue(f"{text!r} cannot be written as a single word in the target's format")
+    return text
+
+
+def quoted(value: object) -> str:
+    """`value` in double quotes for keepalived, which knows no escapes inside them."""
+    text = str(value)
+    if '"' in text:
+        raise UnsafeValue(f"{text!r} holds a double quote, which the target's format cannot say")
+    return f'"{text}"'
+
+
+def shell(value: object) -> str:
+    """`value` as one word of a POSIX shell, in single quotes."""
+    return "'" + str(value).replace("'", "'\\''") + "'"
+
+
+def render(name: str, **names: Any) -> tuple[str, dict[int, tuple[Place, ...]]]:
+    """Text of the template `name` and, for each line that has some, the places it came from.
+
+    Raises UnsafeValue when a value would break out of the target's syntax.
+    """
+    marks: list[tuple[Place, ...]] = []
+
+    def at(subject: Any, *fields: str) -> Trusted:
+        """Mark the line with the origins of `subject`'s `fields` (none: of the object itself)."""
+        origins = subject.origins
+        places = tuple(p for key in fields or (SELF,) for p in origins.get(key, ()))
+        if not places:
+            return Trusted("")
+        marks.append(places)
+        return Trusted(f"\ue000{len(marks) - 1}\ue001")
+
+    text = _environment().get_template(name).render(at=at, version=__version__, **names)
+    if not marks:
+        return text, {}
+    return _take_marks(text, marks)
+
+
+def rendered_file(target: Target, **names: Any) -> RenderedFile:
+    """The file of one target; `path` may use the names given to the template (`{{ }}`)."""
+    text, origins = render(target.template, **names)
+    path = target.path
+    if "{{" in path:
+        path = _environment().from_string(path).render(**names)
+    return RenderedFile(path, text, target.mode, origins)
+
+
+@lru_cache(maxsize=1)
+def targets() -> dict[str, Target]:
+    """All templates with a front matter, by the name it gives, in alphabetical order."""
+    found = {}
+    base = directory("templates")
+    for file in sorted(base.rglob("*.j2")):
+        text = file.read_text(encoding="utf-8")
+        if matter := _FRONT_MATTER.match(text):
+            values = tomllib.loads(matter[1])
+            found[values["name"]] = Target(
+                name=values["name"],
+                kind=values["for"],
+                path=values["path"],
+                mode=int(values.get("mode", "0644"), 8),
+                supports=frozenset(values.get("supports", ())),
+                doc=values["doc"],
+                template=file.relative_to(base).as_posix(),
+            )
+    return dict(sorted(found.items()))
+
+
+@lru_cache(maxsize=1)
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(str(directory("templates"))),
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,  # noqa: S701 - it would turn & in a password into &amp;
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        finalize=_refuse,
+    )
+    environment.filters.update(word=word, quoted=quoted, shell=shell)
+    return environment
+
+
+def _refuse(value: object) -> object:
+    """What every printed value passes; jinja2 calls it on constants too, which are ours."""
+    if isinstance(value, str) and not isinstance(value, Trusted) and (bad := _FORBIDDEN.search(value)):
+        raise UnsafeValue(
+            f"{value!r} holds the character {bad[0]!r}, which would break out of its line"
+        )
+    return value
+
+
+def _take_marks(
+    text: str, marks: list[tuple[Place, ...]]
+) -> tuple[str, dict[int, tuple[Place, ...]]]:
+    lines = text.split("\n")
+    origins: dict[int, tuple[Place, ...]] = {}
+    for number, line in enumerate(lines, 1):
+        if "\ue000" not in line:
+            continue
+        places: dict[Place, None] = {}
+        for mark in _MARK.finditer(line):
+            places.update(dict.fromkeys(marks[int(mark[1])]))
+        lines[number - 1] = _MARK.sub("", line).rstrip(" ")
+        origins[number] = tuple(places)
+    return "\n".join(lines), origins

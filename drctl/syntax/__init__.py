@@ -1,0 +1,1 @@
+"""L2: text to a lossless tree, one tree for both dialects."""

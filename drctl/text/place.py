@@ -1,0 +1,31 @@
+"""Places in text: `Span` counts code points, `Place` is what a person can go to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Half-open range of code points `[start, end)` in one text, from 0."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """Where something stands: a file and a half-open range in it; lines and columns from 1.
+
+    `column` counts code points, not bytes or screen cells. `path` is as the user gave it, `-` is
+    standard input.
+    """
+
+    path: str
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}:{self.column}"

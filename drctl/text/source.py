@@ -1,0 +1,159 @@
+"""A configuration file in memory: bytes decoded once, without loss, and its line index.
+
+The only module that turns offsets into lines and columns.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from dataclasses import dataclass, field
+
+from drctl.text.diagnostic import Diagnostic, Severity
+from drctl.text.place import Place, Span
+
+LONG_LINE = 1023
+"""keepalived 2.2.7 splits a line at this many bytes and reads the rest as a new line."""
+
+_ODD_CONTROL = re.compile(r"[\x00\x01-\x08\x0e-\x1f\x7f]")
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """Decoded text of one file.
+
+    `text` keeps everything (byte-order mark, carriage returns, NUL): `encode(text)` gives the
+    bytes back exactly. `encoding` is `utf-8`, `utf-16-le` or `utf-16-be` (only with a byte-order
+    mark, which stays in the text) or the fallback `latin-1`, which maps every byte to one code
+    point.
+    """
+
+    path: str
+    text: str
+    encoding: str = "utf-8"
+    diagnostics: tuple[Diagnostic, ...] = ()
+    _starts: list[int] = field(default_factory=list, repr=False, compare=False)
+
+    def encode(self, text: str) -> bytes:
+        """`text` in the bytes of this file's encoding."""
+        return text.encode(self.encoding)
+
+    def line_starts(self) -> list[int]:
+        """Offset of the first code point of each line; lines end at line feeds only."""
+        if not self._starts:
+            self._starts.append(0)
+            self._starts.extend(m.end() for m in re.finditer("\n", self.text))
+        return self._starts
+
+    def position(self, offset: int) -> tuple[int, int]:
+        """Line and column, both from 1, of the code point at `offset`."""
+        starts = self.line_starts()
+        index = bisect_right(starts, offset) - 1
+        return index + 1, offset - starts[index] + 1
+
+    def place(self, span: Span) -> Place:
+        """The place of `span`, which must lie inside the text."""
+        line, column = self.position(span.start)
+        end_line, end_column = self.position(span.end)
+        return Place(self.path, line, column, end_line, end_column)
+
+    def line(self, number: int) -> str:
+        """Text of line `number` (from 1) without its line end."""
+        starts = self.line_starts()
+        end = starts[number] if number < len(starts) else len(self.text)
+        return self.text[starts[number - 1] : end].rstrip("\r\n")
+
+
+def decode(path: str, raw: bytes) -> SourceFile:
+    """Decode `raw` without loss; what is odd about the bytes becomes diagnostics, never an error."""
+    text, encoding, remark = _decode(raw)
+    source = SourceFile(path, text, encoding)
+    found: list[Diagnostic] = []
+    if remark is not None:
+        code, name, message, hint = remark
+        found.append(_finding(source, 0, (code, name), message, hint))
+    found.extend(_oddities(source))
+    return SourceFile(path, text, encoding, tuple(found))
+
+
+def _decode(raw: bytes) -> tuple[str, str, tuple[str, str, str, str] | None]:
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")) and len(raw) % 2 == 0:
+        name = "utf-16-le" if raw.startswith(b"\xff\xfe") else "utf-16-be"
+        try:
+            text = raw.decode(name)
+        except UnicodeDecodeError:
+            text = ""
+        if text:
+            message = f"{name} text, which neither keepalived nor pulse can read"
+            return text, name, ("DR011", "utf16-text", message, "save the file as UTF-8")
+    try:
+        return raw.decode("utf-8"), "utf-8", None
+    except UnicodeDecodeError as bad:
+        line = raw.count(b"\n", 0, bad.start) + 1
+        message = (
+            f"byte 0x{raw[bad.start]:02x} in line {line} is not UTF-8; file read as ISO 8859-1"
+        )
+        hint = "convert it: iconv -f ISO-8859-1 -t UTF-8"
+        return raw.decode("latin-1"), "latin-1", ("DR010", "not-utf8", message, hint)
+
+
+def _oddities(source: SourceFile) -> list[Diagnostic]:
+    text = source.text
+    found = []
+    if text.startswith("\ufeff"):
+        found.append(
+            _finding(
+                source,
+                0,
+                ("DR012", "byte-order-mark"),
+                "byte-order mark before the first keyword, which keepalived and pulse read as part of it",
+                "remove the first three bytes",
+            )
+        )
+    if (at := text.find("\r")) >= 0:
+        crlf, line_feeds = text.count("\r\n"), text.count("\n")
+        what = "carriage return before each line end" if crlf == line_feeds else "carriage return"
+        found.append(
+            _finding(
+                source, at, ("DR013", "carriage-return"), what, "convert the file with dos2unix"
+            )
+        )
+    if odd := _ODD_CONTROL.search(text):
+        name = "NUL byte" if odd[0] == "\0" else f"control character 0x{ord(odd[0]):02x}"
+        found.append(
+            _finding(source, odd.start(), ("DR014", "control-character"), name, "remove it")
+        )
+    if text and not text.endswith("\n"):
+        found.append(
+            _finding(
+                source,
+                len(text) - 1,
+                ("DR015", "missing-final-newline"),
+                "no line end after the last line",
+                "add one",
+                Severity.INFO,
+            )
+        )
+    starts = source.line_starts()
+    for number, (start, end) in enumerate(zip(starts, [*starts[1:], len(text)], strict=True), 1):
+        if end - start > LONG_LINE:
+            message = (
+                f"line of {end - start} characters; keepalived 2.2.7 splits it after {LONG_LINE}"
+            )
+            found.append(
+                _finding(source, start, ("DR016", "long-line"), message, f"shorten line {number}")
+            )
+            break
+    return found
+
+
+def _finding(
+    source: SourceFile,
+    offset: int,
+    rule: tuple[str, str],
+    message: str,
+    hint: str,
+    severity: Severity = Severity.WARNING,
+) -> Diagnostic:
+    end = min(offset + 1, len(source.text))
+    return Diagnostic(source.place(Span(offset, end)), *rule, severity, message, hint)

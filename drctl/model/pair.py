@@ -62,8 +62,9 @@ class Pulse:
     """What only Piranha's pulse has: its heartbeat and what belongs to it.
 
     `service` is `lvs` or `fos`. `method` is the forwarding method of every virtual. Durations are
-    milliseconds, None when the file does not say (pulse: keepalive 2000, deadtime 5000).
-    `heartbeat_port` is a number, or a service name that has none in our table.
+    milliseconds; the defaults are those of pulse 0.8.6.
+    `heartbeat_port` is a number, or a service name that has none in our table. `sync_interface`
+    None means pulse's default, eth0.
     """
 
     service: str = "lvs"
@@ -75,6 +76,9 @@ class Pulse:
     monitor_links: bool = False
     hard_shutdown: bool = True
     nat_router: Address | None = None
+    syncs_connections: bool = False
+    sync_interface: str | None = None
+    sync_id: int = 0
     hooks: tuple[Hook, ...] = ()
     origins: Origins = field(default=NO_ORIGINS, compare=False, repr=False)
 

@@ -85,12 +85,26 @@ class ServiceGroup:
 
 
 @dataclass(frozen=True, slots=True)
+class MarkRule:
+    """Traffic that gets a service's mark on the director: what lvs.cf leaves to hand-made rules.
+
+    `address` is the VIP, `port` a number or None for all ports of `protocol` (tcp, udp).
+    """
+
+    address: str
+    protocol: str
+    port: int | None
+    origins: Origins = field(default=NO_ORIGINS, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class VirtualService:
     """A virtual service: `address` with `port`, or `mark`, or the `group` of that name.
 
     `protocol` is `tcp`, `udp`, `sctp`, None when not given. `port` None means all ports.
     `name`, `vip`, `nanny` and `is_active` come from lvs.cf, where a virtual brings its address
-    along; a mark's virtual keeps its `port`, which decides the check.
+    along; a mark's virtual keeps its `port`, which decides the check. `mark_rules` is known for
+    marks that come from lvs.cf, empty for those of a keepalived.conf.
     """
 
     address: str | None = None
@@ -101,6 +115,7 @@ class VirtualService:
     vip: Vip | None = None
     nanny: NannyCheck | None = None
     is_active: bool = True
+    mark_rules: tuple[MarkRule, ...] = ()
     protocol: str | None = None
     scheduler: str | None = None
     scheduler_flags: tuple[str, ...] = ()

@@ -7,9 +7,8 @@ take part in comparisons: two models are equal when they mean the same.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 from drctl.text.place import Place
 
@@ -17,7 +16,29 @@ SELF = ""
 
 Origins = Mapping[str, tuple[Place, ...]]
 
-NO_ORIGINS: Origins = MappingProxyType({})
+
+class _NoOrigins(Mapping[str, tuple[Place, ...]]):
+    """The empty mapping, hashable, since dataclasses want that of a default."""
+
+    __slots__ = ()
+
+    def __getitem__(self, key: str) -> tuple[Place, ...]:
+        raise KeyError(key)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+    def __hash__(self) -> int:
+        return 0
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Mapping) and not other
+
+
+NO_ORIGINS: Origins = _NoOrigins()
 
 
 @dataclass(frozen=True, slots=True)

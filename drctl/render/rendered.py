@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 from drctl.text.place import Place
-
-_NOTHING: Mapping[int, tuple[Place, ...]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +19,9 @@ class RenderedFile:
     path: str
     text: str
     mode: int = 0o644
-    origins: Mapping[int, tuple[Place, ...]] = field(default=_NOTHING, compare=False, repr=False)
+    origins: Mapping[int, tuple[Place, ...]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
 
 
 @dataclass(frozen=True, slots=True)

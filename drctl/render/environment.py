@@ -19,7 +19,7 @@ from drctl import __version__
 from drctl.errors import UnsafeValue
 from drctl.model.origin import SELF
 from drctl.render.rendered import RenderedFile
-from drctl.resources import directory
+from drctl.resources import resource_dir
 from drctl.text.place import Place
 
 _MARK = re.compile("\ue000([0-9]+)\ue001")
@@ -104,7 +104,7 @@ def rendered_file(target: Target, **names: Any) -> RenderedFile:
 def targets() -> dict[str, Target]:
     """All templates with a front matter, by the name it gives, in alphabetical order."""
     found = {}
-    base = directory("templates")
+    base = resource_dir("templates")
     for file in sorted(base.rglob("*.j2")):
         text = file.read_text(encoding="utf-8")
         if matter := _FRONT_MATTER.match(text):
@@ -124,7 +124,7 @@ def targets() -> dict[str, Target]:
 @lru_cache(maxsize=1)
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(str(directory("templates"))),
+        loader=jinja2.FileSystemLoader(str(resource_dir("templates"))),
         undefined=jinja2.StrictUndefined,
         autoescape=False,  # noqa: S701 - it would turn & in a password into &amp;
         trim_blocks=True,
@@ -138,7 +138,11 @@ def _environment() -> jinja2.Environment:
 
 def _refuse(value: object) -> object:
     """What every printed value passes; jinja2 calls it on constants too, which are ours."""
-    if isinstance(value, str) and not isinstance(value, Trusted) and (bad := _FORBIDDEN.search(value)):
+    if (
+        isinstance(value, str)
+        and not isinstance(value, Trusted)
+        and (bad := _FORBIDDEN.search(value))
+    ):
         raise UnsafeValue(
             f"{value!r} holds the character {bad[0]!r}, which would break out of its line"
         )

@@ -1,9 +1,10 @@
-"""What a renderer gives: files of a host, and what their format could not carry."""
+"""What a renderer gives: files of a host, what brings them to life, what their format cannot carry."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import IntEnum
 
 from drctl.text.place import Place
 
@@ -24,6 +25,30 @@ class RenderedFile:
     )
 
 
+class Stage(IntEnum):
+    """When a step runs. A real server must refuse ARP for a VIP before it has the VIP."""
+
+    RULES = 10
+    SYSCTL = 20
+    ADDRESS = 30
+    SERVICE = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What install.sh does when the files are in place, in order of `stage`; uninstall.sh undoes
+    it in reverse order before it removes them.
+
+    `activate` and `deactivate` are lines of POSIX sh that run as root and may run again; `title` is
+    printed before they run.
+    """
+
+    stage: Stage
+    title: str
+    activate: str
+    deactivate: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Loss:
     """Something the model says and a target cannot. `feature` is a dotted name (`vip.ipv6`)."""
@@ -35,8 +60,15 @@ class Loss:
 
 @dataclass(frozen=True, slots=True)
 class Rendering:
-    """All files of one host in order of their paths, and the losses."""
+    """All files of one host in order of their paths, its steps, and the losses.
+
+    `role` says in a few words what the host is. `installers` are install.sh and uninstall.sh, whose
+    paths are relative to the host's folder.
+    """
 
     host: str
     files: tuple[RenderedFile, ...]
     losses: tuple[Loss, ...] = ()
+    steps: tuple[Step, ...] = ()
+    role: str = ""
+    installers: tuple[RenderedFile, ...] = ()

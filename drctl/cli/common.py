@@ -1,0 +1,53 @@
+"""What several subcommands share: reading a configuration from a path or standard input."""
+
+from __future__ import annotations
+
+import argparse
+import stat
+import sys
+from pathlib import Path
+
+from drctl.errors import FileRefused
+from drctl.readers.reading import Reading
+from drctl.syntax.detect import DIALECTS
+from drctl.syntax.parser import parse_bytes
+
+LARGEST_FILE_BYTES = 64 * 1024 * 1024
+
+
+def add_dialect(parser: argparse.ArgumentParser) -> None:
+    """The option `--dialect`."""
+    parser.add_argument(
+        "--dialect",
+        choices=("auto", *DIALECTS),
+        default="auto",
+        help="language of PATH; auto (the default) looks at its content, not at its name",
+    )
+
+
+def read_bytes(path: str) -> bytes:
+    """Bytes of a file, or of standard input for `-`; at most LARGEST_FILE_BYTES of them."""
+    try:
+        if path == "-":
+            raw = sys.stdin.buffer.read(LARGEST_FILE_BYTES + 1)
+        else:
+            mode = Path(path).stat().st_mode
+            if stat.S_ISDIR(mode):
+                raise FileRefused("read", path, "it is a directory")
+            with Path(path).open("rb") as file:
+                raw = file.read(LARGEST_FILE_BYTES + 1)
+    except OSError as refused:
+        raise FileRefused("read", path, refused) from refused
+    if len(raw) > LARGEST_FILE_BYTES:
+        raise FileRefused("read", path, f"it is larger than {LARGEST_FILE_BYTES >> 20} MiB")
+    return raw
+
+
+def read_configuration(path: str, dialect: str = "auto") -> Reading:
+    """Tree and model of a file."""
+    document = parse_bytes(path, read_bytes(path), dialect)
+    if document.dialect == "lvs.cf":
+        from drctl.readers.lvs_cf import read
+    else:
+        from drctl.readers.keepalived import read
+    return read(document)

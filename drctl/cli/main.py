@@ -1,0 +1,79 @@
+"""`drctl`: finds the subcommand's module, runs it, and turns what went wrong into exit code 2.
+
+Only the module of the subcommand that was asked for is imported: start-up time is what a
+pre-commit hook pays on every commit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import pkgutil
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from drctl import __version__
+from drctl.errors import DrctlError
+
+DESCRIPTION = """\
+LVS direct routing without fear: reads keepalived.conf and Piranha's lvs.cf into one model, shows
+it, converts a Piranha pair into a keepalived pair with everything its real servers need, and
+proves the result in a kernel with IPVS.
+"""
+EPILOG = """\
+exit codes: 0 done, or nothing found; 1 findings, differences or losses; 2 wrong usage, or
+something in the environment is missing.
+
+"drctl COMMAND --help" explains a command.
+"""
+_NOT_COMMANDS = frozenset({"main", "common"})
+
+
+def commands() -> list[str]:
+    """Names of all subcommands: the modules beside this one."""
+    package = importlib.import_module("drctl.cli")
+    names = (module.name for module in pkgutil.iter_modules(package.__path__))
+    return sorted(name for name in names if name not in _NOT_COMMANDS)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    known = commands()
+    wanted = next((word for word in arguments if not word.startswith("-")), None)
+    names = [wanted] if wanted in known else known
+    parser = argparse.ArgumentParser(
+        prog="drctl",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"drctl {__version__}")
+    subparsers = parser.add_subparsers(
+        metavar="COMMAND", title="commands", dest="command", required=True
+    )
+    for name in names:
+        importlib.import_module(f"drctl.cli.{name}").register(subparsers)
+    options = parser.parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except DrctlError as refused:
+        print(f"drctl: {refused}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("drctl: interrupted", file=sys.stderr)
+        return 130
+
+
+def entry() -> NoReturn:
+    """What the installed program calls."""
+    try:
+        code = main()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # the reader (head, less) has seen enough; the interpreter must not complain at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 141
+    sys.exit(code)

@@ -1,0 +1,78 @@
+"""`drctl show`: the model of a configuration, and where every value came from."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any
+
+_DESCRIPTION = """\
+Print what a keepalived.conf or an lvs.cf means: directors, VRRP instances, virtual IPs, virtual
+services, real servers and checks, each value with the line it came from. What the model has no
+place for is listed at the end. For an lvs.cf it also says whether Piranha's pulse (0.8.6) would
+have accepted the file, and if not, at which line it stopped with which message.
+"""
+_EPILOG = """\
+formats:
+  tree   (default) every value, its unit, its place; "default" where the file is silent
+  table  the VIPs, and one line per real server
+  json   everything, for programs: {"schema": 1, "path", "dialect", "encoding", "is_template",
+         "pulse": {"accepts", "line", "message"}, "model", "leftovers", "diagnostics"}
+
+Findings about the text itself (encoding, braces, quotes) go to standard error. The exit code is 1
+when one of them is an error.
+
+example:
+  drctl show --format table /etc/sysconfig/ha/lvs.cf
+"""
+
+
+def register(subparsers: Any) -> None:
+    """Add the subcommand's parser."""
+    from drctl.cli.common import add_dialect
+
+    parser = subparsers.add_parser(
+        "show",
+        help="print what a configuration means, and where every value came from",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "path", metavar="PATH", help="keepalived.conf or lvs.cf; - is standard input"
+    )
+    parser.add_argument("--format", choices=("tree", "table", "json"), default="tree")
+    parser.add_argument(
+        "--json",
+        dest="format",
+        action="store_const",
+        const="json",
+        help="the same as --format json",
+    )
+    add_dialect(parser)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Read, print, and say by the exit code whether the text itself has errors."""
+    from drctl.cli.common import read_configuration
+    from drctl.report.show import to_json, to_table, to_tree
+    from drctl.report.text import to_lines
+    from drctl.text.diagnostic import Severity
+
+    reading = read_configuration(options.path, options.dialect)
+    source = reading.document.source
+    verdict = None
+    if reading.document.dialect == "lvs.cf":
+        from drctl.syntax.pulse import judge
+
+        verdict = judge(source.encode(source.text))
+    if options.format == "json":
+        sys.stdout.write(to_json(reading, verdict))
+    else:
+        sys.stderr.write(to_lines(reading.diagnostics, source))
+        if options.format == "table":
+            sys.stdout.write(to_table(reading.configuration))
+        else:
+            sys.stdout.write(to_tree(reading, verdict))
+    return int(any(found.severity is Severity.ERROR for found in reading.diagnostics))

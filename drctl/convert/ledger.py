@@ -1,0 +1,78 @@
+"""The account of a conversion: what became of each statement, and what was chosen for the user."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from drctl.model.origin import Origins
+from drctl.text.place import Place
+
+
+class Verdict(StrEnum):
+    """How well a statement was carried over, best first."""
+
+    EXACT = "exact"
+    APPROXIMATED = "approximated"
+    REPAIRED = "repaired"
+    DROPPED = "dropped"
+
+
+_ORDER = {verdict: index for index, verdict in enumerate(Verdict)}
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What is to be said of a statement: `why` in a sentence, `todo` when the user must act."""
+
+    verdict: Verdict
+    why: str
+    todo: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Something the source does not say and the result needs; `option` is the command line's."""
+
+    what: str
+    value: str
+    why: str
+    option: str
+
+
+@dataclass
+class Ledger:
+    """Notes by the place of their statement, and choices, in the order they were made."""
+
+    notes: dict[tuple[str, int, int], list[Note]] = field(default_factory=dict)
+    choices: list[Choice] = field(default_factory=list)
+
+    def note(self, places: Iterable[Place], verdict: Verdict, why: str, todo: str = "") -> None:
+        """Say something of the statements at `places`."""
+        note = Note(verdict, why, todo)
+        for place in places:
+            known = self.notes.setdefault((place.path, place.line, place.column), [])
+            if note not in known:
+                known.append(note)
+
+    def field(
+        self, origins: Origins, name: str, verdict: Verdict, why: str, todo: str = ""
+    ) -> None:
+        """Say something of the statements that set the field `name`; nothing when none did."""
+        self.note(origins.get(name, ()), verdict, why, todo)
+
+    def at(self, place: Place) -> list[Note]:
+        """The notes of the statement that starts at `place`."""
+        return self.notes.get((place.path, place.line, place.column), [])
+
+    def choose(self, what: str, value: object, why: str, option: str) -> None:
+        """Record a choice once."""
+        choice = Choice(what, str(value), why, option)
+        if choice not in self.choices:
+            self.choices.append(choice)
+
+
+def worst(verdicts: Iterable[Verdict]) -> Verdict:
+    """The verdict that tells most against the result; exact when there is none."""
+    return max(verdicts, key=_ORDER.__getitem__, default=Verdict.EXACT)

@@ -1,0 +1,353 @@
+"""Virtual services of an lvs.cf in keepalived's terms, as lvsd of Piranha 0.8.6 really set them
+up: which block of a mark ran, which weight arrived, which port was used."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from drctl.convert.ledger import Ledger, Verdict
+from drctl.convert.lower_check import lower_check
+from drctl.convert.options import ConvertOptions
+from drctl.model.check import Connect
+from drctl.model.configuration import Configuration
+from drctl.model.origin import SELF, Origins
+from drctl.model.service import (
+    MASQUERADE,
+    Forwarding,
+    MarkRule,
+    RealServer,
+    SorryServer,
+    VirtualService,
+)
+from drctl.text.place import Place
+from drctl.units import inet_aton
+
+LONGEST_PERSISTENCE_S = 2_678_400
+LARGEST_WEIGHT = 65_535
+"""keepalived 2.2.7 refuses more."""
+DEFAULT_TIMEOUT_MS = 10_000
+
+Key = tuple[str, str, int] | int
+
+
+def lower_services(
+    configuration: Configuration, options: ConvertOptions, ledger: Ledger
+) -> tuple[VirtualService, ...]:
+    """The services that ran, in the order of the file, marks merged into one service each."""
+    pulse = configuration.pulse
+    assert pulse is not None, "only an lvs.cf is lowered"
+    lowered: dict[Key, VirtualService] = {}
+    first_names: dict[Key, str] = {}
+    marks_of: dict[tuple[str, str, int], int] = {}
+    for service in configuration.services:
+        key = _key(service, ledger)
+        if key is None:
+            continue
+        if isinstance(key, int):
+            _note_shared_address(service, marks_of, ledger)
+            if key in lowered:
+                lowered[key] = _joined(lowered[key], service, options, ledger)
+                continue
+        elif key in lowered:
+            _drop(
+                service,
+                ledger,
+                f"{service.address}:{service.port}/{service.protocol} is served by virtual "
+                f"{first_names[key]} already; ipvsadm refused this block",
+                "merge the two blocks",
+            )
+            continue
+        first_names[key] = service.name or ""
+        lowered[key] = _service(service, pulse.method, options, ledger)
+    method_places = pulse.origins.get("method", ())
+    if not lowered:
+        why = "no active virtual uses it"
+        ledger.note(method_places, Verdict.DROPPED, why)
+    return tuple(
+        replace(service, origins={**service.origins, "forwarding": method_places})
+        for service in lowered.values()
+    )
+
+
+def _key(service: VirtualService, ledger: Ledger) -> Key | None:
+    """What ipvsadm tells services apart by; None when the block never ran."""
+    if not service.is_active:
+        _drop(service, ledger, "active is 0 or missing: lvsd skipped the block", "")
+        return None
+    if service.mark is not None:
+        return service.mark
+    if service.vip is None:
+        todo = "add an address with a device, or a fwmark"
+        _drop(service, ledger, "the block has no address and no mark", todo)
+        return None
+    if inet_aton(service.vip.address) is None:
+        _drop(service, ledger, f"{service.vip.address} is a host name", "write the address")
+        return None
+    assert service.port is not None, "the lvs.cf reader gives every virtual a port"
+    return service.vip.address, service.protocol or "tcp", service.port
+
+
+def _drop(service: VirtualService, ledger: Ledger, why: str, todo: str) -> None:
+    """Account for all statements of a block that gives nothing."""
+    for places in places_of_block(service):
+        ledger.note(places, Verdict.DROPPED, why, todo)
+
+
+def places_of_block(service: VirtualService) -> list[tuple[Place, ...]]:
+    """Places of every statement of a virtual that has a field."""
+    found: list[tuple[Place, ...]] = list(service.origins.values())
+    if service.vip is not None:
+        found.extend(service.vip.origins.values())
+    if service.nanny is not None:
+        found.extend(service.nanny.origins.values())
+    if service.sorry_server is not None:
+        found.extend(service.sorry_server.origins.values())
+    for server in service.real_servers:
+        found.extend(server.origins.values())
+    return found
+
+
+def _note_shared_address(
+    service: VirtualService, marks_of: dict[tuple[str, str, int], int], ledger: Ledger
+) -> None:
+    if service.vip is None or service.mark is None:
+        return
+    key = service.vip.address, service.protocol or "tcp", service.port or 0
+    other = marks_of.setdefault(key, service.mark)
+    if other != service.mark:
+        why = (
+            f"{key[0]}:{key[2]}/{key[1]} has mark {other} already: lvsd took this block's servers "
+            "for known ones and left the service without any; keepalived gives it its servers"
+        )
+        ledger.field(service.origins, "mark", Verdict.REPAIRED, why, "check which mark is meant")
+
+
+def _service(
+    service: VirtualService, method: str, options: ConvertOptions, ledger: Ledger
+) -> VirtualService:
+    """One service with its servers and their checks."""
+    nanny = service.nanny
+    assert nanny is not None, "the lvs.cf reader gives every virtual a nanny"
+    origins = dict(service.origins)
+    origins[SELF] = (*origins[SELF], *origins.get("is_active", ()))
+    interval_ms = nanny.timeout_ms
+    if interval_ms == 0:
+        interval_ms = DEFAULT_TIMEOUT_MS
+        why = "timeout 0 made nanny divide by zero; nanny's default of 10 s written"
+        ledger.field(nanny.origins, "timeout_ms", Verdict.REPAIRED, why)
+    forwarding = Forwarding(method)
+    servers = _servers(service, forwarding, options, ledger)
+    _note_defaults(service, ledger)
+    is_marked = service.mark is not None
+    if is_marked and "protocol" in origins:
+        why = "the protocol of a mark's service is decided by the rule that sets the mark"
+        ledger.note(origins["protocol"], Verdict.EXACT, why)
+    persistence_s, mask = _persistence(service, ledger)
+    return VirtualService(
+        address=None if service.mark is not None else service.address,
+        port=None if service.mark is not None else service.port,
+        mark=service.mark,
+        name=service.name,
+        mark_rules=_mark_rules(service, ledger),
+        protocol=None if is_marked else service.protocol,
+        scheduler=service.scheduler,
+        forwarding=forwarding,
+        persistence_s=persistence_s,
+        persistence_mask=mask,
+        inhibits_on_failure=service.inhibits_on_failure,
+        connect=Connect(
+            loop_ms=interval_ms, origins={"loop_ms": nanny.origins.get("timeout_ms", ())}
+        ),
+        real_servers=servers,
+        sorry_server=_sorry_server(service, is_marked=is_marked, ledger=ledger),
+        origins=origins,
+    )
+
+
+def _note_defaults(service: VirtualService, ledger: Ledger) -> None:
+    """Statements that say what holds without them."""
+    nothing = "this is what holds without the statement"
+    if not service.inhibits_on_failure:
+        ledger.field(service.origins, "inhibits_on_failure", Verdict.EXACT, nothing)
+    if service.persistence_s is None:
+        ledger.field(service.origins, "persistence_s", Verdict.EXACT, nothing)
+    if service.mark is None:
+        ledger.field(service.origins, "mark", Verdict.EXACT, nothing)
+
+
+def _persistence(service: VirtualService, ledger: Ledger) -> tuple[int | None, str | None]:
+    seconds, mask, origins = service.persistence_s, service.persistence_mask, service.origins
+    if seconds is not None and seconds > LONGEST_PERSISTENCE_S:
+        why = f"{seconds} s is more than keepalived takes; {LONGEST_PERSISTENCE_S} s written"
+        ledger.field(origins, "persistence_s", Verdict.APPROXIMATED, why)
+        seconds = LONGEST_PERSISTENCE_S
+    if mask is None:
+        return seconds, None
+    if mask == "255.255.255.255":
+        why = "each client counts alone, which is what holds without the statement"
+        ledger.field(origins, "persistence_mask", Verdict.EXACT, why)
+        return seconds, None
+    if seconds is None:
+        why = "lvsd ignored pmask without persistent; in keepalived it would switch persistence on"
+        ledger.field(origins, "persistence_mask", Verdict.DROPPED, why)
+        return None, None
+    return seconds, mask
+
+
+def _mark_rules(service: VirtualService, ledger: Ledger) -> tuple[MarkRule, ...]:
+    if service.mark is None:
+        return ()
+    if service.vip is None:
+        todo = "add the rule that sets the mark by hand"
+        why = f"the block has no address, so no rule that sets mark {service.mark} can be written"
+        ledger.note(service.origins[SELF], Verdict.APPROXIMATED, why, todo)
+        return ()
+    places = (
+        *service.origins.get("port", ()),
+        *service.origins.get("protocol", ()),
+        *service.origins.get("mark", ()),
+    )
+    protocol = service.protocol or "tcp"
+    origins = {SELF: places}
+    rules = [MarkRule(service.vip.address, protocol, service.port, origins=origins)]
+    if service.port == 21:
+        why = (
+            "a mark on FTP is there for its data connections: rules of the guide mark the passive "
+            "ports 10000-20000 too, which lvs.cf does not hold"
+        )
+        todo = "add the passive port range of your FTP servers to the director's mark rules"
+        ledger.field(service.origins, "mark", Verdict.EXACT, why, todo)
+    return tuple(rules)
+
+
+def _joined(
+    first: VirtualService, block: VirtualService, options: ConvertOptions, ledger: Ledger
+) -> VirtualService:
+    """A further block with a mark that is there already: lvsd set up the first block only."""
+    why = (
+        f"mark {block.mark} belongs to virtual {first.name} already: ipvsadm refused this block and "
+        "none of its monitors ran; its port joins the rule that sets the mark"
+    )
+    todo = "compare the two blocks; --check-every-mark-block runs this block's checks too"
+    nanny = block.nanny
+    assert nanny is not None, "the lvs.cf reader gives every virtual a nanny"
+    for places in places_of_block(block):
+        ledger.note(places, Verdict.REPAIRED, why, todo)
+    servers = first.real_servers
+    if options.checks_every_mark_block:
+        by_address = {server.address: server for server in block.real_servers if server.is_active}
+        servers = tuple(
+            server
+            if server.address not in by_address
+            else replace(
+                server,
+                checks=(
+                    *server.checks,
+                    lower_check(block, by_address[server.address], options, ledger),
+                ),
+            )
+            for server in servers
+        )
+    rules = dict.fromkeys((*first.mark_rules, *_mark_rules(block, ledger)))
+    return replace(first, real_servers=servers, mark_rules=tuple(rules))
+
+
+def _servers(
+    service: VirtualService, forwarding: Forwarding, options: ConvertOptions, ledger: Ledger
+) -> tuple[RealServer, ...]:
+    found: dict[tuple[str, int | None], RealServer] = {}
+    for server in service.real_servers:
+        reason = _unusable(server)
+        if reason is None and (server.address, server.port) in found:
+            reason = f"{server.address} is in this virtual already; ipvsadm refused it again", ""
+        if reason is not None:
+            for places in server.origins.values():
+                ledger.note(places, Verdict.DROPPED, *reason)
+            continue
+        server = _with_port(service, server, forwarding, ledger)
+        weight = _weight(server, ledger)
+        origins = dict(server.origins)
+        origins[SELF] = (*origins[SELF], *origins.get("is_active", ()))
+        check = lower_check(service, server, options, ledger)
+        found[server.address, server.port] = RealServer(
+            address=server.address,
+            port=None if service.mark is not None else server.port,
+            name=server.name,
+            weight=weight,
+            checks=(check,),
+            origins=origins,
+        )
+    return tuple(found.values())
+
+
+def _unusable(server: RealServer) -> tuple[str, str] | None:
+    if not server.is_active:
+        return "active is 0 or missing: lvsd skipped the server", ""
+    if not server.address:
+        return "the server has no address", "add one"
+    if inet_aton(server.address) is None:
+        return f"{server.address} is a host name, and a real server must be an address", (
+            "write the address into the lvs.cf and convert again"
+        )
+    return None
+
+
+def _with_port(
+    service: VirtualService, server: RealServer, forwarding: Forwarding, ledger: Ledger
+) -> RealServer:
+    """The port keepalived is to use. Direct routing and tunnelling change no ports."""
+    if server.port == service.port:
+        return server
+    origins: Origins = server.origins
+    if "port" not in origins:
+        why = (
+            f"port {service.port} stands below this server, so pulse gave it port {server.port}; "
+            "the virtual's port is meant"
+        )
+        ledger.note(origins[SELF], Verdict.REPAIRED, why)
+        return replace(server, port=service.port)
+    if forwarding.method == MASQUERADE or service.mark is not None:
+        return server
+    why = (
+        f"port {server.port} differs from the virtual's {service.port}, and {forwarding.method} "
+        "changes no ports: this could never work and took all of lvsd down"
+    )
+    todo = f"let the service on {server.address} listen on port {service.port}"
+    ledger.field(origins, "port", Verdict.REPAIRED, why, todo)
+    return replace(server, port=service.port)
+
+
+def _weight(server: RealServer, ledger: Ledger) -> int:
+    weight = server.weight if server.weight is not None else 1
+    if weight <= 0:
+        why = f"weight {weight} became 1 in nanny, and the server got requests; 1 written"
+        todo = "" if weight == 0 else "write the weight that is meant"
+        ledger.field(server.origins, "weight", Verdict.REPAIRED, why, todo)
+        return 1
+    if weight > LARGEST_WEIGHT:
+        why = f"keepalived takes weights up to {LARGEST_WEIGHT}"
+        ledger.field(server.origins, "weight", Verdict.APPROXIMATED, why)
+        return LARGEST_WEIGHT
+    if weight >= 64:
+        why = "nanny raised a new server's weight slowly (1/32, then doubled about every 20 s)"
+        ledger.field(server.origins, "weight", Verdict.EXACT, f"{why}; keepalived sets it at once")
+    return weight
+
+
+def _sorry_server(
+    service: VirtualService, *, is_marked: bool, ledger: Ledger
+) -> SorryServer | None:
+    sorry = service.sorry_server
+    if sorry is None:
+        return None
+    places = sorry.origins.get("address", ())
+    if inet_aton(sorry.address) is None:
+        ledger.note(places, Verdict.DROPPED, f"{sorry.address} is a host name", "write the address")
+        return None
+    why = (
+        "lvsd 0.8.6 announced the sorry server but never gave it to the kernel; with keepalived it "
+        "works"
+    )
+    todo = f"prepare {sorry.address} like a real server: its folder is in the output"
+    ledger.note(places, Verdict.REPAIRED, why, todo)
+    return replace(sorry, port=None if is_marked else service.port)

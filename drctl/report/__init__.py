@@ -1,0 +1,1 @@
+"""L6: findings, models and conversions as text, JSON and Markdown."""

@@ -1,0 +1,150 @@
+"""What may be written in a dialect, as values: dialects, blocks, keywords, arguments, cases.
+
+The values say what the tables in `grammar/` say and nothing else; `schema.load` makes them.
+A condition between two keywords has no place here, it is a lint rule.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One word behind a keyword.
+
+    `type` is a word of the dialect's `types`. `values` lists the allowed words of an enumeration.
+    `minimum` and `maximum` are inclusive, in the keyword's unit. An argument with `repeated` is
+    the last one and stands for all further words.
+    """
+
+    name: str
+    type: str
+    optional: bool = False
+    repeated: bool = False
+    values: tuple[str, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """An example that is also a test: one or more lines inside the keyword's block.
+
+    `message` is what the dialect's own program says when it refuses the last line of `text`;
+    empty when it refuses in other words, None when it accepts.
+    """
+
+    text: str
+    message: str | None = None
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether the dialect's own program takes this text."""
+        return self.message is None
+
+
+@dataclass(frozen=True, slots=True)
+class Keyword:
+    """One keyword of one block.
+
+    `default` is written as in a file; None means unset. `unit` is the unit of its numbers (`s`,
+    `ms`, `us`). `opens` is the path of the block that the keyword opens. `since` is the first
+    version that knows the keyword, `removed` the first known to refuse it, `deprecated` the first
+    that advises `replacement` instead. `field` is the model's field, where one statement sets one.
+    """
+
+    name: str
+    args: tuple[Argument, ...]
+    doc: str
+    default: str | None = None
+    unit: str | None = None
+    field: str | None = None
+    opens: str | None = None
+    repeatable: bool = False
+    aliases: tuple[str, ...] = ()
+    since: str | None = None
+    removed: str | None = None
+    deprecated: str | None = None
+    replacement: str | None = None
+    notes: tuple[str, ...] = ()
+    read_cases: Callable[[], tuple[Case, ...]] = dataclasses.field(
+        default=tuple, repr=False, compare=False
+    )
+
+    @property
+    def cases(self) -> tuple[Case, ...]:
+        """The examples, read from the table's file on first use."""
+        return self.read_cases()
+
+    @property
+    def required(self) -> int:
+        """Number of words that must follow the keyword."""
+        return sum(not argument.optional for argument in self.args)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """What may stand between the braces of one kind of block.
+
+    `path` is the table's place below the dialect's folder (`virtual/server`); the outermost level
+    has the path `""`. `keywords` has aliases as keys too. `entry` describes the lines of a value
+    block, which have no keyword; None for others. A `raw` block holds text that is not statements.
+    """
+
+    path: str
+    doc: str
+    keywords: Mapping[str, Keyword]
+    entry: tuple[Argument, ...] | None = None
+    raw: bool = False
+
+    @property
+    def keyword(self) -> str:
+        """The word that usually opens this block; empty for the outermost level."""
+        return self.path.rpartition("/")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Lexical:
+    """How a dialect's text falls into lines and words, as its own program reads it.
+
+    `comment_at` is `line-start` or `anywhere` (outside quotes); `equals` is `required` or `none`;
+    `brace_at` is `last-word` (an opening brace is the last of a header's words and a closing one
+    the first of its line) or `anywhere`. `maximum_words` and `maximum_line` (bytes) are None
+    without limit. `value_of_quotes` lists the quotes that are taken off a value when it is used.
+    """
+
+    comment_marks: tuple[str, ...]
+    comment_at: str
+    quotes: tuple[str, ...]
+    value_of_quotes: tuple[str, ...]
+    blanks: tuple[str, ...]
+    equals: str
+    brace_at: str
+    maximum_words: int | None = None
+    maximum_line: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """One configuration language: `name` is `lvs.cf` or `keepalived`.
+
+    `version` is the release that the table was measured against. `types` maps each argument type to
+    what it takes. `blocks` maps paths to blocks and reads a block's file on first access.
+    """
+
+    name: str
+    version: str
+    lexical: Lexical
+    types: Mapping[str, str]
+    blocks: Mapping[str, Block]
+
+    @property
+    def root(self) -> Block:
+        """The outermost level."""
+        return self.blocks[""]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from typing import NoReturn
 
 import pytest
 
@@ -24,7 +25,7 @@ def need_root() -> None:
         refuse("needs root")
 
 
-def refuse(reason: str) -> None:
+def refuse(reason: str) -> NoReturn:
     """Skip, or fail where everything must be there."""
     if os.environ.get("CI") == "true":
         pytest.fail(reason)

@@ -1,0 +1,56 @@
+# Every target works on a fresh Debian 12 with git, make, python3 and root, and sets itself up:
+# Debian packages by apt (tools/packages.txt), a .venv, wheels by pip. Any of them can be
+# interrupted and run again.
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/installed
+DEV_STAMP := $(VENV)/installed-dev
+SOURCES := pyproject.toml
+
+.PHONY: help install demo test test-full lint bench clean
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.* ## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
+
+install: $(STAMP) ## .venv/bin/drctl, from this folder
+	@echo "installed: $(BIN)/drctl"
+
+demo: $(STAMP) ## convert a Piranha pair, then show in a kernel with IPVS what the ARP rules are for
+	@sh tools/packages.sh lab
+	@sh tools/demo.sh $(BIN)/drctl
+
+test: $(DEV_STAMP) ## every suite, with the minutes each took
+	@sh tools/packages.sh lab qemu test
+	@$(BIN)/python tools/suites.py
+
+test-full: $(DEV_STAMP) ## the suites that `make test` runs in a reduced form, in full
+	@sh tools/packages.sh lab qemu test
+	@DRCTL_FULL=1 $(BIN)/python tools/suites.py
+
+lint: $(DEV_STAMP) ## ruff and mypy --strict
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(DEV_STAMP) ## speed, as ratios against a peer in the same run
+	@sh tools/packages.sh lab
+	@$(BIN)/python tools/bench.py
+
+clean: ## remove what the other targets made
+	rm -rf $(VENV) build dist out .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
+
+$(VENV)/pyvenv.cfg:
+	@sh tools/packages.sh venv
+	@rm -rf $(VENV)
+	python3 -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
+
+$(STAMP): $(SOURCES) | $(VENV)/pyvenv.cfg
+	$(BIN)/pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+$(DEV_STAMP): $(SOURCES) | $(VENV)/pyvenv.cfg
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $(STAMP) $@

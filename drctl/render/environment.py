@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -18,6 +19,7 @@ import jinja2
 from drctl import __version__
 from drctl.errors import UnsafeValue
 from drctl.model.origin import SELF
+from drctl.render.keepalived_word import argument, command, comment, runs, seconds
 from drctl.render.rendered import RenderedFile
 from drctl.resources import resource_dir
 from drctl.text.place import Place
@@ -32,6 +34,9 @@ class Trusted(str):
     """Text that a template made itself (several lines, marks) and that may be printed as it is."""
 
     __slots__ = ()
+
+
+NOTHING = Trusted("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +81,25 @@ def render(name: str, **names: Any) -> tuple[str, dict[int, tuple[Place, ...]]]:
     """
     marks: list[tuple[Place, ...]] = []
 
+    def mark(places: Iterable[Place]) -> Trusted:
+        """Mark the line with places that are no field's."""
+        found = tuple(places)
+        if not found:
+            return NOTHING
+        marks.append(found)
+        return Trusted(f"\ue000{len(marks) - 1}\ue001")
+
     def at(subject: Any, *fields: str) -> Trusted:
         """Mark the line with the origins of `subject`'s `fields` (none: of the object itself)."""
         origins = subject.origins
-        places = tuple(p for key in fields or (SELF,) for p in origins.get(key, ()))
-        if not places:
-            return Trusted("")
-        marks.append(places)
-        return Trusted(f"\ue000{len(marks) - 1}\ue001")
+        return mark(p for key in fields or (SELF,) for p in origins.get(key, ()))
 
-    text = _environment().get_template(name).render(at=at, version=__version__, **names)
+    def at_all(subject: Any) -> Trusted:
+        """Mark the line with all origins of `subject`."""
+        return mark(p for places in subject.origins.values() for p in places)
+
+    template = _environment().get_template(name)
+    text = template.render(at=at, at_all=at_all, mark=mark, version=__version__, **names)
     if not marks:
         return text, {}
     return _take_marks(text, marks)
@@ -121,31 +135,47 @@ def targets() -> dict[str, Target]:
     return dict(sorted(found.items()))
 
 
+class _Environment(jinja2.Environment):
+    """Text put together by a template (a macro's result) may be printed: each of its values has
+    passed `_refuse`."""
+
+    @staticmethod
+    def concat(parts: Iterable[str]) -> Trusted:
+        """Join what a template or a macro printed."""
+        return Trusted("".join(parts))
+
+
 @lru_cache(maxsize=1)
 def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
+    environment = _Environment(
         loader=jinja2.FileSystemLoader(str(resource_dir("templates"))),
         undefined=jinja2.StrictUndefined,
-        autoescape=False,  # noqa: S701 - it would turn & in a password into &amp;
+        autoescape=False,  # it would turn & in a password into &amp;
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
         finalize=_refuse,
     )
     environment.filters.update(word=word, quoted=quoted, shell=shell)
+    environment.filters.update(
+        argument=argument, command=command, comment=comment, runs=runs, seconds=seconds
+    )
     return environment
+
+
+def refuse_line(value: str) -> str:
+    """`value` when it can stand on one line, or UnsafeValue."""
+    if bad := _FORBIDDEN.search(value):
+        raise UnsafeValue(
+            f"{value!r} holds the character {bad[0]!r}, which would break out of its line"
+        )
+    return value
 
 
 def _refuse(value: object) -> object:
     """What every printed value passes; jinja2 calls it on constants too, which are ours."""
-    if (
-        isinstance(value, str)
-        and not isinstance(value, Trusted)
-        and (bad := _FORBIDDEN.search(value))
-    ):
-        raise UnsafeValue(
-            f"{value!r} holds the character {bad[0]!r}, which would break out of its line"
-        )
+    if isinstance(value, str) and not isinstance(value, Trusted):
+        return refuse_line(value)
     return value
 
 

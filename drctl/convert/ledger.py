@@ -24,11 +24,15 @@ _ORDER = {verdict: index for index, verdict in enumerate(Verdict)}
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What is to be said of a statement: `why` in a sentence, `todo` when the user must act."""
+    """What is to be said of a statement: `why` in a sentence, `todo` when the user must act.
+
+    `is_loss`: what the statement did is not, or not quite, done any more. A statement that never
+    did anything is dropped without a loss."""
 
     verdict: Verdict
     why: str
     todo: str = ""
+    is_loss: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,14 @@ class Ledger:
 
     def note(self, places: Iterable[Place], verdict: Verdict, why: str, todo: str = "") -> None:
         """Say something of the statements at `places`."""
-        note = Note(verdict, why, todo)
+        is_loss = verdict in {Verdict.APPROXIMATED, Verdict.DROPPED}
+        self._add(places, Note(verdict, why, todo, is_loss))
+
+    def idle(self, places: Iterable[Place], why: str, todo: str = "") -> None:
+        """Say why the statements at `places`, which did nothing, are dropped."""
+        self._add(places, Note(Verdict.DROPPED, why, todo))
+
+    def _add(self, places: Iterable[Place], note: Note) -> None:
         for place in places:
             known = self.notes.setdefault((place.path, place.line, place.column), [])
             if note not in known:

@@ -28,6 +28,7 @@ class ConvertOptions:
     backup: str = "backup"
     arp: str = "sysctl"
     net: str = "systemd"
+    marks: str = "nftables"
     virtual_router_id: int | None = None
     priorities: tuple[int, int] | None = None
     password: str | None = None

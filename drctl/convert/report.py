@@ -1,13 +1,16 @@
-"""The account of a conversion as values: one entry per statement, and the choices."""
+"""The account of a conversion as values: one entry per statement, the choices, the drift."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
+from drctl.convert.drift import Drift
 from drctl.convert.ledger import Choice, Ledger, Note, Verdict, worst
-from drctl.render.rendered import Rendering
+from drctl.readers.reading import Reading
+from drctl.render.rendered import Loss, RenderedFile, Rendering
 from drctl.syntax.tree import Document, ErrorNode, LeafKind, Node, Statement
 from drctl.text.diagnostic import Diagnostic
 from drctl.text.place import Place
@@ -16,8 +19,7 @@ SECRET_KEYWORDS = frozenset({"auth_pass", "password", "key"})
 _LONGEST_STATEMENT = 120
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Target:
+class Target(NamedTuple):
     """A line of a generated file: host folder, absolute path on that host, line from 1."""
 
     host: str
@@ -27,7 +29,8 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What became of one statement."""
+    """What became of one statement. `is_loss`: what the statement did is not, or not quite, done
+    any more."""
 
     place: Place
     statement: str
@@ -35,33 +38,63 @@ class Entry:
     became: tuple[Target, ...]
     why: str
     todo: str
+    is_loss: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HostFiles:
+    """A host's folder: what the host is, and its files as path on that host and mode; installers
+    lie in the folder itself and have no leading slash."""
+
+    host: str
+    role: str
+    files: tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The whole account. `source` is the path as given; `findings` are those of reading."""
+    """The whole account. `source` is the path as given; `findings` are those of reading, `losses`
+    what a target cannot express."""
 
     source: str
     entries: tuple[Entry, ...]
     choices: tuple[Choice, ...]
-    findings: tuple[Diagnostic, ...]
-    losses: tuple[str, ...] = ()
+    hosts: tuple[HostFiles, ...]
+    findings: tuple[Diagnostic, ...] = ()
+    losses: tuple[tuple[str, Loss], ...] = ()
+    drift: tuple[Drift, ...] = ()
+    peer: str | None = None
 
     def count(self, verdict: Verdict) -> int:
         """Statements with this verdict."""
         return sum(entry.verdict is verdict for entry in self.entries)
 
+    @property
+    def is_lossy(self) -> bool:
+        """Whether anything was lost, changed, or differs between the directors' files."""
+        return bool(self.losses or self.drift) or any(entry.is_loss for entry in self.entries)
+
 
 def build_report(
-    document: Document,
+    reading: Reading,
     ledger: Ledger,
-    renderings: Iterable[Rendering],
-    findings: tuple[Diagnostic, ...],
+    renderings: tuple[Rendering, ...],
+    drift: tuple[Drift, ...] = (),
+    peer: str | None = None,
 ) -> Report:
     """Join the statements of the source with the lines they became and the notes on them."""
-    became = _targets(renderings)
-    entries = [_entry(document, node, ledger, became) for node in _nodes(document)]
-    return Report(document.source.path, tuple(entries), tuple(ledger.choices), findings)
+    document = reading.document
+    became = _targets(document, renderings)
+    return Report(
+        source=document.source.path,
+        entries=tuple(_entry(document, node, ledger, became) for node in _nodes(document)),
+        choices=tuple(ledger.choices),
+        hosts=tuple(_host_files(rendering) for rendering in renderings),
+        findings=reading.diagnostics,
+        losses=_losses(renderings),
+        drift=drift,
+        peer=peer,
+    )
 
 
 def _nodes(document: Document) -> list[Node]:
@@ -69,35 +102,56 @@ def _nodes(document: Document) -> list[Node]:
     return sorted(nodes, key=lambda node: node.span.start)
 
 
-def _targets(renderings: Iterable[Rendering]) -> dict[tuple[int, int], list[Target]]:
-    found: dict[tuple[int, int], list[Target]] = defaultdict(list)
+def _host_files(rendering: Rendering) -> HostFiles:
+    files = (*rendering.installers, *rendering.files)
+    return HostFiles(rendering.host, rendering.role, tuple((f.path, f.mode) for f in files))
+
+
+def _losses(renderings: tuple[Rendering, ...]) -> tuple[tuple[str, Loss], ...]:
+    """What the targets cannot say, with the host; alike on several hosts, the first one's."""
+    found: dict[Loss, str] = {}
+    for rendering in renderings:
+        for loss in rendering.losses:
+            found.setdefault(loss, rendering.host)
+    return tuple((host, loss) for loss, host in found.items())
+
+
+_Starts = dict[tuple[int, int], list[Target]]
+"""Targets by line and column of the statement they came from."""
+
+
+def _targets(document: Document, renderings: Iterable[Rendering]) -> _Starts:
+    found: _Starts = defaultdict(list)
+    own = document.source.path
     for rendering in renderings:
         for file in rendering.files:
-            for line, places in file.origins.items():
-                target = Target(rendering.host, file.path, line)
-                for place in places:
-                    found[place.line, place.column].append(target)
+            _add_targets(found, own, rendering.host, file)
     return found
 
 
-def _entry(
-    document: Document,
-    node: Node,
-    ledger: Ledger,
-    became: dict[tuple[int, int], list[Target]],
-) -> Entry:
+def _add_targets(found: _Starts, own: str, host: str, file: RenderedFile) -> None:
+    for line, places in file.origins.items():
+        target = Target(host, file.path, line)
+        for place in places:
+            if place.path == own:
+                found[place.line, place.column].append(target)
+
+
+def _entry(document: Document, node: Node, ledger: Ledger, became: _Starts) -> Entry:
     place = document.place(node)
     if isinstance(node, ErrorNode):
         why, todo = node.message, "correct the line, then convert again"
-        return Entry(place, statement_text(node), Verdict.DROPPED, (), why, todo)
-    targets = tuple(sorted(became.get((place.line, place.column), ())))
+        return Entry(place, statement_text(node), Verdict.DROPPED, (), why, todo, is_loss=True)
+    targets = tuple(sorted(dict.fromkeys(became.get((place.line, place.column), ()))))
     notes = ledger.at(place)
     verdict = _verdict(notes, has_targets=bool(targets))
     why = "; ".join(dict.fromkeys(note.why for note in notes if note.why))
     todo = "; ".join(dict.fromkeys(note.todo for note in notes if note.todo))
+    is_loss = any(note.is_loss for note in notes)
     if verdict is Verdict.DROPPED and not notes:
         why, todo = "nothing that is generated has a place for it", "carry it over by hand"
-    return Entry(place, statement_text(node), verdict, targets, why, todo)
+        is_loss = True
+    return Entry(place, statement_text(node), verdict, targets, why, todo, is_loss)
 
 
 def _verdict(notes: list[Note], *, has_targets: bool) -> Verdict:
@@ -115,11 +169,12 @@ def _verdict(notes: list[Note], *, has_targets: bool) -> Verdict:
 def statement_text(node: Node) -> str:
     """A statement on one line, its block left out, passwords masked, long ones cut."""
     if isinstance(node, ErrorNode):
-        return node.leaves_[0].text[:_LONGEST_STATEMENT]
-    words = [leaf.text for leaf in node.words]
-    if is_secret(node):
-        words = [words[0], "********"] if len(words) > 1 else words
-    text = " ".join(words) + (" {" if node.body is not None else "")
+        text = node.leaves_[0].text
+    else:
+        words = [leaf.text for leaf in node.words]
+        if is_secret(node):
+            words = [words[0], "********"] if len(words) > 1 else words
+        text = " ".join(words) + (" {" if node.body is not None else "")
     text = "".join(c if c.isprintable() else "\ufffd" for c in text)
     if len(text) > _LONGEST_STATEMENT:
         text = text[: _LONGEST_STATEMENT - 1] + "…"

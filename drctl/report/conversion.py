@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Sequence
 from typing import Any
 
 from drctl import __version__
+from drctl.convert.drift import Drift
 from drctl.convert.ledger import Verdict
 from drctl.convert.report import Entry, Report, Target
+from drctl.text.diagnostic import Diagnostic
+from drctl.text.place import Place
 
 SCHEMA = 1
+_SHOWN_HOSTS = 24
 _LEGEND = {
     Verdict.EXACT: "means the same in the result",
     Verdict.APPROXIMATED: "carried over with a difference that the entry names",
@@ -21,33 +23,50 @@ _LEGEND = {
 
 
 def to_json(report: Report) -> str:
-    """report.json: the schema of docs/report.md, version 1."""
-    document: dict[str, Any] = {
+    """report.json: the schema of docs/report.md, version 1. One entry a line: the file of a large
+    pair has a hundred thousand of them."""
+    head: dict[str, Any] = {
         "schema": SCHEMA,
         "drctl": __version__,
         "source": report.source,
+        "peer": report.peer,
         "summary": {verdict.value: report.count(verdict) for verdict in Verdict},
+    }
+    lists: dict[str, list[Any]] = {
         "entries": [_entry(entry) for entry in report.entries],
         "choices": [
             {"what": c.what, "value": c.value, "why": c.why, "option": c.option}
             for c in report.choices
         ],
-        "findings": [
+        "drift": [_drift(drift) for drift in report.drift],
+        "findings": [_finding(found) for found in report.findings],
+        "losses": [
             {
-                "path": f.place.path,
-                "line": f.place.line,
-                "column": f.place.column,
-                "code": f.code,
-                "name": f.name,
-                "severity": f.severity.value,
-                "message": f.message,
-                "hint": f.hint,
+                "host": host,
+                "feature": loss.feature,
+                "message": loss.message,
+                "places": [_place(place) for place in loss.places],
             }
-            for f in report.findings
+            for host, loss in report.losses
         ],
-        "losses": list(report.losses),
+        "hosts": [
+            {
+                "host": host.host,
+                "role": host.role,
+                "files": [{"path": path, "mode": f"{mode:04o}"} for path, mode in host.files],
+            }
+            for host in report.hosts
+        ],
     }
-    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+    parts = [f"{json.dumps(key)}: {_json(value)}" for key, value in head.items()]
+    for key, items in lists.items():
+        rows = ",\n  ".join(_json(item) for item in items)
+        parts.append(f"{json.dumps(key)}: [\n  {rows}\n ]" if items else f"{json.dumps(key)}: []")
+    return "{\n " + ",\n ".join(parts) + "\n}\n"
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _entry(entry: Entry) -> dict[str, Any]:
@@ -62,14 +81,102 @@ def _entry(entry: Entry) -> dict[str, Any]:
     }
 
 
+def _place(place: Place) -> dict[str, Any]:
+    return {"path": place.path, "line": place.line}
+
+
+def _drift(drift: Drift) -> dict[str, Any]:
+    return {
+        "what": drift.what,
+        "here": drift.here,
+        "there": drift.there,
+        "place_here": None if drift.place_here is None else _place(drift.place_here),
+        "place_there": None if drift.place_there is None else _place(drift.place_there),
+    }
+
+
+def _finding(found: Diagnostic) -> dict[str, Any]:
+    return {
+        "path": found.place.path,
+        "line": found.place.line,
+        "column": found.place.column,
+        "code": found.code,
+        "name": found.name,
+        "severity": found.severity.value,
+        "message": found.message,
+        "hint": found.hint,
+    }
+
+
 def summary(report: Report) -> str:
     """One line: how many statements went which way."""
     counts = ", ".join(f"{report.count(verdict)} {verdict}" for verdict in Verdict)
     return f"{len(report.entries)} statements: {counts}"
 
 
-def to_markdown(report: Report, hosts: Sequence[tuple[str, str]]) -> str:
-    """report.md. `hosts` are the folders with what each one is."""
+def summary_lines(report: Report) -> list[str]:
+    """The last words on the terminal."""
+    todos = len({(entry.todo, entry.why) for entry in report.entries if entry.todo})
+    lines = [
+        summary(report),
+        f"{_counted(len(report.choices), 'choice')} made for you, {_counted(todos, 'thing')} to do",
+    ]
+    if report.peer is not None:
+        lines.append(f"{_counted(len(report.drift), 'difference')} from {report.peer}")
+    return lines
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def tree_lines(report: Report, folder: str) -> list[str]:
+    """The tree of files with what each host is; of very many hosts the first ones."""
+    lines = [folder.rstrip("/") + "/"]
+    for host in report.hosts[:_SHOWN_HOSTS]:
+        lines.append(f"  {host.host}/" + (f"  ({host.role})" if host.role else ""))
+        lines += [f"    {path.lstrip('/')}" for path, _ in host.files]
+    hidden = len(report.hosts) - _SHOWN_HOSTS
+    if hidden > 0:
+        lines.append(f"  and {_counted(hidden, 'more host')}")
+    return [*lines, "  report.json", "  report.md"]
+
+
+def loss_lines(report: Report, severity: str) -> list[str]:
+    """What was lost or differs, a line each, alike ones together; `severity` is `warn`, `error`."""
+    word = "error" if severity == "error" else "warning"
+    grouped: dict[tuple[str, str, str], list[Place]] = {}
+    for entry in report.entries:
+        if entry.is_loss:
+            grouped.setdefault((entry.verdict, entry.why, entry.todo), []).append(entry.place)
+    lines = []
+    for (verdict, why, todo), places in grouped.items():
+        more = f" (and {_counted(len(places) - 1, 'more place')})" if len(places) > 1 else ""
+        help_ = f"; {todo}" if todo else ""
+        lines.append(f"{places[0]}: {word}: {verdict}: {why}{help_}{more}")
+    for host, loss in report.losses:
+        where = str(loss.places[0]) if loss.places else report.source
+        lines.append(f"{where}: {word}: lost on {host}: {loss.message} [{loss.feature}]")
+    for drift in report.drift:
+        where = str(drift.place_here or drift.place_there or report.source)
+        lines.append(f"{where}: {word}: drift: {drift_text(drift)}")
+    return ["".join(c if c.isprintable() else "\ufffd" for c in line) for line in lines]
+
+
+def drift_text(drift: Drift) -> str:
+    """A difference in words, with both places."""
+
+    def side(value: str | None, place: Place | None, missing: str) -> str:
+        where = f" ({place.path}:{place.line})" if place is not None else ""
+        return f"{missing if value is None else value}{where}"
+
+    here = side(drift.here, drift.place_here, "not here")
+    there = side(drift.there, drift.place_there, "not on the peer")
+    return f"{drift.what}: {here}, {there}"
+
+
+def to_markdown(report: Report) -> str:
+    """report.md."""
     lines = [
         f"# Conversion of {_code(report.source)}",
         "",
@@ -77,11 +184,14 @@ def to_markdown(report: Report, hosts: Sequence[tuple[str, str]]) -> str:
     ]
     lines += ["", *(f"- **{verdict}**: {text}" for verdict, text in _LEGEND.items())]
     lines += ["", "## To do", "", *_todos(report)]
-    lines += ["", "## Hosts", "", *(f"- {_code(host)}: {role}" for host, role in hosts)]
+    if report.peer is not None:
+        lines += ["", f"## Differences from {_code(report.peer)}", "", *_drift_rows(report)]
+    lines += ["", "## Hosts", ""]
+    lines += [f"- {_code(host.host)}: {_text(host.role)}" for host in report.hosts]
     if report.findings or report.losses:
         lines += ["", "## Findings in the source", ""]
         lines += [f"- line {f.place.line}: {_text(f.message)} ({f.code})" for f in report.findings]
-        lines += [f"- {_text(loss)}" for loss in report.losses]
+        lines += [f"- {_text(loss.message)} (on {host})" for host, loss in report.losses]
     lines += ["", "## What was chosen for you", "", "| what | value | why | change it by |"]
     lines += ["|---|---|---|---|"]
     lines += [
@@ -92,6 +202,12 @@ def to_markdown(report: Report, hosts: Sequence[tuple[str, str]]) -> str:
     lines += ["|---:|---|---|---|---|"]
     lines += [_row(entry) for entry in report.entries]
     return "\n".join(lines) + "\n"
+
+
+def _drift_rows(report: Report) -> list[str]:
+    if not report.drift:
+        return ["None: the two files mean the same."]
+    return [f"- {_text(drift_text(drift))}" for drift in report.drift]
 
 
 def _todos(report: Report) -> list[str]:
@@ -135,11 +251,6 @@ def _became(targets: tuple[Target, ...]) -> str:
         parts.append(f"{_code(f'{path}:{text}')} on {who}")
     hidden = len(by_file) - 6
     return "; ".join(parts) + (f"; {hidden} more files" if hidden > 0 else "")
-
-
-def count_by_file(report: Report) -> Counter[str]:
-    """How many statements reached each file name, for the terminal."""
-    return Counter(path for entry in report.entries for path in {t.path for t in entry.became})
 
 
 def _text(text: str) -> str:

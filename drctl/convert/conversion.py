@@ -1,0 +1,87 @@
+"""One configuration file into everything a pair of directors and their real servers need."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from drctl.convert.ledger import Ledger
+from drctl.convert.lower import Lowered, lower
+from drctl.convert.naming import check_director_names, choose_names
+from drctl.convert.options import ConvertOptions
+from drctl.convert.report import Report, build_report
+from drctl.readers.reading import Reading
+from drctl.render.options import RenderOptions
+from drctl.render.pair import render_pair
+from drctl.render.rendered import Rendering
+from drctl.syntax.detect import LVS_CF
+
+ARP_REASONS: Mapping[str, str] = {
+    "sysctl": "needs no package and no rule set: the kernel itself keeps silent about the VIP",
+    "arptables": "rules of arptables drop requests for the VIP and never announce it",
+    "arptables_jf": "the words and files of RHEL 4 to 6, whose chains are called IN and OUT",
+    "nftables": "an nftables table of family arp, for systems without arptables",
+    "iptables": "no VIP on the real server: iptables redirects its packets to itself",
+    "nft-redirect": "no VIP on the real server: nftables redirects its packets to itself",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """All hosts' files, and the account of how they came from the source."""
+
+    renderings: tuple[Rendering, ...]
+    report: Report
+
+
+def convert(reading: Reading, options: ConvertOptions, peer: Reading | None = None) -> Conversion:
+    """The pair and its real servers from one director's file.
+
+    `peer` is the other director's file: it is compared with the first, which decides. Raises
+    UsageError for options that cannot be, UnsafeValue for a value that would break out of a
+    generated file.
+    """
+    check_director_names(options)
+    ledger = Ledger()
+    lowered = _lowered(reading, options, ledger)
+    names = choose_names(lowered.primary, options, ledger)
+    _choose_methods(lowered, options, ledger)
+    render_options = RenderOptions(
+        source=base_name(reading.document.source.path),
+        arp=options.arp,
+        net=options.net,
+        marks=options.marks,
+    )
+    renderings = render_pair(lowered.primary, lowered.backup, names, render_options)
+    report = build_report(reading, ledger, renderings)
+    return Conversion(renderings, report)
+
+
+def _lowered(reading: Reading, options: ConvertOptions, ledger: Ledger) -> Lowered:
+    if reading.document.dialect == LVS_CF:
+        return lower(reading.configuration, options, ledger)
+    raise NotImplementedError
+
+
+def _choose_methods(lowered: Lowered, options: ConvertOptions, ledger: Ledger) -> None:
+    services = lowered.primary.services
+    if not services:
+        return
+    ledger.choose("ARP on the real servers", options.arp, ARP_REASONS[options.arp], "--arp")
+    ledger.choose(
+        "what brings the VIP up on a real server",
+        options.net,
+        "rules and switches must be there before the address is",
+        "--net",
+    )
+    if any(service.mark is not None for service in services):
+        why = "lvs.cf never contained the rules that set the marks; the directors' folders do"
+        ledger.choose("rules that set firewall marks", options.marks, why, "--marks")
+
+
+def base_name(path: str) -> str:
+    """Last part of a path as it can stand in a comment; standard input has a name of its own."""
+    if path == "-":
+        return "standard input"
+    name = path.rstrip("/").rpartition("/")[2]
+    return "".join(c if c.isprintable() else "\ufffd" for c in name)

@@ -1,4 +1,4 @@
-"""What a renderer gives: files of a host, what brings them to life, what their format cannot carry."""
+"""What a renderer gives: files of a host, what brings them to life, what their format cannot say."""
 
 from __future__ import annotations
 
@@ -40,13 +40,14 @@ class Step:
     it in reverse order before it removes them.
 
     `activate` and `deactivate` are lines of POSIX sh that run as root and may run again; `title` is
-    printed before they run.
+    printed before they run. `tools` are the programs that they cannot do without.
     """
 
     stage: Stage
     title: str
     activate: str
     deactivate: str = ""
+    tools: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

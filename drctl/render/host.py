@@ -1,0 +1,498 @@
+"""The machines of a setup: each director and each real server once, and what each is to do.
+
+A machine is known by its address; a real server of ten services is one `Host`. Nothing here knows
+a target's format.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+
+from drctl.model.configuration import Configuration
+from drctl.model.origin import NO_ORIGINS, SELF, Origins
+from drctl.model.pair import Rank
+from drctl.model.service import (
+    MASQUERADE,
+    Forwarding,
+    GroupEntry,
+    RealServer,
+    ServiceGroup,
+    SorryServer,
+    VirtualService,
+)
+from drctl.model.vrrp import Vip
+from drctl.render.rendered import Loss
+from drctl.text.place import Place
+
+MOST_RANGE_ADDRESSES = 4096
+"""A virtual_server_group's range of more addresses than this is refused, not written out."""
+
+_NEAR_PREFIX = {4: 24, 6: 64}
+"""How near a gateway without a network must be to the real server to be taken for its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What the machines are called: folder names of the output.
+
+    `by_address` has those of the real servers; one that is missing is named after its address.
+    Addresses that share a name are one machine.
+    """
+
+    primary: str = "primary"
+    backup: str = "backup"
+    by_address: Mapping[str, str] = field(default_factory=dict)
+
+    def of_server(self, address: str) -> str:
+        """Folder name of the real server with this address."""
+        return self.by_address.get(address) or address.replace(":", "-")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Port:
+    """What of a VIP is served: a port of a protocol; `number` 0 is every port, `protocol` empty
+    every protocol."""
+
+    protocol: str = ""
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """A VIP that a machine serves behind the directors.
+
+    `vip` and `real_address` are canonical; `real_address` is what the director sends to, None for
+    a host name. `method` is a forwarding method, `options` the words after it. `mark` is the
+    firewall mark of the service, None for one that has an address.
+    """
+
+    vip: str
+    method: str
+    real_address: str | None
+    ports: tuple[Port, ...]
+    mark: int | None = None
+    options: tuple[str, ...] = ()
+    origins: Origins = field(default=NO_ORIGINS, compare=False, repr=False)
+
+    @property
+    def family(self) -> int:
+        """4 or 6, the VIP's."""
+        return ip_address(self.vip).version
+
+    @property
+    def real_family(self) -> int | None:
+        """4 or 6, the real server's."""
+        return None if self.real_address is None else ip_address(self.real_address).version
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """The VIP that a masqueraded real server must answer through."""
+
+    address: str
+    real_address: str
+    origins: Origins = field(default=NO_ORIGINS, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A machine. `rank` is set for a director; `bindings` for what serves behind the directors,
+    which a director may do too. `addresses` are those the configuration knows it by."""
+
+    name: str
+    addresses: tuple[str, ...] = ()
+    bindings: tuple[Binding, ...] = ()
+    gateways: tuple[Gateway, ...] = ()
+    rank: Rank | None = None
+    losses: tuple[Loss, ...] = ()
+
+
+def hosts_of(
+    primary: Configuration, backup: Configuration | None, names: Names
+) -> tuple[Host, ...]:
+    """The directors, then the real servers and sorry servers in the order of their names.
+
+    Both configurations are one director's view in keepalived's terms; what only one of them has
+    counts too.
+    """
+    views = [primary] if backup is None else [primary, backup]
+    directors = _directors(primary, backup, names)
+    vips = _vips(views)
+    owners = {a: host.name for host in directors for a in host.addresses}
+    builders: dict[str, _Builder] = {}
+    general: list[Loss] = []
+    for server in _servers(views, vips, general):
+        if server.real is not None and (server.real.is_loopback or server.text in vips):
+            if not server.real.is_loopback:
+                general.append(_loss_own_vip(server))
+            continue
+        name = owners.get(server.text) or names.of_server(server.text)
+        builders.setdefault(name, _Builder()).add(server)
+    gateways = _Gateways(views, vips)
+    director_names = {host.name for host in directors}
+    first, *others = (_with_work(host, builders, gateways) for host in directors)
+    first = replace(first, losses=(*dict.fromkeys(general), *first.losses))
+    rest = (
+        _with_work(Host(name), builders, gateways)
+        for name in sorted(builders)
+        if name not in director_names
+    )
+    return (first, *others, *rest)
+
+
+def canonical(text: str) -> str | None:
+    """An address as it is compared and written; None for what is no address."""
+    address = _parsed(text)
+    return None if address is None else str(address)
+
+
+@dataclass(frozen=True, slots=True)
+class _Server:
+    """One VIP on one real server of one service. `text` is the canonical address, or a name."""
+
+    text: str
+    real: IPv4Address | IPv6Address | None
+    binding: Binding
+
+
+@dataclass(slots=True)
+class _Builder:
+    """Collects what a machine does, each thing once."""
+
+    addresses: dict[str, None] = field(default_factory=dict)
+    bindings: dict[tuple[str, str, str, int | None, tuple[str, ...]], Binding] = field(
+        default_factory=dict
+    )
+    losses: dict[Loss, None] = field(default_factory=dict)
+
+    def add(self, server: _Server) -> None:
+        new = server.binding
+        if server.real is not None:
+            self.addresses[server.text] = None
+        elif new.method != MASQUERADE:
+            self.losses[_loss_host_name(server)] = None
+        key = (new.vip, new.method, server.text, new.mark, new.options)
+        known = self.bindings.get(key)
+        if known is None:
+            self.bindings[key] = new
+            return
+        places = dict.fromkeys((*known.origins[SELF], *new.origins[SELF]))
+        ports = tuple(sorted({*known.ports, *new.ports}))
+        if ports != known.ports or len(places) != len(known.origins[SELF]):
+            self.bindings[key] = replace(known, ports=ports, origins={SELF: tuple(places)})
+
+
+def _with_work(host: Host, builders: Mapping[str, _Builder], gateways: _Gateways) -> Host:
+    builder = builders.get(host.name)
+    if builder is None:
+        return host
+    bindings = tuple(sorted(builder.bindings.values(), key=_binding_key))
+    losses = list(builder.losses)
+    found: dict[str, Gateway] = {}
+    for binding in bindings:
+        real = binding.real_address
+        if binding.method != MASQUERADE or real is None or real in found or host.rank is not None:
+            continue
+        gateway = gateways.of(real, binding.origins[SELF])
+        if isinstance(gateway, Loss):
+            losses.append(gateway)
+        else:
+            found[real] = gateway
+    addresses = dict.fromkeys((*host.addresses, *sorted(builder.addresses, key=_address_key)))
+    return replace(
+        host,
+        addresses=tuple(addresses),
+        bindings=bindings,
+        gateways=tuple(found.values()),
+        losses=(*host.losses, *dict.fromkeys(losses)),
+    )
+
+
+def _directors(
+    primary: Configuration, backup: Configuration | None, names: Names
+) -> tuple[Host, ...]:
+    known: dict[Rank, dict[str, None]] = {rank: {} for rank in Rank}
+    views = [(Rank.PRIMARY, primary)]
+    if backup is not None:
+        views.append((Rank.BACKUP, backup))
+    for rank, view in views:
+        other = Rank.BACKUP if rank is Rank.PRIMARY else Rank.PRIMARY
+        for director in view.directors:
+            for text in (director.public, director.private):
+                known[director.rank].update(_some(text))
+        for instance in view.instances:
+            known[rank].update(_some(instance.unicast_source))
+            known[rank].update(_some(instance.multicast_source))
+            if len(instance.unicast_peers) == 1:
+                known[other].update(_some(instance.unicast_peers[0].address))
+    hosts = [Host(names.primary, tuple(known[Rank.PRIMARY]), rank=Rank.PRIMARY)]
+    if backup is not None:
+        hosts.append(Host(names.backup, tuple(known[Rank.BACKUP]), rank=Rank.BACKUP))
+    return tuple(hosts)
+
+
+def _vips(views: Iterable[Configuration]) -> dict[str, Vip]:
+    """VIPs that a director brings up, by canonical address."""
+    found: dict[str, Vip] = {}
+    for view in views:
+        for vip in view.vips:
+            text = canonical(vip.address)
+            if text is not None:
+                found.setdefault(text, vip)
+    return found
+
+
+def _servers(
+    views: Iterable[Configuration], vips: Mapping[str, Vip], losses: list[Loss]
+) -> Iterator[_Server]:
+    for view in views:
+        groups = {group.name: group for group in view.service_groups}
+        for service in view.services:
+            if not service.is_active:
+                continue
+            entries = _Entries(service, groups, vips, losses)
+            for server in _machines(service):
+                forwarding = server.forwarding or service.forwarding or Forwarding(MASQUERADE)
+                real = _parsed(server.address)
+                text = server.address if real is None else str(real)
+                places = server.origins.get(SELF) or server.origins.get("address", ())
+                for vip, ports, mark, vip_places in entries.for_family(real):
+                    binding = Binding(
+                        vip,
+                        forwarding.method,
+                        None if real is None else text,
+                        ports,
+                        mark,
+                        forwarding.options,
+                        {SELF: tuple(dict.fromkeys((*vip_places, *places)))},
+                    )
+                    yield _Server(text, real, binding)
+
+
+def _machines(service: VirtualService) -> Iterator[RealServer | SorryServer]:
+    for server in service.real_servers:
+        if server.is_active and server.address:
+            yield server
+    if service.sorry_server is not None and service.sorry_server.address:
+        yield service.sorry_server
+
+
+_Entry = tuple[str, tuple[Port, ...], int | None, tuple[Place, ...]]
+
+
+class _Entries:
+    """VIPs of a service with their ports; those of a bare mark depend on the server's family."""
+
+    def __init__(
+        self,
+        service: VirtualService,
+        groups: Mapping[str, ServiceGroup],
+        vips: Mapping[str, Vip],
+        losses: list[Loss],
+    ) -> None:
+        self._service = service
+        self._vips = vips
+        self._losses = losses
+        self._fixed: list[_Entry] = []
+        self._bare_marks: list[tuple[int, tuple[Place, ...]]] = []
+        self._by_family: dict[int | None, tuple[_Entry, ...]] = {}
+        own = service.origins.get(SELF, ())
+        if service.mark is not None:
+            self._take_mark(service, own)
+        elif service.group is not None:
+            self._take_group(service, groups)
+        elif service.address is not None:
+            self._take(service.address, service.port, own)
+
+    def for_family(self, real: IPv4Address | IPv6Address | None) -> tuple[_Entry, ...]:
+        """The VIPs that a real server of this address serves."""
+        family = None if real is None else real.version
+        if family not in self._by_family:
+            marked = [entry for mark in self._bare_marks for entry in self._of_mark(mark, family)]
+            self._by_family[family] = (*self._fixed, *marked)
+        return self._by_family[family]
+
+    def _take(self, address: str, port: int | None, places: tuple[Place, ...]) -> None:
+        vip = canonical(address)
+        if vip is None:
+            why = f"{address} is no address, so the real servers' side of it cannot be written"
+            self._losses.append(Loss("vip.name", why, places))
+            return
+        self._fixed.append((vip, (Port(self._service.protocol or "tcp", port or 0),), None, places))
+
+    def _take_mark(self, service: VirtualService, places: tuple[Place, ...]) -> None:
+        assert service.mark is not None
+        if not service.mark_rules:
+            self._bare_marks.append((service.mark, places))
+        ports: dict[str, dict[Port, None]] = {}
+        origins: dict[str, dict[Place, None]] = {}
+        for rule in service.mark_rules:
+            vip = canonical(rule.address)
+            if vip is None:
+                why = f"{rule.address} is no address; the real servers' side cannot be written"
+                self._losses.append(Loss("vip.name", why, rule.origins.get(SELF, places)))
+                continue
+            ports.setdefault(vip, {})[Port(rule.protocol, rule.port or 0)] = None
+            origins.setdefault(vip, {}).update(
+                dict.fromkeys((*places, *rule.origins.get(SELF, ())))
+            )
+        self._fixed.extend(
+            (vip, tuple(sorted(ports[vip])), service.mark, tuple(origins[vip])) for vip in ports
+        )
+
+    def _take_group(self, service: VirtualService, groups: Mapping[str, ServiceGroup]) -> None:
+        own = service.origins.get(SELF, ())
+        group = groups.get(service.group or "")
+        if group is None:
+            why = f"virtual_server_group {service.group} is not defined; its VIPs are unknown"
+            self._losses.append(Loss("service.group", why, own))
+            return
+        for entry in group.entries:
+            places = (*own, *entry.origins.get(SELF, ()))
+            if entry.mark is not None:
+                self._bare_marks.append((entry.mark, places))
+            elif entry.address is not None and entry.last is None:
+                self._take(entry.address, entry.port, places)
+            elif entry.address is not None:
+                self._take_range(entry, places)
+
+    def _take_range(self, entry: GroupEntry, places: tuple[Place, ...]) -> None:
+        addresses = _range(entry.address or "", entry.last or "")
+        if addresses is None:
+            why = (
+                f"{entry.address}-{entry.last} is no range of at most {MOST_RANGE_ADDRESSES} "
+                "addresses, so its VIPs are not written for the real servers"
+            )
+            self._losses.append(Loss("service.range", why, places))
+            return
+        for address in addresses:
+            self._take(address, entry.port, places)
+
+    def _of_mark(self, mark: tuple[int, tuple[Place, ...]], family: int | None) -> Iterator[_Entry]:
+        number, places = mark
+        wanted = {"inet": 4, "inet6": 6}.get(self._service.ip_family or "", family)
+        found = [vip for vip in self._vips if _version(vip) == (wanted or 4)]
+        if found:
+            why = (
+                f"which VIPs get mark {number} is decided by the director's packet filter, not by "
+                "the configuration; the real servers are prepared for every VIP of the VRRP "
+                "instances on all ports"
+            )
+        else:
+            why = f"no VIP of mark {number} is known, so nothing is written for its real servers"
+        loss = Loss("service.mark", why, places)
+        if loss not in self._losses:
+            self._losses.append(loss)
+        for vip in found:
+            yield vip, (Port(),), number, places
+
+
+class _Gateways:
+    """VIPs of the directors that a masqueraded real server can answer through."""
+
+    def __init__(self, views: list[Configuration], vips: Mapping[str, Vip]) -> None:
+        served = {
+            canonical(text)
+            for view in views
+            for service in view.services
+            for text in (service.address, *(rule.address for rule in service.mark_rules))
+            if text is not None
+        }
+        usual = sorted(vips.items(), key=lambda item: item[0] in served)
+        self._free = [text for text, _ in usual if text not in served]
+        self._vips = vips
+        self._networks = [
+            (ip_network(f"{text}/{vip.prefix}", strict=False), text)
+            for text, vip in usual
+            if vip.prefix is not None and vip.prefix < ip_address(text).max_prefixlen
+        ]
+
+    def of(self, real_address: str, places: tuple[Place, ...]) -> Gateway | Loss:
+        """A VIP in the server's network, one that is no service's if there is a choice."""
+        real = ip_address(real_address)
+        for network, text in self._networks:
+            if real in network:
+                return self._gateway(text, real_address)
+        near = ip_network(f"{real}/{_NEAR_PREFIX[real.version]}", strict=False)
+        close = [text for text in self._free if ip_address(text) in near]
+        if len(close) == 1:
+            return self._gateway(close[0], real_address)
+        why = (
+            f"no VIP of the directors lies in the network of {real_address}, so its default route, "
+            "which must lead to the active director for masquerading, is not written"
+        )
+        return Loss("gateway", why, places)
+
+    def _gateway(self, text: str, real_address: str) -> Gateway:
+        vip = self._vips[text]
+        places = vip.origins.get(SELF) or vip.origins.get("address", ())
+        return Gateway(text, real_address, {SELF: places})
+
+
+def _loss_own_vip(server: _Server) -> Loss:
+    why = (
+        f"real server {server.text} is a VIP of the directors, so the active director would serve "
+        "itself; nothing is written for it"
+    )
+    return Loss("real-server.vip", why, server.binding.origins[SELF])
+
+
+def _loss_host_name(server: _Server) -> Loss:
+    why = (
+        f"{server.text} is a host name; a rule that puts the server's own address into its ARP "
+        "requests needs the address"
+    )
+    return Loss("real-server.name", why, server.binding.origins[SELF])
+
+
+def _binding_key(binding: Binding) -> tuple[tuple[int, int], str, str, int]:
+    return (
+        _address_key(binding.vip),
+        binding.method,
+        binding.real_address or "",
+        -1 if binding.mark is None else binding.mark,
+    )
+
+
+def _address_key(text: str) -> tuple[int, int]:
+    address = ip_address(text)
+    return address.version, int(address)
+
+
+def _version(text: str) -> int:
+    return ip_address(text).version
+
+
+def _some(text: str | None) -> dict[str, None]:
+    found = None if text is None else canonical(text)
+    return {} if found is None else {found: None}
+
+
+def _parsed(text: str) -> IPv4Address | IPv6Address | None:
+    try:
+        address = ip_address(text.strip("[]"))
+    except ValueError:
+        return None
+    if isinstance(address, IPv6Address) and address.scope_id is not None:
+        return None
+    return address
+
+
+def _range(first: str, last: str) -> list[str] | None:
+    """Addresses of an inclusive range; `last` is an address, or what replaces the first one's last
+    part (decimal for IPv4, hexadecimal for IPv6), as keepalived reads it."""
+    start = _parsed(first)
+    if start is None:
+        return None
+    if "." not in last and ":" not in last:
+        separator = ":" if start.version == 6 else "."
+        last = f"{str(start).rpartition(separator)[0]}{separator}{last}"
+    end = _parsed(last)
+    if end is None or end.version != start.version:
+        return None
+    count = int(end) - int(start) + 1
+    if not 0 < count <= MOST_RANGE_ADDRESSES:
+        return None
+    return [str(start + offset) for offset in range(count)]

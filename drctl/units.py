@@ -9,6 +9,10 @@ from __future__ import annotations
 import re
 
 _INTEGER = re.compile(r"[ \t\n\v\f\r]*([+-]?)(0[xX][0-9a-fA-F]+|[0-9]+)")
+_DOTTED = re.compile(
+    r"(0|[1-9][0-9]{0,2})\.(0|[1-9][0-9]{0,2})\.(0|[1-9][0-9]{0,2})\.(0|[1-9][0-9]{0,2})"
+)
+_IPV6 = re.compile(r"[0-9A-Fa-f:.]{2,45}")
 _HOST_NAME = re.compile(r"(?=.{1,253}\Z)(?!-)[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\.?")
 
 
@@ -48,6 +52,30 @@ def inet_aton(text: str) -> str | None:
             return None
         value |= number << (0 if is_last else 24 - 8 * index)
     return ".".join(str(value >> shift & 255) for shift in (24, 16, 8, 0))
+
+
+def ip_address(text: str) -> str | None:
+    """Canonical form of an IPv4 or IPv6 address as `inet_pton(3)` takes it; None for anything else.
+
+    IPv4 in four decimal parts without leading zeros, IPv6 without a zone; IPv6 comes out in the
+    short form of RFC 5952.
+    """
+    if ":" not in text:
+        found = _DOTTED.fullmatch(text)
+        return text if found and all(int(part) < 256 for part in found.groups()) else None
+    if not _IPV6.fullmatch(text):
+        return None
+    from socket import AF_INET6, inet_ntop, inet_pton
+
+    try:
+        return inet_ntop(AF_INET6, inet_pton(AF_INET6, text))
+    except OSError:
+        return None
+
+
+def ipv4_netmask(text: str) -> str | None:
+    """`text` when it is a dotted IPv4 mask (its ones need not be contiguous), else None."""
+    return text if ":" not in text and ip_address(text) == text else None
 
 
 def mask_bits(mask: str) -> int | None:

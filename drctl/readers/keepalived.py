@@ -1,0 +1,138 @@
+"""keepalived.conf to model: what the file says, by the tables of the `keepalived_*` modules.
+
+Nothing is lost: a statement is the origin of a field, or a leftover of its block with its text and
+the reason. Includes, `@id` conditions and `$definitions` are leftovers. Facts: keepalived 2.2.7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from drctl.model.configuration import Configuration
+from drctl.model.origin import Leftover
+from drctl.model.pair import Rank
+from drctl.model.vrrp import VrrpInstance
+from drctl.readers.keepalived_block import (
+    Context,
+    Lines,
+    Values,
+    definitions,
+    read_lines,
+    unusual,
+)
+from drctl.readers.keepalived_service import service, service_group
+from drctl.readers.keepalived_vrrp import (
+    instance,
+    read_settings,
+    script,
+    settings_of,
+    static_address,
+    sync_group,
+)
+from drctl.readers.reading import Reading
+from drctl.syntax.tree import Document, Statement
+from drctl.text.diagnostic import Severity
+
+_BLOCKS: dict[str, tuple[str, Callable[[Context, Statement], Any]]] = {
+    "vrrp_instance": ("instances", instance),
+    "vrrp_sync_group": ("sync_groups", sync_group),
+    "vrrp_script": ("scripts", script),
+    "virtual_server": ("services", service),
+    "virtual_server_group": ("service_groups", service_group),
+}
+_UNIQUE = frozenset({"vrrp_instance", "vrrp_sync_group"})
+"""Blocks whose second one of the same name keepalived skips."""
+_OUTER = frozenset(
+    {
+        *_BLOCKS,
+        *("global_defs", "static_ipaddress", "static_routes", "static_rules", "track_group"),
+        *("vrrp_track_process", "vrrp_track_file", "garp_group", "bfd_instance"),
+    }
+)
+"""Blocks that stand at top level only; inside another block its closing brace is missing."""
+_STATIC = Lines("static_addresses", static_address)
+
+
+def read(document: Document) -> Reading:
+    """Model of a keepalived.conf; never fails, whatever the text is."""
+    context = Context(document, definitions(document), outer=_OUTER)
+    top = Values()
+    settings = Values()
+    settings_places = []
+    pending = [node for node in reversed(document.children) if isinstance(node, Statement)]
+    while pending:
+        statement = pending.pop()
+        if (
+            statement.keyword == "global_defs"
+            and statement.body
+            and not unusual(context, statement)
+        ):
+            settings_places.append(context.place(statement))
+            read_settings(context, settings, statement)
+        else:
+            _read_statement(context, top, statement)
+        for inner in reversed(context.misplaced):
+            _warn_misplaced(context, inner)
+            pending.append(inner)
+        context.misplaced.clear()
+    instances: tuple[VrrpInstance, ...] = top.get("instances", ())
+    configuration = Configuration(
+        settings=settings_of(settings, tuple(settings_places)),
+        rank=_rank(instances),
+        **top.outer(),
+        leftovers=tuple(top.leftovers),
+        origins=top.origins(),
+    )
+    found = sorted(context.diagnostics, key=lambda d: (d.place.line, d.place.column))
+    return Reading(document, configuration, (*document.diagnostics, *found))
+
+
+def _read_statement(context: Context, top: Values, statement: Statement) -> None:
+    if special := unusual(context, statement):
+        top.leftovers.append(context.leftover(statement, special))
+        return
+    try:
+        left = _read_block(context, top, statement)
+    except ValueError as bad:
+        left = context.leftover(statement, str(bad))
+        rule = ("DR031", "unreadable-value")
+        message = f"{statement.keyword}: {bad}"
+        context.warn(context.place(statement), rule, Severity.ERROR, message)
+    if left is not None:
+        top.leftovers.append(left)
+
+
+def _read_block(context: Context, top: Values, statement: Statement) -> Leftover | None:
+    keyword = statement.keyword
+    if keyword == "static_ipaddress" and statement.body is not None:
+        read_lines(context, top, statement, _STATIC)
+        return None
+    if keyword not in _BLOCKS:
+        return context.leftover(statement, "not modelled")
+    if statement.body is None:
+        raise ValueError("its block is missing")
+    name, reader = _BLOCKS[keyword]
+    found = reader(context, statement)
+    if keyword in _UNIQUE and any(found.name == other.name for other in top.get(name, ())):
+        raise ValueError(f"a second {keyword} {found.name}, which keepalived skips")
+    top.add(name, (found,))
+    return None
+
+
+def _warn_misplaced(context: Context, statement: Statement) -> None:
+    message = f"{statement.keyword} inside another block, which is not closed before it"
+    rule = ("DR033", "missing-closing-brace")
+    context.warn(context.place(statement), rule, Severity.ERROR, message, "add a '}' above")
+
+
+def _rank(instances: tuple[VrrpInstance, ...]) -> Rank | None:
+    """Whose file it is: all instances MASTER, or none and none `nopreempt`, with which both
+    directors are BACKUP."""
+    if not instances:
+        return None
+    if all(one.state == "MASTER" for one in instances):
+        return Rank.PRIMARY
+    if all(one.state != "MASTER" and one.is_preempting for one in instances):
+        return Rank.BACKUP
+    return None

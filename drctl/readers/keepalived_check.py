@@ -1,0 +1,181 @@
+"""Checks of a keepalived.conf, by table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from drctl.model.check import (
+    BfdCheck,
+    Connect,
+    DnsCheck,
+    FileCheck,
+    HttpCheck,
+    MiscCheck,
+    PingCheck,
+    SmtpCheck,
+    TcpCheck,
+    UdpCheck,
+    Url,
+)
+from drctl.readers import keepalived_words as w
+from drctl.readers.keepalived_block import (
+    Context,
+    Field,
+    Inline,
+    Nested,
+    Table,
+    Values,
+    body_of,
+    read_block,
+)
+from drctl.readers.keepalived_vrrp import take_owner
+from drctl.readers.keepalived_words import Words
+from drctl.syntax.tree import Statement
+
+_PACE: Table = {
+    "retry": Field("connect.retries", w.seconds),
+    "delay_before_retry": Field("connect.retry_delay_ms", w.delay),
+    "delay_loop": Field("connect.loop_ms", w.delay),
+    "warmup": Field("connect.warmup_ms", w.delay),
+    "alpha": Field("connect.is_alpha", w.boolean),
+}
+_CONNECT: Table = {
+    **_PACE,
+    "connect_ip": Field("connect.address", w.address),
+    "connect_port": Field("connect.port", w.port),
+    "bindto": Field("connect.bind_address", w.address),
+    "bind_port": Field("connect.bind_port", w.port),
+    "bind_if": Field("connect.bind_interface", w.text),
+    "fwmark": Field("connect.mark", w.seconds),
+    "connect_timeout": Field("connect.timeout_ms", w.delay),
+}
+
+
+def _status_codes(words: Words) -> tuple[tuple[int, int], ...]:
+    ranges = []
+    for word in (words.take("the status code"), *words.rest()):
+        first, dash, last = word.partition("-")
+        low = w.whole(first, 100, 599)
+        ranges.append((low, w.whole(last, low, 599) if dash else low))
+    return tuple(ranges)
+
+
+_URL: Table = {
+    "path": Field("path", w.text),
+    "digest": Field("digest", w.text),
+    "status_code": Field("status_codes", _status_codes),
+    "virtualhost": Field("virtualhost", w.text),
+    "regex": Field("regex", w.text),
+}
+
+
+def _url(context: Context, statement: Statement) -> Url:
+    values = read_block(context, body_of(statement), _URL)
+    return Url(
+        **values.outer(),
+        leftovers=tuple(values.leftovers),
+        origins=values.origins(opened=context.place(statement)),
+    )
+
+
+_HTTP: Table = {
+    **_CONNECT,
+    "nb_get_retry": Field("connect.retries", w.seconds),
+    "http_protocol": Field("http_protocol", w.choice("1.0", "1.1", "1.0C", "1.0c", "1.1C", "1.1c")),
+    "virtualhost": Field("virtualhost", w.text),
+    "url": Nested("urls", _url),
+}
+
+
+def _hexadecimal(words: Words) -> str:
+    return "".join((words.take("the bytes"), *words.rest()))
+
+
+def _reply(words: Words) -> str:
+    return "".join(words.rest())
+
+
+def _file_weight(words: Words) -> int:
+    value = w.whole(words.take("the weight"), -(2**31 - 1), 2**31 - 1)
+    if words.peek() in {"reverse", "noreverse"}:
+        raise ValueError(f"{words.peek()}: not modelled")
+    return value
+
+
+_RECORDS = ("A", "NS", "CNAME", "SOA", "MX", "TXT", "AAAA", "RRSIG", "DNSKEY")
+
+_CHECKS: dict[str, tuple[Callable[..., Any], Table, dict[str, Any]]] = {
+    "HTTP_GET": (HttpCheck, _HTTP, {}),
+    "SSL_GET": (HttpCheck, _HTTP, {"uses_tls": True}),
+    "TCP_CHECK": (TcpCheck, _CONNECT, {}),
+    "SMTP_CHECK": (
+        SmtpCheck,
+        {
+            **_CONNECT,
+            "helo_name": Field("helo_name", w.text),
+            "host": Inline("host", _CONNECT),
+        },
+        {},
+    ),
+    "DNS_CHECK": (
+        DnsCheck,
+        {
+            **_CONNECT,
+            "type": Field("record_type", w.choice(*_RECORDS)),
+            "name": Field("name", w.text, keeps_first=True),
+        },
+        {},
+    ),
+    "UDP_CHECK": (
+        UdpCheck,
+        {
+            **_CONNECT,
+            "payload": Field("payload", _hexadecimal),
+            "require_reply": Field("requires_reply", _reply),
+        },
+        {},
+    ),
+    "PING_CHECK": (PingCheck, _CONNECT, {}),
+    "MISC_CHECK": (
+        MiscCheck,
+        {
+            **_PACE,
+            "misc_path": Field("command", w.command),
+            "misc_timeout": Field("timeout_ms", w.delay),
+            "misc_dynamic": Field("is_dynamic", w.flag),
+            "user": Field("owner", w.owner),
+        },
+        {},
+    ),
+    "BFD_CHECK": (BfdCheck, {"name": Field("name", w.text)}, {}),
+    "FILE_CHECK": (
+        FileCheck,
+        {"track_file": Field("file", w.text), "weight": Field("weight", _file_weight)},
+        {},
+    ),
+}
+
+
+def _check(context: Context, statement: Statement) -> Any:
+    kind, table, given = _CHECKS[statement.keyword]
+    values = read_block(context, body_of(statement), table)
+    fields = {**given, **connect_of(values)}
+    if "owner" in values.values:
+        fields.update(take_owner(values))
+    return kind(
+        **values.outer(),
+        **fields,
+        leftovers=tuple(values.leftovers),
+        origins=values.origins(opened=context.place(statement)),
+    )
+
+
+def connect_of(values: Values) -> dict[str, Any]:
+    """The field `connect`, when anything of it was given."""
+    inner = values.inner("connect")
+    return {"connect": Connect(**inner)} if inner else {}
+
+
+CHECKS: Table = {keyword: Nested("checks", _check) for keyword in _CHECKS}
+"""The keywords of all checks, as they stand in a real_server."""

@@ -1,0 +1,229 @@
+"""Virtual services and real servers of a keepalived.conf, by table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from drctl.model.origin import SELF
+from drctl.model.service import (
+    DIRECT,
+    MASQUERADE,
+    TUNNEL,
+    Forwarding,
+    GroupEntry,
+    RealServer,
+    ServiceGroup,
+    SorryServer,
+    VirtualService,
+)
+from drctl.readers import keepalived_words as w
+from drctl.readers.keepalived_block import (
+    Context,
+    Field,
+    Lines,
+    Nested,
+    Table,
+    Values,
+    body_of,
+    read_block,
+    read_lines,
+)
+from drctl.readers.keepalived_check import CHECKS, connect_of
+from drctl.readers.keepalived_vrrp import first_name, hook_table, hooks_of, on_line
+from drctl.readers.keepalived_words import Words
+from drctl.syntax.tree import Statement
+from drctl.text.place import Place
+
+METHODS = {"NAT": MASQUERADE, "DR": DIRECT, "TUN": TUNNEL}
+SCHEDULERS = (
+    *("rr", "wrr", "lc", "wlc", "lblc", "sh", "mh", "dh", "fo", "ovf", "lblcr", "sed", "nq"),
+    "twos",
+)
+_FLAGS = (
+    "hashed",
+    "flag-1",
+    "flag-2",
+    "flag-3",
+    "sh-port",
+    "sh-fallback",
+    "mh-port",
+    "mh-fallback",
+)
+_DEFAULT_PERSISTENCE_S = 360
+_LONGEST_PERSISTENCE_S = 2_678_400
+
+
+def _forwarding(words: Words) -> Forwarding:
+    word = words.take("the method")
+    if word not in METHODS:
+        raise ValueError(f"{word} is none of {', '.join(METHODS)}")
+    return Forwarding(METHODS[word], words.rest())
+
+
+def _persistence(words: Words) -> int:
+    if words.peek() is None:
+        return _DEFAULT_PERSISTENCE_S
+    return w.whole(words.take("the time"), 1, _LONGEST_PERSISTENCE_S)
+
+
+def _port(words: Words) -> int | None:
+    """A port; 0 or none means all."""
+    if words.peek() is None:
+        return None
+    return w.whole(words.take("the port"), 0, 65535) or None
+
+
+def _endpoint(words: Words) -> dict[str, Any]:
+    return {"address": w.endpoint(words), "port": _port(words)}
+
+
+def _flag_name(name: str) -> w.Parse:
+    def parse(words: Words) -> str:
+        del words
+        return name
+
+    return parse
+
+
+_SERVER: Table = {
+    "weight": Field("weight", w.integer(0, 2**31 - 1)),
+    "lvs_method": Field("forwarding", _forwarding),
+    "uthreshold": Field("upper_threshold", w.seconds),
+    "lthreshold": Field("lower_threshold", w.seconds),
+    "inhibit_on_failure": Field("inhibits_on_failure", w.boolean),
+    "virtualhost": Field("virtualhost", w.text),
+    "delay_before_retry": Field("delay_before_retry_ms", w.delay),
+    "retry": Field("retries", w.integer(1, w.U32)),
+    "delay_loop": Field("loop_ms", w.delay),
+    "alpha": Field("is_alpha", w.boolean),
+    **hook_table({"notify_up": "up", "notify_down": "down"}, keeps_first=False),
+    **CHECKS,
+}
+
+
+def _real_server(context: Context, statement: Statement) -> RealServer:
+    words = Words(statement.values)
+    where = _endpoint(words)
+    context.ignored(statement, words.rest())
+    values = read_block(context, body_of(statement), _SERVER)
+    opened = context.place(statement)
+    origins = dict(values.origins(opened=opened))
+    origins.update({name: (opened,) for name, value in where.items() if value is not None})
+    return RealServer(
+        **where,
+        **values.outer(),
+        hooks=hooks_of(values),
+        leftovers=tuple(values.leftovers),
+        origins=origins,
+    )
+
+
+_SERVICE: Table = {
+    "delay_loop": Field("connect.loop_ms", w.delay),
+    "connect_timeout": Field("connect.timeout_ms", w.delay),
+    "retry": Field("connect.retries", w.integer(1, w.U32)),
+    "delay_before_retry": Field("connect.retry_delay_ms", w.delay),
+    "warmup": Field("connect.warmup_ms", w.delay),
+    **dict.fromkeys(("lb_algo", "lvs_sched"), Field("scheduler", w.choice(*SCHEDULERS))),
+    **{name: Field("scheduler_flags", _flag_name(name), joins=True) for name in _FLAGS},
+    **dict.fromkeys(("lb_kind", "lvs_method"), Field("forwarding", _forwarding)),
+    "protocol": Field("protocol", w.protocol),
+    "persistence_timeout": Field("persistence_s", _persistence),
+    "persistence_granularity": Field("persistence_mask", w.mask),
+    "persistence_engine": Field("persistence_engine", w.text),
+    "ops": Field("is_one_packet", w.flag),
+    "alpha": Field("is_alpha", w.flag),
+    "omega": Field("is_omega", w.flag),
+    "quorum": Field("quorum", w.integer(1, w.U32)),
+    "hysteresis": Field("hysteresis", w.seconds),
+    "inhibit_on_failure": Field("inhibits_on_failure", w.flag),
+    "virtualhost": Field("virtualhost", w.text),
+    "ip_family": Field("ip_family", w.choice("inet", "inet6")),
+    "ha_suspend": Field("has_ha_suspend", w.flag),
+    "weight": Field("weight", w.integer(1, 2**31 - 1)),
+    "sorry_server": Field("sorry.server", _endpoint),
+    "sorry_server_inhibit": Field("sorry.inhibits", w.flag, needs="sorry.server"),
+    "sorry_server_lvs_method": Field("sorry.forwarding", _forwarding, needs="sorry.server"),
+    "real_server": Nested("real_servers", _real_server),
+    **hook_table({name: name for name in ("quorum_up", "quorum_down")}, keeps_first=False),
+}
+
+
+def _sorry_server(values: Values) -> SorryServer | None:
+    inner = values.inner("sorry")
+    where = inner.pop("server", None)
+    if where is None:
+        return None
+    origins = dict(inner.pop("origins"))
+    places = origins.pop("server")
+    origins.update({name: places for name, value in where.items() if value is not None})
+    return SorryServer(**where, **inner, origins={SELF: places, **origins})
+
+
+def service(context: Context, statement: Statement) -> VirtualService:
+    """A virtual_server block: `ADDRESS [PORT]`, `fwmark NUMBER` or `group NAME`."""
+    words = Words(statement.values)
+    what: dict[str, Any]
+    if words.peek() == "fwmark":
+        words.take("fwmark")
+        what = {"mark": w.whole(words.take("the mark"), 0, w.U32)}
+    elif words.peek() == "group":
+        words.take("group")
+        what = {"group": words.take("the group")}
+    else:
+        what = _endpoint(words)
+    context.ignored(statement, words.rest())
+    values = read_block(context, body_of(statement), _SERVICE)
+    opened = context.place(statement)
+    origins = dict(values.origins(opened=opened))
+    origins.update({name: (opened,) for name, value in what.items() if value is not None})
+    return VirtualService(
+        **what,
+        **values.outer(),
+        **connect_of(values),
+        sorry_server=_sorry_server(values),
+        hooks=hooks_of(values),
+        leftovers=tuple(values.leftovers),
+        origins=origins,
+    )
+
+
+def _group_entry(words: Words, place: Place) -> Iterable[GroupEntry]:
+    if words.peek() == "fwmark":
+        words.take("fwmark")
+        mark = w.whole(words.take("the mark"), 0, w.U32)
+        if words.peek() is not None:
+            raise ValueError(f"{words.peek()}: not modelled")
+        return (GroupEntry(mark=mark, origins=on_line(place, "mark")),)
+    word = words.take("the address")
+    if "/" in word:
+        raise ValueError(f"{word}: a network is not modelled")
+    first, dash, last = word.partition("-")
+    found: dict[str, Any] = {"address": w.canonical(first)}
+    if dash:
+        found["last"] = _range_end(found["address"], last)
+    if (port := _port(words)) is not None:
+        found["port"] = port
+    return (GroupEntry(**found, origins=on_line(place, *found)),)
+
+
+def _range_end(first: str, last: str) -> str:
+    """The last address of a range: an address, or the last part of one."""
+    if "." in last or ":" in last:
+        return w.canonical(last)
+    if ":" in first:
+        return w.canonical(first[: first.rindex(":") + 1] + last)
+    return w.canonical(f"{first[: first.rindex('.')]}.{w.whole(last, 0, 255)}")
+
+
+_GROUP_LINES = Lines("entries", _group_entry)
+
+
+def service_group(context: Context, statement: Statement) -> ServiceGroup:
+    """A virtual_server_group block."""
+    name = first_name(statement)
+    values = Values()
+    read_lines(context, values, statement, _GROUP_LINES, around=None)
+    origins = values.origins(opened=context.place(statement))
+    return ServiceGroup(name, **values.outer(), leftovers=tuple(values.leftovers), origins=origins)

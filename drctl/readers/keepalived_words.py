@@ -1,0 +1,287 @@
+"""Words behind a keyword of a keepalived.conf to values.
+
+Each parser takes the words it needs from a `Words` and raises ValueError with the reason when they
+are none; what it leaves there keepalived ignores too. Facts: keepalived 2.2.7.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from drctl.units import ip_address, ipv4_netmask
+
+Parse = Callable[["Words"], Any]
+
+_SIGNED = re.compile(r"[ \t]*([+-]?)([0-9]{1,20})")
+_SECONDS = re.compile(r"\+?([0-9]{0,10})(?:\.([0-9]*))?")
+_BOOLEANS = {"on": True, "true": True, "yes": True, "off": False, "false": False, "no": False}
+_COMMAND_WORD = re.compile(
+    r"""(?:[^\s"'\\]++|\\.|"(?:[^"\\]++|\\.)*+"|'(?:[^'\\]++|\\.)*+')++""", re.DOTALL
+)
+_COMMAND_PART = re.compile(
+    r"""\\(?:([0-7]{1,3})|x([0-9a-fA-F]{1,2})|c(.)|(.))|("|')|([^\\"']+)""", re.DOTALL
+)
+_ESCAPES = {
+    "a": "\a",
+    "b": "\b",
+    "E": "\x1b",
+    "f": "\f",
+    "n": "\n",
+    "r": "\r",
+    "t": "\t",
+    "v": "\v",
+}
+
+
+class Words:
+    """The words behind a keyword, taken one by one; `raw` is their text as it stands in the file,
+    for commands, which keepalived splits by other rules."""
+
+    __slots__ = ("_at", "_words", "raw")
+
+    def __init__(self, words: Sequence[str], raw: str = "") -> None:
+        self._words = words
+        self._at = 0
+        self.raw = raw
+
+    def take(self, what: str) -> str:
+        """The next word; ValueError says that `what` is missing."""
+        if self._at >= len(self._words):
+            raise ValueError(f"{what} is missing")
+        self._at += 1
+        return self._words[self._at - 1]
+
+    def peek(self) -> str | None:
+        """The next word, without taking it."""
+        return self._words[self._at] if self._at < len(self._words) else None
+
+    def rest(self) -> tuple[str, ...]:
+        """All words not taken yet, which are taken by this."""
+        found = tuple(self._words[self._at :])
+        self._at = len(self._words)
+        return found
+
+    def leave(self, words: Sequence[str]) -> None:
+        """Put `words` in the place of those not taken yet."""
+        self._words = words
+        self._at = 0
+
+
+def text(words: Words) -> str:
+    """One word, or quoted text."""
+    return words.take("the value")
+
+
+def joined(words: Words) -> str:
+    """All words of the line."""
+    return " ".join((words.take("the value"), *words.rest()))
+
+
+def flag(words: Words) -> bool:
+    """A keyword that needs no word."""
+    del words
+    return True
+
+
+def cleared(words: Words) -> bool:
+    """A keyword that switches off and needs no word."""
+    del words
+    return False
+
+
+def boolean(words: Words) -> bool:
+    """`on`, `off` and their like; the keyword alone is `on`."""
+    if words.peek() is None:
+        return True
+    return _boolean(words.take("the value"))
+
+
+def _boolean(word: str) -> bool:
+    if (value := _BOOLEANS.get(word)) is None:
+        raise ValueError(f"{word} is none of {', '.join(_BOOLEANS)}")
+    return value
+
+
+def flag_without_word(words: Words) -> bool:
+    """A keyword that 2.2.7 takes as `on` whatever follows, and later versions as what follows."""
+    if words.peek() is not None and not _boolean(words.take("the value")):
+        raise ValueError("keepalived 2.2.7 switches it on in spite of the word behind it")
+    return True
+
+
+def integer(low: int, high: int) -> Parse:
+    """A decimal number from `low` to `high`."""
+
+    def parse(words: Words) -> int:
+        return whole(words.take("the number"), low, high)
+
+    return parse
+
+
+def whole(word: str, low: int, high: int) -> int:
+    """`word` as a decimal number from `low` to `high`; leading zeros mean nothing."""
+    found = _SIGNED.fullmatch(word)
+    if found is None:
+        raise ValueError(f"{word} is not a whole number")
+    value = -int(found[2]) if found[1] == "-" else int(found[2])
+    if not low <= value <= high:
+        raise ValueError(f"{value} is outside {low}..{high}")
+    return value
+
+
+def milliseconds(low: int, high: int) -> Parse:
+    """Seconds with decimals, as milliseconds from `low` to `high`."""
+
+    def parse(words: Words) -> int:
+        word = words.take("the time")
+        found = _SECONDS.fullmatch(word)
+        if found is None or not (found[1] or found[2]):
+            raise ValueError(f"{word} is not a number of seconds")
+        fraction = found[2] or ""
+        if fraction[3:].strip("0"):
+            raise ValueError(f"{word} s is finer than a millisecond")
+        value = int(found[1] or "0") * 1000 + int(fraction[:3].ljust(3, "0"))
+        if not low <= value <= high:
+            raise ValueError(f"{word} s is outside {low / 1000:g}..{high / 1000:g}")
+        return value
+
+    return parse
+
+
+U32 = 2**32 - 1
+LONGEST_MS = U32 // 1000
+"""The longest time that keepalived can hold, 4294.967 s (it counts microseconds in 32 bits)."""
+
+delay = milliseconds(0, LONGEST_MS)
+seconds = integer(0, U32)
+port = integer(1, 65535)
+
+
+def choice(*values: str) -> Parse:
+    """One of some words, in exactly this case."""
+
+    def parse(words: Words) -> str:
+        word = words.take("the value")
+        if word not in values:
+            raise ValueError(f"{word} is none of {', '.join(values)}")
+        return word
+
+    return parse
+
+
+def protocol(words: Words) -> str:
+    """TCP, UDP or SCTP in any case, as lower case."""
+    word = words.take("the protocol").lower()
+    if word not in {"tcp", "udp", "sctp"}:
+        raise ValueError(f"{word} is none of TCP, UDP, SCTP")
+    return word
+
+
+def address(words: Words) -> str:
+    """An IPv4 or IPv6 address in canonical form."""
+    return canonical(words.take("the address"))
+
+
+def endpoint(words: Words) -> str:
+    """An address whose prefix length or range keepalived drops without a word."""
+    word = words.take("the address")
+    return canonical(re.split("[-/]", word, maxsplit=1)[0])
+
+
+def canonical(word: str) -> str:
+    """`word` as an address in canonical form."""
+    found = ip_address(word)
+    if found is None:
+        raise ValueError(f"{word} is not an IP address")
+    return found
+
+
+def mask(words: Words) -> str:
+    """A dotted netmask, or the length of an IPv6 one."""
+    word = words.take("the mask")
+    if word.isdigit():
+        return str(whole(word, 1, 128))
+    found = ipv4_netmask(word)
+    if found is None:
+        raise ValueError(f"{word} is not a netmask")
+    return found
+
+
+def owner(words: Words) -> tuple[str, str | None]:
+    """`USER [GROUP]`, `USER [:GROUP]`."""
+    user = words.take("the user")
+    group = words.take("the group") if words.peek() is not None else None
+    return user, group.removeprefix(":") if group else None
+
+
+def command(words: Words) -> str:
+    """The first word by the rules of commands (see `split_command`); the rest stays."""
+    found = split_command(words.raw)
+    if not found or not found[0]:
+        raise ValueError("the command is missing")
+    words.leave(found[1:])
+    return _printable(found[0])
+
+
+def owned_command(words: Words) -> tuple[str, str | None, str | None]:
+    """`COMMAND [USER [GROUP]]`; a command with arguments is quoted as a whole."""
+    found = split_command(words.raw)
+    if not found or not found[0]:
+        raise ValueError("the command is missing")
+    user = found[1] if len(found) > 1 else None
+    group = found[2].removeprefix(":") if len(found) > 2 else None
+    words.leave(found[3:])
+    return _printable(found[0]), user, group
+
+
+def _printable(found: str) -> str:
+    if any(c < " " and c != "\t" for c in found):
+        raise ValueError("the command holds a line end or another control character")
+    return found
+
+
+def split_command(raw: str) -> list[str]:
+    """Words of a command line as keepalived splits it once: both kinds of quotes group, a backslash
+    escapes. ValueError for a quote without end."""
+    words: list[str] = []
+    position = 0
+    while True:
+        while position < len(raw) and raw[position].isspace():
+            position += 1
+        if position >= len(raw):
+            return words
+        found = _COMMAND_WORD.match(raw, position)
+        if found is None or (found.end() < len(raw) and not raw[found.end()].isspace()):
+            raise ValueError("quote without end")
+        words.append(_unescape(found[0]))
+        position = found.end()
+
+
+def _unescape(word: str) -> str:
+    """A word of a command without its quotes and escapes."""
+    if "\\" not in word:
+        first = word[:1]
+        if first in {'"', "'"} and word.endswith(first) and word.count(first) == 2:
+            return word[1:-1]
+    parts: list[str] = []
+    quote = ""
+    for octal, hexadecimal, control, escaped, mark, plain in _COMMAND_PART.findall(word):
+        if octal:
+            parts.append(chr(int(octal, 8) & 255))
+        elif hexadecimal:
+            parts.append(chr(int(hexadecimal, 16)))
+        elif control:
+            parts.append(chr(ord(control) & 31))
+        elif escaped:
+            parts.append(_ESCAPES.get(escaped, escaped))
+        elif not mark:
+            parts.append(plain)
+        elif not quote:
+            quote = mark
+        elif quote == mark:
+            quote = ""
+        else:
+            parts.append(mark)
+    return "".join(parts)

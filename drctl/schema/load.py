@@ -6,12 +6,21 @@ A block's table is `grammar/<dialect>/<path>.toml`, that of the outermost level 
     doc = "A virtual service and its real servers"
     include = ["common/check"]        # keywords of these tables too; the own ones win
     entry = ["address address"]       # value block: lines without a keyword
+    empty = "reported"                # what is said of one without lines (table.Block)
     raw = true                        # the lines are not statements at all
+    read_by = ["vrrp"]                # the program's processes that read the block
+    required = ["port"]               # keywords that it cannot do without
 
     [keyword.port]
     args = ["port port"]              # NAME TYPE[?|*|+] [MINIMUM..MAXIMUM] or NAME TYPE A|B|C
     default = "80"
     doc = "Port of the virtual service"
+    since = "1.2.20"                  # also removed, deprecated, replacement
+    missing = "stops"                 # also extra, again: see table.Keyword
+    advised = "1..1023"               # outside it, but inside its range, it is reported
+    longest = 15                      # bytes of the first word; with is_cut = true it is cut
+    after = "address"                 # must stand above
+    newer = ["2.3.2 port port 0..65535"]  # arguments of later versions: VERSION and one argument
 
     [cases.port]                      # the file's last part, read only when asked for
     pass = ["port = 80"]
@@ -37,7 +46,7 @@ from typing import TYPE_CHECKING, Any
 
 from drctl.errors import DrctlError
 from drctl.resources import resource_dir
-from drctl.schema.table import Argument, Block, Case, Dialect, Keyword, Lexical
+from drctl.schema.table import Argument, Block, Case, Dialect, Keyword, Lexical, version_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,12 +63,22 @@ _LIST = re.compile(r'\[[ \t]*(?:"(?:[^"\\]|\\.)*"[ \t]*(?:,[ \t]*|(?=\])))*\]')
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))")
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "f": "\f", "b": "\b", '"': '"', "\\": "\\"}
 _CASES = re.compile(r"^\[cases\b", re.MULTILINE)
+_RANGE = re.compile(r"(-?[\d.]*?\d)?\.\.(-?\d[\d.]*)?")
+_NEWER = re.compile(r"(\d+\.\d+\.\d+)(?: (.+))?")
 _ARGUMENT = re.compile(
     r"(?P<name>[\w-]+) (?P<type>\w+)(?P<count>[?*+]?)"
     r"(?: (?P<low>-?[\d.]*?\d)?\.\.(?P<high>-?\d[\d.]*)?| (?P<values>[^ ]+))?"
 )
 
-_BLOCK_KEYS: Mapping[str, type] = {"doc": str, "include": list, "entry": list, "raw": bool}
+_BLOCK_KEYS: Mapping[str, type] = {
+    "doc": str,
+    "include": list,
+    "entry": list,
+    "empty": str,
+    "raw": bool,
+    "read_by": list,
+    "required": list,
+}
 _KEYWORD_KEYS: Mapping[str, type] = {
     "args": list,
     "doc": str,
@@ -74,6 +93,20 @@ _KEYWORD_KEYS: Mapping[str, type] = {
     "deprecated": str,
     "replacement": str,
     "notes": list,
+    "missing": str,
+    "extra": str,
+    "again": str,
+    "advised": str,
+    "longest": int,
+    "is_cut": bool,
+    "after": str,
+    "newer": list,
+}
+_WORDS: Mapping[str, frozenset[str]] = {
+    "missing": frozenset({"refused", "stops", "ignored"}),
+    "extra": frozenset({"ignored", "refused"}),
+    "again": frozenset({"replaces", "reported", "refused", "kept", "adds"}),
+    "empty": frozenset({"ignored", "reported"}),
 }
 _DIALECT_KEYS: Mapping[str, type] = {
     "name": str,
@@ -87,6 +120,7 @@ _DIALECT_KEYS: Mapping[str, type] = {
     "brace_at": str,
     "maximum_words": int,
     "maximum_line": int,
+    "missing": str,
 }
 
 Table = dict[str, object]
@@ -182,18 +216,20 @@ def _dialect(folder: Path, file: Path, key: str, table: Table) -> Dialect:
         raise BadTable(file, f"{key}.types", "not a table")
     values = _checked(file, key, table, _DIALECT_KEYS)
     name, version = values.pop("name"), values.pop("version", "")
+    usual_missing = values.pop("missing", "refused")
     missing = {f.name for f in fields(Lexical) if f.default is MISSING} - values.keys()
     if missing:
         raise BadTable(file, key, f"{min(missing)} is missing")
-    return Dialect(name, version, Lexical(**values), types, _Blocks(folder, types))
+    return Dialect(name, version, Lexical(**values), types, _Blocks(folder, types, usual_missing))
 
 
 class _Blocks(Mapping[str, Block]):
     """Blocks by path; a file is read when its block is first asked for."""
 
-    def __init__(self, folder: Path, types: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, types: Mapping[str, str], missing: str) -> None:
         self._folder = folder
         self._types = types
+        self._missing = missing
         self._known: dict[str, Block] = {}
 
     def __getitem__(self, path: str) -> Block:
@@ -237,6 +273,9 @@ class _Blocks(Mapping[str, Block]):
             MappingProxyType(keywords),
             None if entry is None else self._arguments(file, "block.entry", entry),
             block.get("raw", False),
+            block.get("read_by", ()),
+            block.get("required", ()),
+            block.get("empty", "ignored"),
         )
 
     def _keyword(self, path: str, file: Path, name: str, table: object) -> Keyword:
@@ -244,6 +283,7 @@ class _Blocks(Mapping[str, Block]):
         values = _checked(file, key, table, _KEYWORD_KEYS)
         if not values.get("doc"):
             raise BadTable(file, f"{key}.doc", "missing")
+        values.setdefault("missing", self._missing)
         values["args"] = self._arguments(file, f"{key}.args", values.get("args", ()))
         opens = values.get("opens")
         if opens is not None:
@@ -251,7 +291,24 @@ class _Blocks(Mapping[str, Block]):
             values["opens"] = opens
             if not (self._folder / f"{opens}.toml").is_file():
                 raise BadTable(file, f"{key}.opens", f"no table {opens}")
+        if "advised" in values:
+            values["advised"] = _range(file, f"{key}.advised", values["advised"])
+        if "newer" in values:
+            values["newer"] = self._newer(file, f"{key}.newer", values["newer"])
         return Keyword(name=name, read_cases=partial(_cases, file, name), **values)
+
+    def _newer(
+        self, file: Path, key: str, texts: tuple[str, ...]
+    ) -> tuple[tuple[str, tuple[Argument, ...]], ...]:
+        versions: dict[str, list[str]] = {}
+        for text in texts:
+            found = _NEWER.fullmatch(text)
+            if not found:
+                raise BadTable(file, key, f"{text!r} is not 'VERSION [ARGUMENT]'")
+            versions.setdefault(found[1], []).extend([found[2]] if found[2] else [])
+        if list(versions) != sorted(versions, key=version_of):
+            raise BadTable(file, key, "versions are not in order")
+        return tuple((v, self._arguments(file, key, tuple(a))) for v, a in versions.items())
 
     def _arguments(self, file: Path, key: str, texts: tuple[str, ...]) -> tuple[Argument, ...]:
         arguments = tuple(_argument(file, key, text, self._types) for text in texts)
@@ -276,8 +333,19 @@ def _checked(file: Path, key: str, table: object, allowed: Mapping[str, type]) -
             if not all(isinstance(item, str) for item in value):
                 raise BadTable(file, f"{key}.{name}", "list of strings expected")
             value = tuple(value)
+        if name in _WORDS and value not in _WORDS[name]:
+            raise BadTable(
+                file, f"{key}.{name}", f"one of {', '.join(sorted(_WORDS[name]))} expected"
+            )
         values[name] = value
     return values
+
+
+def _range(file: Path, key: str, text: str) -> tuple[float | None, float | None]:
+    found = _RANGE.fullmatch(text)
+    if not found:
+        raise BadTable(file, key, f"{text!r} is not 'MINIMUM..MAXIMUM'")
+    return _number(found[1]), _number(found[2])
 
 
 def _argument(file: Path, key: str, text: str, types: Mapping[str, str]) -> Argument:

@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 
+def version_of(text: str) -> tuple[int, ...]:
+    """`2.3.2` as numbers that compare as versions do."""
+    return tuple(map(int, text.split(".")))
+
+
 @dataclass(frozen=True, slots=True)
 class Argument:
     """One word behind a keyword.
@@ -57,6 +62,20 @@ class Keyword:
     `ms`, `us`). `opens` is the path of the block that the keyword opens. `since` is the first
     version that knows the keyword, `removed` the first known to refuse it, `deprecated` the first
     that advises `replacement` instead. `field` is the model's field, where one statement sets one.
+
+    What the dialect's own program does with a statement that is not as it should be:
+
+    - `missing`, without a required word: `refused` it says so and goes on without the statement,
+      `stops` it says so and reads no further, `ignored` it goes on without a word;
+    - `extra`, with more words than `args` has: `ignored`, or `refused` with a message;
+    - `again`, a second time in the same block (of a block with a name: one of the same name):
+      `replaces` the last counts, `reported` the last counts and it says so, `refused` the first
+      counts and it says so, `kept` the first counts, `adds` both count.
+
+    A number outside `advised` (inclusive) but inside the argument's own range is reported and then
+    changed or taken. A first word of more than `longest` bytes is refused, with `is_cut` reported
+    and cut. `after` names the keyword that must stand above this one. `newer` are the arguments
+    of later versions, oldest first.
     """
 
     name: str
@@ -73,6 +92,14 @@ class Keyword:
     deprecated: str | None = None
     replacement: str | None = None
     notes: tuple[str, ...] = ()
+    missing: str = "refused"
+    extra: str = "ignored"
+    again: str = "replaces"
+    advised: tuple[float | None, float | None] | None = None
+    longest: int | None = None
+    is_cut: bool = False
+    after: str | None = None
+    newer: tuple[tuple[str, tuple[Argument, ...]], ...] = ()
     read_cases: Callable[[], tuple[Case, ...]] = dataclasses.field(
         default=tuple, repr=False, compare=False
     )
@@ -81,6 +108,14 @@ class Keyword:
     def cases(self) -> tuple[Case, ...]:
         """The examples, read from the table's file on first use."""
         return self.read_cases()
+
+    def args_in(self, version: tuple[int, ...]) -> tuple[Argument, ...]:
+        """The arguments that version `(2, 3, 2)` of the dialect's own program takes."""
+        args = self.args
+        for since, newer in self.newer:
+            if version >= version_of(since):
+                args = newer
+        return args
 
     @property
     def required(self) -> int:
@@ -95,6 +130,10 @@ class Block:
     `path` is the table's place below the dialect's folder (`virtual/server`); the outermost level
     has the path `""`. `keywords` has aliases as keys too. `entry` describes the lines of a value
     block, which have no keyword; None for others. A `raw` block holds text that is not statements.
+
+    `read_by` are the program's processes that read what is inside, where it has several.
+    `required` are the keywords without which the block is refused, changed or of no use. Of a value
+    block without lines, `empty` tells: `ignored`, or `reported` with a message.
     """
 
     path: str
@@ -102,6 +141,9 @@ class Block:
     keywords: Mapping[str, Keyword]
     entry: tuple[Argument, ...] | None = None
     raw: bool = False
+    read_by: tuple[str, ...] = ()
+    required: tuple[str, ...] = ()
+    empty: str = "ignored"
 
     @property
     def keyword(self) -> str:

@@ -1,0 +1,143 @@
+"""Booting a guest and listening to it: what User-mode Linux and QEMU have in common.
+
+A guest runs in a session of its own, so that all its processes can be ended together.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import drctl
+from drctl.errors import DrctlError
+from drctl.lab.guest.events import parse
+
+_KEPT_LINES = 60
+_END_LIMIT_S = 20
+
+
+class GuestFailed(DrctlError):
+    """The guest did not start, ended too early, or was silent for too long."""
+
+
+class Kernel(Protocol):
+    """A way to boot a guest."""
+
+    name: str
+    backend: str
+    patience: float
+
+    def command(self, work: Path, plan: Path) -> list[str]:
+        """The command line that boots a guest which runs the plan and powers off; `work` is a
+        folder for files that the command needs. Raises ToolMissing."""
+
+    def environment(self) -> dict[str, str]:
+        """Variables on top of the caller's for the command."""
+
+
+@dataclass
+class Console:
+    """Everything else that appeared on the guest's console, the last lines of it."""
+
+    lines: list[str] = field(default_factory=list)
+
+    def add(self, line: str) -> None:
+        """Remember a line."""
+        if line.strip():
+            self.lines.append(line)
+            del self.lines[:-_KEPT_LINES]
+
+    def text(self) -> str:
+        """The lines, or a word that there are none."""
+        return "\n".join(self.lines) if self.lines else "(nothing on the console)"
+
+
+def guest_command(plan: Path, *options: str) -> list[str]:
+    """The guest program's command line: this interpreter, this checkout or installation."""
+    return [sys.executable, "-B", "-m", "drctl.lab.guest", str(plan), *options]
+
+
+def python_path() -> str:
+    """Folder that holds the drctl package."""
+    return str(Path(drctl.__file__).resolve().parent.parent)
+
+
+def run_guest(
+    kernel: Kernel, work: Path, plan: Path, *, boot_limit_s: float, silence_limit_s: float
+) -> Iterator[dict[str, Any]]:
+    """Boot, yield each event of the guest, and end it, whatever happens to the caller.
+
+    Raises GuestFailed when the guest says nothing for `boot_limit_s` (first) or
+    `silence_limit_s` (later), or ends without the event `done`.
+    """
+    console = Console()
+    process = subprocess.Popen(
+        kernel.command(work, plan),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env={**os.environ, **kernel.environment()},
+        cwd=work,
+        start_new_session=True,
+    )
+    lines: queue.Queue[str | None] = queue.Queue()
+    reader = threading.Thread(target=_read, args=(process, lines), daemon=True)
+    reader.start()
+    try:
+        limit_s = boot_limit_s
+        while True:
+            line = _next_line(lines, limit_s, console)
+            if line is None:
+                raise GuestFailed(f"the guest ended before it was done:\n{console.text()}")
+            event = parse(line)
+            if event is None:
+                console.add(line)
+                continue
+            limit_s = silence_limit_s
+            yield event
+            if event["event"] == "done":
+                return
+    finally:
+        _end(process)
+        reader.join(_END_LIMIT_S)
+
+
+def _read(process: subprocess.Popen[bytes], lines: queue.Queue[str | None]) -> None:
+    assert process.stdout is not None
+    for raw in process.stdout:
+        lines.put(raw.decode("utf-8", "replace").strip("\r\n"))
+    lines.put(None)
+
+
+def _next_line(lines: queue.Queue[str | None], limit_s: float, console: Console) -> str | None:
+    """The next line that is not empty; None at the end."""
+    end = time.monotonic() + limit_s
+    while True:
+        try:
+            line = lines.get(timeout=max(0.0, end - time.monotonic()))
+        except queue.Empty:
+            raise GuestFailed(
+                f"the guest was silent for {limit_s:.0f} s and was ended:\n{console.text()}"
+            ) from None
+        if line is None or line:
+            return line
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End every process of the guest's session."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass  # all have ended by themselves
+    process.wait(_END_LIMIT_S)
+    assert process.stdout is not None
+    process.stdout.close()

@@ -1,0 +1,98 @@
+"""A director: the keepalived on it, the VIPs it holds, and what its IPVS counted."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from drctl.lab.guest.shell import GuestError, in_host, run
+from drctl.lab.plan import Plan
+
+_KEEPALIVED = ("keepalived", "-n", "-l", "-D", "-f", "/etc/keepalived/keepalived.conf")
+_STOP_LIMIT_S = 10
+_PROTOCOLS = ("TCP", "UDP", "SCTP", "FWM")
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """IPVS counters of one service."""
+
+    connections: int
+    in_packets: int
+    out_packets: int
+
+
+class Keepalived:
+    """The keepalived of one director, in the foreground, its log in a file of the guest."""
+
+    def __init__(self, name: str, root: Path) -> None:
+        self.name = name
+        self._log_path = root.parent / "keepalived.log"
+        self._log = self._log_path.open("wb")
+        self._process = subprocess.Popen(
+            in_host(name, root, _KEEPALIVED), stdout=self._log, stderr=subprocess.STDOUT
+        )
+
+    def log(self) -> str:
+        """What it has said so far."""
+        return self._log_path.read_text(encoding="utf-8", errors="replace")
+
+    def check(self) -> None:
+        """Raise GuestError when it has ended by itself."""
+        code = self._process.poll()
+        if code is not None:
+            said = self.log()[-2000:]
+            raise GuestError(f"keepalived on {self.name} ended with status {code}: {said}")
+
+    def stop(self) -> None:
+        """End it; it removes its VIPs and services."""
+        self._process.terminate()
+        try:
+            self._process.wait(_STOP_LIMIT_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._log.close()
+
+
+def holds_vips(name: str, plan: Plan) -> bool:
+    """Whether the host has every VIP of the plan on a card that is up (`lo` does not count)."""
+    held = {
+        address["local"]
+        for link in json.loads(run("ip", "-n", name, "-j", "-4", "addr", "show") or "[]")
+        for address in link.get("addr_info", ())
+        if link.get("ifname") != "lo" and "LOWER_UP" in link.get("flags", ())
+    }
+    return all(vip.address in held for vip in plan.vips)
+
+
+def counted(name: str) -> dict[str, Counted]:
+    """IPVS counters by service, named as in `Flow.service`."""
+    found = {}
+    text = run("ip", "netns", "exec", name, "ipvsadm", "-L", "-n", "--stats", "--exact")
+    for line in text.splitlines():
+        words = line.split()
+        if words and words[0] in _PROTOCOLS and len(words) >= 5:
+            found[f"{words[0]} {words[1]}"] = Counted(*(int(word) for word in words[2:5]))
+    return found
+
+
+def table(name: str) -> str:
+    """The IPVS table as ipvsadm prints it."""
+    return run("ip", "netns", "exec", name, "ipvsadm", "-L", "-n")
+
+
+def servers_in_table(name: str) -> dict[str, int]:
+    """How many real servers with a weight above 0 each service has."""
+    found: dict[str, int] = {}
+    service = ""
+    for line in table(name).splitlines():
+        words = line.split()
+        if words and words[0] in _PROTOCOLS:
+            service = f"{words[0]} {words[1]}"
+            found[service] = 0
+        elif words[:1] == ["->"] and service and len(words) >= 4 and words[3].isdigit():
+            found[service] += int(words[3]) > 0
+    return found

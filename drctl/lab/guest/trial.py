@@ -1,0 +1,266 @@
+"""One trial: hosts from nothing, the generated installers, keepalived, requests, a link's death."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import Counter
+from typing import Any
+
+from drctl.lab.guest import client, director
+from drctl.lab.guest.director import Keepalived
+from drctl.lab.guest.events import emit
+from drctl.lab.guest.hosts import SWITCH, Site
+from drctl.lab.guest.listener import Listeners
+from drctl.lab.guest.shell import GuestError, in_host, ip_batch, run, wait_until
+from drctl.lab.guest.wire import REPLY, Ear
+from drctl.lab.plan import CLIENT, DIRECTOR, NONE, Flow, LabHost, Plan, Trial
+
+_ARP_ROUNDS = 4
+_ARP_WAIT_S = 0.25
+_REQUEST_LIMIT_S = 2.0
+_RETRY_LIMIT_S = 0.5
+_ROUNDS = 4
+_SETTLE_S = 60.0
+
+
+class TrialRun:
+    """Builds, measures, and takes away; measurements leave as events."""
+
+    def __init__(self, plan: Plan, trial: Trial) -> None:
+        self.plan = plan
+        self.trial = trial
+        self.site = Site(plan, trial.backend)
+        self.client = plan.with_role(CLIENT)[0].name
+        self.directors = plan.with_role(DIRECTOR)
+
+    def run(self) -> None:
+        """The whole trial."""
+        with contextlib.ExitStack() as stack:
+            stack.callback(self.site.close)
+            self._say("building hosts")
+            self.site.build()
+            self._install()
+            listeners = Listeners()
+            stack.callback(listeners.close)
+            for host in self.plan.hosts:
+                for listener in host.listeners:
+                    listeners.open(host.name, listener)
+            ears = self._listen(stack)
+            daemons = self._start_keepalived(stack)
+            active = self._settle(daemons)
+            self._measure("before", active, ears)
+            if self.plan.has_pair and self.trial.method != NONE:
+                survivor = self._kill_link(active, daemons, ears)
+                if survivor is not None:
+                    self._measure("after", survivor, ears)
+
+    def _say(self, text: str) -> None:
+        emit("progress", method=self.trial.method, text=text)
+
+    def _install(self) -> None:
+        for host in self.plan.hosts:
+            if host.folder is None:
+                continue
+            if self.trial.method == NONE and DIRECTOR not in host.roles:
+                self._say(f"{host.name}: VIPs without ARP rules")
+                self._give_vips_unprotected(host)
+                continue
+            self._say(f"{host.name}: ./install.sh")
+            script = f"{self.trial.output}/{host.folder}/install.sh"
+            said = run(*in_host(host.name, self.site.root(host.name), ("sh", script)))
+            emit("log", host=host.name, name="install.sh", text=said)
+
+    def _give_vips_unprotected(self, host: LabHost) -> None:
+        """What a recipe without the ARP part does."""
+        device = "lo"
+        if self.plan.forwarding == "tunnelling":
+            device = "tunl0"
+            run("ip", "netns", "exec", host.name, "modprobe", "ipip")
+            ip_batch(("link set tunl0 up",), host.name)
+        ip_batch(
+            (f"addr add {vip.address}/32 dev {device}" for vip in self.plan.vips), host.name
+        )
+
+    def _listen(self, stack: contextlib.ExitStack) -> dict[str, Ear]:
+        host = self.plan.host(self.client)
+        vips = frozenset(vip.address for vip in self.plan.vips)
+        ears = {}
+        for port in host.ports:
+            ear = Ear(host, port, vips)
+            stack.callback(ear.close)
+            ears[port.segment] = ear
+        return ears
+
+    def _start_keepalived(self, stack: contextlib.ExitStack) -> dict[str, Keepalived]:
+        daemons = {}
+        for host in self.directors:
+            self._say(f"{host.name}: keepalived")
+            daemon = Keepalived(host.name, self.site.root(host.name))
+            stack.callback(self._stop, daemon)
+            daemons[host.name] = daemon
+        return daemons
+
+    def _stop(self, daemon: Keepalived) -> None:
+        daemon.stop()
+        emit("log", host=daemon.name, name="keepalived", text=daemon.log())
+
+    def _settle(self, daemons: dict[str, Keepalived]) -> str:
+        """Wait until one director holds the VIPs and every service has its real servers."""
+        self._say("waiting for a director to become active, and for the checks to succeed")
+        wanted: dict[str, int] = {}
+        for flow in self.plan.flows:
+            wanted[flow.service] = sum(weight > 0 for _, weight in flow.weights)
+        found: list[str] = []
+
+        def is_settled() -> bool:
+            found[:] = []
+            for daemon in daemons.values():
+                daemon.check()
+                if director.holds_vips(daemon.name, self.plan):
+                    found.append(daemon.name)
+            if len(found) != 1:
+                return False
+            have = [director.servers_in_table(name) for name in daemons]
+            return all(t.get(s, 0) >= count for t in have for s, count in wanted.items())
+
+        limit_s = (_SETTLE_S + self.plan.takeover_limit_ms / 1000) * self.plan.patience
+        if not wait_until(is_settled, limit_s, 0.2 * self.plan.patience):
+            tables = "\n".join(f"{name}:\n{director.table(name)}" for name in daemons)
+            raise GuestError(
+                f"after {limit_s:.0f} s the pair has not settled: VIPs on "
+                f"{', '.join(found) or 'no director'}; wanted {wanted}\n{tables}"
+            )
+        self._say(f"{found[0]} is active")
+        return found[0]
+
+    def _measure(self, phase: str, active: str, ears: dict[str, Ear]) -> None:
+        self._say(f"measuring with {active} active")
+        since_s = time.monotonic()
+        emit(
+            "measurement",
+            method=self.trial.method,
+            phase=phase,
+            active=active,
+            arp=[self._ask(vip.address, ears[vip.segment]) for vip in self.plan.vips],
+            flows=[self._request(flow, active, ears) for flow in self.plan.flows],
+            announced=self._announced(ears, since_s),
+            table=director.table(active),
+        )
+
+    def _ask(self, vip: str, ear: Ear) -> dict[str, Any]:
+        """Ask who has the VIP, several times; the client's kernel forgets between the rounds."""
+        rounds = []
+        for _ in range(_ARP_ROUNDS):
+            client.forget(self.client)
+            since_s = ear.ask(vip)
+            time.sleep(_ARP_WAIT_S * self.plan.patience)
+            answers = [h.mac for h in ear.heard(vip, since_s) if h.operation == REPLY]
+            rounds.append(sorted(set(answers)))
+        return {"vip": vip, "rounds": rounds}
+
+    def _announced(self, ears: dict[str, Ear], since_s: float) -> dict[str, list[str]]:
+        """Who sent an ARP packet in a VIP's name at all: an answer, a question, an announcement."""
+        return {
+            vip.address: sorted(
+                {h.mac for ear in ears.values() for h in ear.heard(vip.address, since_s)}
+            )
+            for vip in self.plan.vips
+        }
+
+    def _request(self, flow: Flow, active: str, ears: dict[str, Ear]) -> dict[str, Any]:
+        """The flow's requests in rounds; before each the client's kernel forgets the VIP's MAC.
+        All connections stay open until the last one, for schedulers that count them."""
+        for ear in ears.values():
+            ear.take_replies(flow.vip)
+        before = director.counted(active).get(flow.service)
+        served: Counter[str] = Counter()
+        failures: list[str] = []
+        macs: list[str | None] = []
+        held = []
+        for number in range(flow.requests):
+            is_first = number % max(1, flow.requests // _ROUNDS) == 0
+            if is_first:
+                client.forget(self.client)
+            request = client.Request(self.client, flow, _REQUEST_LIMIT_S * self.plan.patience)
+            held.append(request)
+            if is_first:
+                macs.append(client.learned(self.client, flow.vip))
+            if request.served_by is not None:
+                served[request.served_by] += 1
+            elif request.failure is not None:
+                failures.append(request.failure)
+        after = director.counted(active).get(flow.service)
+        for request in held:
+            request.close()
+        replies: Counter[str] = Counter()
+        for ear in ears.values():
+            replies.update(ear.take_replies(flow.vip))
+        return {
+            "service": flow.service,
+            "vip": flow.vip,
+            "port": flow.port,
+            "sent": flow.requests,
+            "served": dict(served),
+            "failures": failures,
+            "learned": [mac for mac in macs if mac is not None],
+            "reply_macs": dict(replies),
+            "connections": after.connections - before.connections if before and after else None,
+            "in_packets": after.in_packets - before.in_packets if before and after else None,
+            "out_packets": after.out_packets - before.out_packets if before and after else None,
+        }
+
+    def _kill_link(
+        self, active: str, daemons: dict[str, Keepalived], ears: dict[str, Ear]
+    ) -> str | None:
+        """Take the active director's links away at the switch; returns who serves then."""
+        segments = dict.fromkeys(vip.segment for vip in self.plan.vips)
+        host = self.plan.host(active)
+        dead = [port for port in host.ports if port.segment in segments]
+        self._say(f"taking the link of {active} down")
+        killed_s = time.monotonic()
+        ip_batch(
+            (f"link set {self.site.switch_port(active, port.name)} down" for port in dead), SWITCH
+        )
+        others = [name for name in daemons if name != active]
+        limit_s = self.plan.takeover_limit_ms / 1000 * self.plan.patience
+        flow = self.plan.flows[0]
+        tries = 0
+        survivor: str | None = None
+        served_by: str | None = None
+        while time.monotonic() - killed_s < limit_s:
+            tries += 1
+            request = client.Request(self.client, flow, _RETRY_LIMIT_S * self.plan.patience)
+            request.close()
+            served_by = request.served_by
+            survivor = next((n for n in others if director.holds_vips(n, self.plan)), None)
+            if served_by is not None and survivor is not None:
+                break
+            if request.failure is not None:
+                time.sleep(0.05)
+        took_ms = round((time.monotonic() - killed_s) * 1000)
+        is_over = served_by is not None and survivor is not None
+        announcements = {
+            vip.address: sorted({h.mac for h in ears[vip.segment].heard(vip.address, killed_s)})
+            for vip in self.plan.vips
+        }
+        emit(
+            "failover",
+            method=self.trial.method,
+            killed=active,
+            survivor=survivor if is_over else None,
+            took_ms=took_ms,
+            tries=tries,
+            learned=client.learned(self.client, flow.vip),
+            announcements=announcements,
+        )
+        return survivor if is_over else None
+
+
+def run_trial(plan: Plan, trial: Trial) -> None:
+    """Run one trial and say when it is done."""
+    emit("trial", method=trial.method)
+    TrialRun(plan, trial).run()
+    emit("trial_done", method=trial.method)
+
+

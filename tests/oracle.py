@@ -280,8 +280,8 @@ def _ask(job: dict[str, Any], text: str) -> dict[str, Any]:
         except subprocess.TimeoutExpired as late:
             return {"exit": None, "lines": _lines(late.stdout or b"")}
         exit_code, lines = done.returncode, _lines(done.stdout)
-        missing = {name for line in lines if (name := _missing_interface(line))}
-        if sum(_add_interface(name, own) for name in missing) == 0:
+        missing = {m for line in lines if (m := _missing_interface(line))}
+        if sum(_add_interface(m, own) for m in missing) == 0:
             break
     return {"exit": exit_code, "lines": lines}
 

@@ -6,6 +6,7 @@ gives the same model. The target is what keepalived 2.2.7 accepts.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from drctl.errors import UnsafeValue
@@ -22,7 +23,7 @@ from drctl.model.check import (
     UdpCheck,
 )
 from drctl.model.configuration import Configuration
-from drctl.model.origin import SELF
+from drctl.model.origin import SELF, Leftover
 from drctl.model.pair import Settings
 from drctl.model.service import DIRECT, MASQUERADE, TUNNEL, VirtualService
 from drctl.render.environment import rendered_file, targets
@@ -64,9 +65,12 @@ def keepalived_file(
     UnsafeValue when a value would break out of the syntax.
     """
     services = [s for s in configuration.services if s.is_active and not _is_empty(s)]
+    first, last = _around(configuration)
     file = rendered_file(
         targets()[TARGET],
         c=configuration,
+        first=first,
+        last=last,
         services=services,
         director=_director(configuration),
         source=comment(options.source),
@@ -80,6 +84,20 @@ def keepalived_file(
     if any(instance.authentication is not None for instance in configuration.instances):
         file = replace(file, mode=SECRET_MODE)
     return file, tuple(_without_servers(s) for s in configuration.services if _is_empty(s))
+
+
+def _around(
+    configuration: Configuration,
+) -> tuple[tuple[Leftover, ...], tuple[Leftover, ...]]:
+    """Leftovers of the top level that stand before everything else, where what they define can be
+    used, and those from the first repeated block on: keepalived takes the first block of a name."""
+    names = {f"vrrp_instance {one.name}" for one in configuration.instances}
+    names |= {f"vrrp_sync_group {one.name}" for one in configuration.sync_groups}
+    for index, leftover in enumerate(configuration.leftovers):
+        words = re.split(r"[\s{]+", leftover.text, maxsplit=2)
+        if " ".join(words[:2]).replace('"', "") in names:
+            return configuration.leftovers[:index], configuration.leftovers[index:]
+    return configuration.leftovers, ()
 
 
 def _is_empty(service: VirtualService) -> bool:

@@ -65,11 +65,11 @@ def ip_address(text: str) -> str | None:
         return text if found and all(int(part) < 256 for part in found.groups()) else None
     if not _IPV6.fullmatch(text):
         return None
-    from socket import AF_INET6, inet_ntop, inet_pton
+    from ipaddress import AddressValueError, IPv6Address
 
     try:
-        return inet_ntop(AF_INET6, inet_pton(AF_INET6, text))
-    except OSError:
+        return str(IPv6Address(text))
+    except AddressValueError:
         return None
 
 

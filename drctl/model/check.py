@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from drctl.model.origin import NO_ORIGINS, Leftover, Origins
+from drctl.quickclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,9 @@ take part in comparisons: two models are equal when they mean the same.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from drctl.quickclass import dataclass
 from drctl.text.place import Place
 
 SELF = ""

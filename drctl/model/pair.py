@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
 from drctl.model.origin import NO_ORIGINS, Leftover, Origins
+from drctl.quickclass import dataclass
 
 
 class Rank(StrEnum):

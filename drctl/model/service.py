@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from drctl.model.check import Check, Connect, NannyCheck
 from drctl.model.origin import NO_ORIGINS, Leftover, Origins
 from drctl.model.pair import Hook
 from drctl.model.vrrp import Vip
+from drctl.quickclass import dataclass
 
 DIRECT = "direct routing"
 TUNNEL = "tunnelling"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from drctl.model.origin import NO_ORIGINS, Leftover, Origins
 from drctl.model.pair import Hook
+from drctl.quickclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

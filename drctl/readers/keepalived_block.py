@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from drctl.model.origin import SELF, Leftover, Origins
+from drctl.quickclass import dataclass
 from drctl.readers.keepalived_words import Parse, Words
 from drctl.syntax.lexer import TEMPLATE_TAG
 from drctl.syntax.tree import Document, ErrorNode, Leaf, LeafKind, Node, Statement

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from drctl.model.origin import Leftover
+from drctl.quickclass import dataclass
 from drctl.syntax.tree import Document, LeafKind, Node, Statement
 from drctl.text.place import Place, Span
 

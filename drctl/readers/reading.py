@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from drctl.model.configuration import Configuration
+from drctl.quickclass import dataclass
 from drctl.syntax.tree import Document
 from drctl.text.diagnostic import Diagnostic
 

@@ -7,8 +7,9 @@ A condition between two keywords has no place here, it is a lint rule.
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from drctl.quickclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -15,7 +15,8 @@ _PIRANHA_BLOCK = re.compile(
     re.MULTILINE,
 )
 _KEEPALIVED_BLOCK = re.compile(
-    r"^[ \t]*(?:@\S+[ \t]+)?(?:global_defs|vrrp_\w+|virtual_server(?:_group)?|static_\w+|real_server"
+    r"^[ \t]*(?:@\S+[ \t]+)?(?:global_defs|vrrp_\w+|virtual_server(?:_group)?|static_\w+"
+    r"|real_server"
     r"|bfd_instance|track_\w+|garp_group|virtual_ipaddress(?:_excluded)?|SSL|net_namespace|HTTP_GET"
     r"|SSL_GET|TCP_CHECK|MISC_CHECK|SMTP_CHECK|DNS_CHECK|UDP_CHECK|PING_CHECK|include[rmwba]?)\b"
     r"|^[ \t]*\$[A-Za-z_]\w*[ \t]*=",

@@ -7,9 +7,9 @@ rejects the line (`syntax.pulse` says so). It never raises on any text.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from drctl.quickclass import dataclass
 from drctl.syntax.tree import Leaf, LeafKind
 
 if TYPE_CHECKING:

@@ -105,8 +105,10 @@ def _findings(document: Document, unclosed: list[Statement]) -> list[Diagnostic]
                 "render it first, then read the result",
             )
         )
-    for node in document.errors():
-        found.append(_error(document, node, "DR021", "stray-brace", node.message, "remove it"))
+    found.extend(
+        _error(document, node, "DR021", "stray-brace", node.message, "remove it")
+        for node in document.errors()
+    )
     for statement in unclosed:
         message = f"block {statement.keyword} is not closed, opened here"
         found.append(_error(document, statement, "DR022", "unclosed-block", message, "add a '}'"))

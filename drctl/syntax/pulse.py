@@ -22,10 +22,10 @@ so.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
+from drctl.quickclass import dataclass
 from drctl.schema.load import load_dialect
 from drctl.schema.values import c_integer, ipv4_number, is_host_name, tcp_port
 

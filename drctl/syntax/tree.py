@@ -6,10 +6,11 @@ becomes `ErrorNode`s; what stands around it is read as usual. Offsets count code
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
+from drctl.quickclass import dataclass
 from drctl.text.place import Place, Span
 
 if TYPE_CHECKING:

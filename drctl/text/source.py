@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from drctl.quickclass import dataclass
 from drctl.text.diagnostic import Diagnostic, Severity
 from drctl.text.place import Place, Span
 
@@ -65,7 +66,7 @@ class SourceFile:
 
 
 def decode(path: str, raw: bytes) -> SourceFile:
-    """Decode `raw` without loss; what is odd about the bytes becomes diagnostics, never an error."""
+    """Decode `raw` without loss; what is odd about the bytes becomes diagnostics."""
     text, encoding, remark = _decode(raw)
     source = SourceFile(path, text, encoding)
     found: list[Diagnostic] = []
@@ -106,7 +107,7 @@ def _oddities(source: SourceFile) -> list[Diagnostic]:
                 source,
                 0,
                 ("DR012", "byte-order-mark"),
-                "byte-order mark before the first keyword, which keepalived and pulse read as part of it",
+                "byte-order mark, which keepalived and pulse read as part of the first keyword",
                 "remove the first three bytes",
             )
         )

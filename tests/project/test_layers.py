@@ -12,6 +12,7 @@ from corpus import PROJECT
 PACKAGE = PROJECT / "drctl"
 
 LEVELS = {
+    "quickclass": -1,
     "errors": 0, "units": 0, "text": 0,
     "resources": 1,
     "schema": 2,

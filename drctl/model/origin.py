@@ -47,9 +47,11 @@ class Leftover:
     """A statement that the model has no field for, kept as it was written.
 
     `text` is the statement with its block, line by line, without the indentation of its first
-    line; `reason` says why it is not a field (`not modelled`, `not a number`, …).
+    line; `reason` says why it is not a field (`not modelled`, `not a number`, …). `inner` are the
+    places of the statements in its block at any depth, in order.
     """
 
     text: str
     reason: str = field(default="not modelled", compare=False)
     place: Place | None = field(default=None, compare=False)
+    inner: tuple[Place, ...] = field(default=(), compare=False, repr=False)

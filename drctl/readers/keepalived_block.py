@@ -16,7 +16,7 @@ from drctl.model.origin import SELF, Leftover, Origins
 from drctl.quickclass import dataclass
 from drctl.readers.keepalived_words import Parse, Words
 from drctl.syntax.lexer import TEMPLATE_TAG
-from drctl.syntax.tree import Document, ErrorNode, Leaf, LeafKind, Node, Statement
+from drctl.syntax.tree import Document, ErrorNode, Leaf, LeafKind, Node, Statement, walk
 from drctl.text.diagnostic import Diagnostic, Severity
 from drctl.text.place import Place, Span
 
@@ -107,7 +107,8 @@ class Context:
         for header in reversed(around):
             inner = "\n".join(f"    {line}" if line else line for line in text.split("\n"))
             text = f"{header} {{\n{inner}\n}}"
-        return Leftover(text, reason, self.document.source.place(span))
+        inside = tuple(self.place(one) for one in walk(body_of(statement)))
+        return Leftover(text, reason, self.document.source.place(span), inside)
 
 
 def last_leaf(statement: Statement) -> Leaf:

@@ -9,22 +9,34 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
-from drctl.model.origin import Leftover
+from drctl.model.origin import Leftover, Origins
 from drctl.render.environment import Trusted, refuse_line
 from drctl.syntax.parser import parse
-from drctl.syntax.tree import Document, Node, Statement
+from drctl.syntax.tree import Document
 from drctl.text.place import Place
 from drctl.text.source import SourceFile
 
 Mark = Callable[[Iterable[Place]], Trusted]
 
 
-def leftover_lines(leftovers: Sequence[Leftover], indentation: str, mark: Mark) -> Trusted:
-    """Lines of `leftovers`, each with a mark of the statements that stand on it."""
+_FIELDS = {
+    "unicast_peer": "unicast_peers",
+    "notification_email": "notification_emails",
+    "group": "members",
+    "static_ipaddress": "static_addresses",
+}
+"""Fields of the value blocks whose field is not called like the block."""
+
+
+def leftover_lines(
+    leftovers: Sequence[Leftover], indentation: str, mark: Mark, origins: Origins
+) -> Trusted:
+    """Lines of `leftovers`, each with a mark of the statements that stand on it; `origins` are
+    those of the block they are in."""
     lines = []
     for leftover in leftovers:
         document = parse(SourceFile("", leftover.text), "keepalived")
-        places = _places(leftover, document)
+        places = _places(leftover, document, origins)
         texts = leftover.text.split("\n")
         texts.extend("}" for _ in range(_unclosed(document)))
         for number, text in enumerate(texts, 1):
@@ -34,26 +46,22 @@ def leftover_lines(leftovers: Sequence[Leftover], indentation: str, mark: Mark) 
     return Trusted("".join(lines))
 
 
-def _places(leftover: Leftover, document: Document) -> dict[int, list[Place]]:
-    """Where the statements of each line of the leftover stand in its source.
+def _places(leftover: Leftover, document: Document, origins: Origins) -> dict[int, list[Place]]:
+    """Where the statements on each line of the leftover stand in its source.
 
-    Its text has lost the indentation of its first line, which is told by the column of its place
-    when the statement is the first of its line; further lines start at the same column.
+    A line of a value block was given the block to stand in: its statement comes before the
+    leftover's own, and its place is that of the block's field.
     """
-    origin = leftover.place
     found: dict[int, list[Place]] = defaultdict(list)
-    if origin is None:
+    if leftover.place is None:
         return found
-    nodes: list[Node] = [*document.walk(), *document.errors()]
-    for node in nodes:
-        at = document.place(node)
-        if isinstance(node, Statement) and at.line == 1 and at.column == 1:
-            found[1].append(origin)
-            continue
-        line, shift = origin.line + at.line - 1, origin.column - 1
-        found[at.line].append(
-            Place(origin.path, line, at.column + shift, line, at.end_column + shift)
-        )
+    sources = (leftover.place, *leftover.inner)
+    statements = list(document.walk())
+    for statement, place in zip(statements[-len(sources) :], sources, strict=False):
+        found[document.place(statement).line].append(place)
+    for statement in statements[: -len(sources)]:
+        field = _FIELDS.get(statement.keyword, statement.keyword)
+        found[document.place(statement).line].extend(origins.get(field, ()))
     return found
 
 

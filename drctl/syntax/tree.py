@@ -177,13 +177,7 @@ class Document:
 
     def walk(self) -> Iterator[Statement]:
         """Every statement of the file, a block before its contents."""
-        stack: list[Node] = list(reversed(self.children))
-        while stack:
-            node = stack.pop()
-            if isinstance(node, Statement):
-                yield node
-                if node.body is not None:
-                    stack.extend(reversed(node.body.children))
+        return walk(self.children)
 
     def errors(self) -> Iterator[ErrorNode]:
         """Every error node of the file."""
@@ -199,6 +193,17 @@ class Document:
         """Where `node` stands in its file."""
         span = Span(node.start, node.end) if isinstance(node, Leaf) else node.span
         return self.source.place(span)
+
+
+def walk(nodes: tuple[Node, ...]) -> Iterator[Statement]:
+    """Every statement among `nodes` and in their blocks, a block before its contents."""
+    stack: list[Node] = list(reversed(nodes))
+    while stack:
+        node = stack.pop()
+        if isinstance(node, Statement):
+            yield node
+            if node.body is not None:
+                stack.extend(reversed(node.body.children))
 
 
 def _flatten(nodes: tuple[Node, ...]) -> Iterator[Statement | Leaf]:

@@ -14,10 +14,8 @@ from drctl.render.posix_regex import BadRegex, to_python
 
 CHECK_PATH = "/usr/libexec/drctl/drctl-check"
 LONGEST_COMMAND_BYTES = 960
-"""A line of keepalived.conf ends at 1023 bytes (2.2.7); the keyword and its indentation need some."""
+"""A line of keepalived.conf ends at 1023 bytes (2.2.7); keyword and indentation need some."""
 
-LONGEST_REGEX_READ_BYTES = 254
-LONGEST_PROGRAM_BYTES = 254
 _PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-./:,+=")
 _PULSE_ESCAPES = {"\\": "\\", "r": "\r", "n": "\n", "t": "\t", "'": "'", '"': '"'}
 
@@ -27,8 +25,8 @@ class CommandTooLong(UnsafeValue):
 
     def __init__(self, size_bytes: int) -> None:
         super().__init__(
-            f"the command of this check has {size_bytes} bytes, and a line of keepalived.conf holds "
-            f"{LONGEST_COMMAND_BYTES}: shorten send or expect"
+            f"the command of this check has {size_bytes} bytes, and a line of keepalived.conf "
+            f"holds {LONGEST_COMMAND_BYTES}: shorten send or expect"
         )
 
 

@@ -50,7 +50,7 @@ class BadRegex:
     problem: str
 
 
-class _Refused(Exception):
+class _RefusedError(Exception):
     """Carries the problem out of the parser; never leaves this module."""
 
 
@@ -60,7 +60,7 @@ def to_python(pattern: bytes) -> bytes | BadRegex:
     try:
         translated = _Parser(pattern).parse()
         re.compile(translated, re.DOTALL)
-    except _Refused as refused:
+    except _RefusedError as refused:
         return BadRegex(str(refused))
     except (re.error, OverflowError, RecursionError) as error:
         return BadRegex(f"{error}")
@@ -77,7 +77,7 @@ class _Parser:
 
     def parse(self) -> bytes:
         if b"\0" in self._pattern:
-            raise _Refused("it holds a NUL byte")
+            raise _RefusedError("it holds a NUL byte")
         return self._alternatives()
 
     def _peek(self) -> bytes:
@@ -105,13 +105,13 @@ class _Parser:
 
     def _piece(self) -> bytes:
         if self._peek() in {b"*", b"+", b"?", b"{"}:
-            raise _Refused(f"nothing to repeat before {self._peek().decode()}")
+            raise _RefusedError(f"nothing to repeat before {self._peek().decode()}")
         atom, is_anchor = self._atom()
         repeats: list[bytes] = []
         while self._peek() in {b"*", b"+", b"?", b"{"}:
             repeats.append(self._repeat())
         if repeats and is_anchor:
-            raise _Refused("it repeats an anchor")
+            raise _RefusedError("it repeats an anchor")
         for index, repeat in enumerate(_joined(repeats)):
             atom = (b"(?:%b)%b" if index else b"%b%b") % (atom, repeat)
         return atom
@@ -121,15 +121,15 @@ class _Parser:
             return self._take()
         found = _INTERVAL.match(self._pattern, self._at)
         if found is None:
-            raise _Refused("a { begins no interval")
+            raise _RefusedError("a { begins no interval")
         self._at = found.end()
         low, comma, high = found.groups()
         if not low and not high:
-            raise _Refused("an interval without a number")
+            raise _RefusedError("an interval without a number")
         if max(int(low or b"0"), int(high or b"0")) > LARGEST_REPEAT:
-            raise _Refused(f"an interval above {LARGEST_REPEAT}")
+            raise _RefusedError(f"an interval above {LARGEST_REPEAT}")
         if low and high and int(low) > int(high):
-            raise _Refused("an interval that ends before it begins")
+            raise _RefusedError("an interval that ends before it begins")
         return b"{%b%b%b}" % (low or b"0", comma, high)
 
     def _atom(self) -> tuple[bytes, bool]:
@@ -152,23 +152,23 @@ class _Parser:
     def _group(self) -> bytes:
         self._depth += 1
         if self._depth > DEEPEST_NESTING:
-            raise _Refused(f"groups nested deeper than {DEEPEST_NESTING}")
+            raise _RefusedError(f"groups nested deeper than {DEEPEST_NESTING}")
         inner = self._alternatives()
         if self._take() != b")":
-            raise _Refused("a ( without its )")
+            raise _RefusedError("a ( without its )")
         self._depth -= 1
         return b"(?:%b)" % inner
 
     def _escape(self) -> tuple[bytes, bool]:
         escaped = self._take()
         if not escaped:
-            raise _Refused("a backslash at its end")
+            raise _RefusedError("a backslash at its end")
         if escaped in _GNU_ANCHORS:
             return _GNU_ANCHORS[escaped], True
         if escaped in _GNU_ESCAPES:
             return _GNU_ESCAPES[escaped], False
         if b"1" <= escaped <= b"9":
-            raise _Refused(f"a back reference \\{escaped.decode()}")
+            raise _RefusedError(f"a back reference \\{escaped.decode()}")
         return _literal(escaped[0]), False
 
     def _bracket(self) -> bytes:
@@ -186,9 +186,9 @@ class _Parser:
                 self._take()
                 high = self._member()
                 if isinstance(high, frozenset):
-                    raise _Refused("a range that ends in a class")
+                    raise _RefusedError("a range that ends in a class")
                 if high < low:
-                    raise _Refused("a range that ends before it begins")
+                    raise _RefusedError("a range that ends before it begins")
                 members |= set(range(low, high + 1))
             else:
                 members.add(low)
@@ -203,22 +203,22 @@ class _Parser:
         """A byte, or the bytes of a class."""
         taken = self._take()
         if not taken:
-            raise _Refused("a [ without its ]")
+            raise _RefusedError("a [ without its ]")
         kind = self._peek()
         if taken != b"[" or kind not in {b":", b".", b"="}:
             return taken[0]
         end = self._pattern.find(kind + b"]", self._at + 1)
         if end < 0:
-            raise _Refused(f"a [{kind.decode()} without its {kind.decode()}]")
+            raise _RefusedError(f"a [{kind.decode()} without its {kind.decode()}]")
         name = self._pattern[self._at + 1 : end]
         self._at = end + 2
         if kind == b":":
             characters = _CLASSES.get(name.decode("latin-1"))
             if characters is None:
-                raise _Refused(f"an unknown class [:{name.decode('latin-1')}:]")
+                raise _RefusedError(f"an unknown class [:{name.decode('latin-1')}:]")
             return _class_bytes(characters)
         if len(name) != 1:
-            raise _Refused("a collating element of several characters")
+            raise _RefusedError("a collating element of several characters")
         return name[0] if kind == b"." else frozenset(name)
 
 
@@ -262,5 +262,7 @@ def _byte_set(members: set[int], *, is_negated: bool) -> bytes:
 
 def _set_byte(byte: int) -> bytes:
     character = bytes([byte])
+    if character in b"-]^\\[":
+        return b"\\" + character
     is_plain = character.isalnum() or character in b" ,.:;/_<>@%="
     return character if byte < 0x7F and is_plain else b"\\x%02x" % byte

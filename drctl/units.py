@@ -1,56 +1,97 @@
-"""Numbers and addresses as the C library reads them, and as people mean them.
+"""Numbers, addresses and names as the C library reads them. Pure: no resolver.
 
 Piranha reads its numbers with `strtol(…, 0)` and its addresses with `inet_aton`, so `010` is 8 and
-`10.9` is an address. keepalived and we write decimal and four dotted numbers.
+`10.9` is an address. keepalived reads decimal numbers and what `inet_pton` takes, and so do we
+write. All functions take one word without its quotes and follow glibc on a 64-bit machine.
 """
 
 from __future__ import annotations
 
 import re
 
-_INTEGER = re.compile(r"[ \t\n\v\f\r]*([+-]?)(0[xX][0-9a-fA-F]+|[0-9]+)")
+_NUMBER = re.compile(
+    r"[ \t\n\v\f\r]*([+-]?)(?:0[xX]([0-9a-fA-F]+)|(0[0-7]*)|([1-9][0-9]*))", re.ASCII
+)
+_ADDRESS_PART = re.compile(r"0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*")
+_DIGITS_AND_DOTS = re.compile(r"[0-9.]*")
+_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_HOST_NAME = re.compile(rf"(?:{_LABEL}\.)*(?!\d+\.?$){_LABEL}\.?")
+_LONGEST_NAME = 253
 _DOTTED = re.compile(
     r"(0|[1-9][0-9]{0,2})\.(0|[1-9][0-9]{0,2})\.(0|[1-9][0-9]{0,2})\.(0|[1-9][0-9]{0,2})"
 )
 _IPV6 = re.compile(r"[0-9A-Fa-f:.]{2,45}")
-_HOST_NAME = re.compile(r"(?=.{1,253}\Z)(?!-)[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\.?")
 
 
-def strtol(text: str) -> int | None:
-    """Value of the whole of `text` as `strtol` with base 0 reads it; None when anything is left
-    over. The empty text is 0, as it is for a caller that only looks at the end pointer."""
-    if text == "":
+def c_integer(text: str) -> int | None:
+    """The value of `int i = strtol(text, &end, 0)` when all of `text` is used, else None.
+
+    Base 16 behind `0x`, base 8 behind `0`; blanks and a sign may stand before; the empty string is
+    0. What does not fit is first cut to 64 bits' limits, then to its low 32 bits.
+    """
+    if not text:
         return 0
-    found = _INTEGER.fullmatch(text)
-    if found is None:
+    found = _NUMBER.fullmatch(text)
+    if not found:
         return None
-    digits = found[2]
-    try:
-        if digits[:2] in {"0x", "0X"}:
-            value = int(digits, 16)
-        elif digits[0] == "0":
-            value = int(digits, 8)
-        else:
-            value = int(digits)
-    except ValueError:
+    sign, base16, base8, base10 = found.groups()
+    value = int(base16, 16) if base16 else int(base8, 8) if base8 else _decimal(base10)
+    value = max(-value, -(2**63)) if sign == "-" else min(value, 2**63 - 1)
+    return (value + 2**31) % 2**32 - 2**31
+
+
+def _decimal(digits: str) -> int:
+    """Python refuses to convert more than 4300 digits; 20 are beyond 64 bits already."""
+    return int(digits) if len(digits) < 20 else 2**64
+
+
+def ipv4_number(text: str) -> int | None:
+    """The address that `inet_aton` reads, as a 32-bit number in host order, else None.
+
+    One to four parts, the last one fills the rest (`10.9` is 10.0.0.9); each part decimal, octal
+    (`010` is 8) or hexadecimal. Anything may follow behind a blank.
+    """
+    parts: list[int] = []
+    position = 0
+    while True:
+        found = _ADDRESS_PART.match(text, position)
+        if not found or len(parts) == 4:
+            return None
+        digits, position = found[0], found.end()
+        base = 16 if digits[:2] in {"0x", "0X"} else 8 if digits[0] == "0" else 10
+        parts.append(int(digits, base) if base != 10 else _decimal(digits))
+        if text[position : position + 1] != ".":
+            break
+        position += 1
+    *leading, last = parts
+    if position < len(text) and text[position] not in " \t\n\v\f\r":
         return None
-    return -value if found[1] == "-" else value
+    if any(part > 0xFF for part in leading) or last >> 8 * (4 - len(leading)):
+        return None
+    return sum(part << 8 * (3 - index) for index, part in enumerate(leading)) | last
+
+
+def is_host_name(text: str) -> bool:
+    """Whether `text` has the form of a host name (RFC 1123, with underscores).
+
+    Labels of 1 to 63 letters, digits, hyphens and underscores, 253 characters at most; a name of
+    digits and dots, or with a last label of digits only, is none: no resolver finds it.
+    """
+    return (
+        len(text.removesuffix(".")) <= _LONGEST_NAME
+        and _HOST_NAME.fullmatch(text) is not None
+        and _DIGITS_AND_DOTS.fullmatch(text) is None
+    )
 
 
 def inet_aton(text: str) -> str | None:
-    """Dotted form of an IPv4 address in any shape that `inet_aton(3)` takes (one to four parts,
-    decimal, octal or hexadecimal); None for anything else."""
-    parts = text.split(".")
-    if not 1 <= len(parts) <= 4 or not all(part[:1].isdigit() for part in parts):
-        return None
-    numbers = [strtol(part) for part in parts]
-    value = 0
-    for index, number in enumerate(numbers):
-        is_last = index == len(numbers) - 1
-        bits = 8 * (4 - index) if is_last else 8
-        if number is None or not 0 <= number < 1 << bits:
-            return None
-        value |= number << (0 if is_last else 24 - 8 * index)
+    """Dotted form of an IPv4 address as `ipv4_number` reads it; None for anything else."""
+    value = ipv4_number(text)
+    return None if value is None else dotted(value)
+
+
+def dotted(value: int) -> str:
+    """Canonical text of a 32-bit number in host order."""
     return ".".join(str(value >> shift & 255) for shift in (24, 16, 8, 0))
 
 
@@ -80,18 +121,17 @@ def ipv4_netmask(text: str) -> str | None:
 
 def mask_bits(mask: str) -> int | None:
     """Prefix length of an IPv4 netmask in dotted form; None when its ones are not contiguous."""
-    dotted = inet_aton(mask)
-    if dotted is None:
+    value = ipv4_number(mask)
+    if value is None:
         return None
-    value = address_number(dotted)
     bits = value.bit_count()
     return bits if value == (0xFFFFFFFF << (32 - bits)) & 0xFFFFFFFF else None
 
 
-def address_number(dotted: str) -> int:
+def address_number(address: str) -> int:
     """An IPv4 address in canonical dotted form as a number, most significant part first."""
     value = 0
-    for part in dotted.split("."):
+    for part in address.split("."):
         value = value << 8 | int(part)
     return value
 
@@ -100,8 +140,3 @@ def in_same_network(one: str, other: str, prefix: int) -> bool:
     """Whether two IPv4 addresses share their first `prefix` bits."""
     shift = 32 - prefix
     return address_number(one) >> shift == address_number(other) >> shift
-
-
-def is_host_name(text: str) -> bool:
-    """Whether `text` could be a host name (letters, digits, `-`, `_`, dots) and not an address."""
-    return _HOST_NAME.fullmatch(text) is not None and not text.replace(".", "").isdigit()

@@ -83,7 +83,9 @@ def _key(service: VirtualService, ledger: Ledger) -> Key | None:
     if inet_aton(service.vip.address) is None:
         _drop(service, ledger, f"{service.vip.address} is a host name", "write the address")
         return None
-    assert service.port is not None, "the lvs.cf reader gives every virtual a port"
+    if service.port is None:
+        _drop(service, ledger, "its port could not be read", "write the number of the port")
+        return None
     return service.vip.address, service.protocol or "tcp", service.port
 
 

@@ -8,7 +8,7 @@ take part in comparisons: two models are equal when they mean the same.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import field
+from dataclasses import field, fields, is_dataclass
 
 from drctl.quickclass import dataclass
 from drctl.text.place import Place
@@ -55,3 +55,16 @@ class Leftover:
     reason: str = field(default="not modelled", compare=False)
     place: Place | None = field(default=None, compare=False)
     inner: tuple[Place, ...] = field(default=(), compare=False, repr=False)
+
+
+def leftovers(value: object) -> Iterator[Leftover]:
+    """Every leftover in `value`, an object of the model, in the order of its fields."""
+    if isinstance(value, Leftover):
+        yield value
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from leftovers(item)
+    elif is_dataclass(value) and not isinstance(value, type):
+        for each in fields(value):
+            if each.name != "origins":
+                yield from leftovers(getattr(value, each.name))

@@ -15,10 +15,11 @@ from typing import Any
 from drctl.model.origin import SELF, Leftover, Origins
 from drctl.quickclass import dataclass
 from drctl.readers.keepalived_words import Parse, Words
+from drctl.readers.verbatim import leftover
 from drctl.syntax.lexer import TEMPLATE_TAG
-from drctl.syntax.tree import Document, ErrorNode, Leaf, LeafKind, Node, Statement, walk
+from drctl.syntax.tree import Document, Leaf, LeafKind, Node, Statement
 from drctl.text.diagnostic import Diagnostic, Severity
-from drctl.text.place import Place, Span
+from drctl.text.place import Place
 
 _DEFINITION = re.compile(r"\$([A-Za-z_]\w*)\s*=")
 _USE = re.compile(r"\$\{([A-Za-z_]\w*)[^{}]*\}|\$([A-Za-z_]\w*)(?=[\s,)]|$)")
@@ -101,59 +102,7 @@ class Context:
 
     def leftover(self, statement: Statement, reason: str, around: tuple[str, ...] = ()) -> Leftover:
         """The statement as it was written; `around` are the blocks that it must stand in."""
-        last = last_leaf(statement)
-        span = Span(statement.words[0].start, last.end)
-        text = own_text(self.document.source.text, statement, span)
-        for header in reversed(around):
-            inner = "\n".join(f"    {line}" if line else line for line in text.split("\n"))
-            text = f"{header} {{\n{inner}\n}}"
-        inside = tuple(self.place(one) for one in walk(body_of(statement)))
-        return Leftover(text, reason, self.document.source.place(span), inside)
-
-
-def last_leaf(statement: Statement) -> Leaf:
-    """The last leaf of a statement with its block."""
-    last = statement.words[-1]
-    node: Node = statement
-    while isinstance(node, Statement) and node.body is not None:
-        if node.body.close is not None:
-            return node.body.close
-        last = node.body.open
-        if not node.body.children:
-            return last
-        node = node.body.children[-1]
-        last = node.leaves_[-1] if isinstance(node, ErrorNode) else node.words[-1]
-    return last
-
-
-def own_text(text: str, statement: Statement, span: Span) -> str:
-    """The statement without the indentation of its first line, carriage returns left out; blocks
-    that the file leaves open are closed."""
-    start = text.rfind("\n", 0, span.start) + 1
-    indent = text[start : span.start]
-    indent = indent[: len(indent) - len(indent.lstrip())]
-    first, *rest = text[span.start : span.end].replace("\r\n", "\n").split("\n")
-    lines = [first.rstrip("\r")]
-    lines.extend(_without(indent, line.rstrip()) for line in rest)
-    lines.extend("}" for _ in range(_open_blocks(statement)))
-    return "\n".join(lines)
-
-
-def _without(indent: str, line: str) -> str:
-    if line.startswith(indent):
-        return line[len(indent) :]
-    return line
-
-
-def _open_blocks(statement: Statement) -> int:
-    count = 0
-    node: Node = statement
-    while isinstance(node, Statement) and node.body is not None and node.body.close is None:
-        count += 1
-        if not node.body.children:
-            break
-        node = node.body.children[-1]
-    return count
+        return leftover(self.document, statement, reason, around)
 
 
 def definitions(document: Document) -> frozenset[str]:

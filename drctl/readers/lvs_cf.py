@@ -1,24 +1,38 @@
 """lvs.cf to model: what the file means, with pulse's defaults (Piranha 0.8.6, lvsconfig.c).
 
-Reads what people meant also where pulse refuses the line (`readers.pulse` tells which). A repeated
+Reads what people meant also where pulse refuses the line (`syntax.pulse` tells which). A repeated
 keyword: the last one wins, as in pulse. What has no field is a leftover.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 from drctl.model.check import NannyCheck
 from drctl.model.configuration import Configuration
-from drctl.model.origin import SELF, Leftover
+from drctl.model.origin import SELF, Leftover, leftovers
 from drctl.model.pair import Address, Director, Hook, IpvsTimeouts, Pulse, Rank, Settings
 from drctl.model.service import LocalService, RealServer, SorryServer, VirtualService
 from drctl.model.vrrp import Vip
-from drctl.readers.lvs_cf_block import Fields, leftover, meant, read_block
+from drctl.readers.lvs_cf_block import CALLOUT, TAGGED, UNREAD, Fields, meant, read_block
 from drctl.readers.lvs_cf_table import FAILOVER, GLOBAL, SERVER, VIRTUAL
 from drctl.readers.reading import Reading
+from drctl.readers.verbatim import leftover
+from drctl.syntax.pulse import (
+    EMPTY,
+    EXTRA,
+    MISSING,
+    NO_EQUALS,
+    UNKNOWN,
+    PulseVerdict,
+    judge,
+    refusals,
+)
 from drctl.syntax.tree import Document, Statement
+from drctl.text.diagnostic import Diagnostic, Severity
+from drctl.text.place import Place, Span
 from drctl.units import mask_bits
 
 DEFAULT_PORT = 80
@@ -30,7 +44,7 @@ def read(document: Document) -> Reading:
     top = read_block(document, document.children, GLOBAL)
     services: list[VirtualService] = []
     local_services: list[LocalService] = []
-    leftovers = list(top.leftovers)
+    left = list(top.leftovers)
     for statement in top.blocks:
         keyword, words = meant(statement)
         if keyword == "virtual":
@@ -38,17 +52,82 @@ def read(document: Document) -> Reading:
         elif keyword == "failover":
             local_services.append(_failover(document, statement, _name(words)))
         else:
-            leftovers.append(leftover(document, statement, f"{keyword} block at top level"))
+            left.append(leftover(document, statement, f"{keyword} block at top level"))
     configuration = Configuration(
         settings=_settings(top),
         directors=_directors(top),
         pulse=_pulse(top),
         services=tuple(services),
         local_services=tuple(local_services),
-        leftovers=tuple(leftovers),
+        leftovers=tuple(left),
         origins=top.origins,
     )
-    return Reading(document, configuration, document.diagnostics)
+    source = document.source
+    verdict = judge(source.encode(source.text))
+    found = [*_unreadable(configuration), *_refused(document, verdict)]
+    found.sort(key=lambda one: (one.place.line, one.place.column))
+    return Reading(document, configuration, (*document.diagnostics, *found), verdict)
+
+
+def _unreadable(configuration: Configuration) -> Iterator[Diagnostic]:
+    """A finding for each statement that nothing could be made of."""
+    for left in leftovers(configuration):
+        if left.reason not in {UNREAD, TAGGED, CALLOUT} and left.place is not None:
+            word = left.text.split(None, 1)[0]
+            message = left.reason if word in left.reason else f"{word}: {left.reason}"
+            yield Diagnostic(left.place, "DR031", "unreadable-value", Severity.ERROR, message)
+
+
+def _refused(document: Document, verdict: PulseVerdict) -> Iterator[Diagnostic]:
+    """A finding for each line that pulse stops at, and for each that it reads otherwise than it
+    looks. A template is not what pulse gets to see."""
+    if document.is_template:
+        return
+    source = document.source
+    for refusal in refusals(source.encode(source.text)):
+        message = f"pulse rejects this line: {refusal.message}"
+        place = _line(document, refusal.line)
+        hint = _HINTS.get(refusal.message, "")
+        rule = ("DR040", "pulse-rejects-line")
+        yield Diagnostic(place, *rule, Severity.WARNING, message, hint)
+    if verdict.message == EMPTY:
+        message = "pulse rejects an empty file: Empty configuration"
+        place = _line(document, 1)
+        yield Diagnostic(place, "DR040", "pulse-rejects-line", Severity.WARNING, message)
+    for note in verdict.notes:
+        if note.code in _TOLD:
+            place = _line(document, note.source_line)
+            rule = ("DR041", "pulse-reads-otherwise")
+            yield Diagnostic(place, *rule, _TOLD[note.code], f"pulse: {note.text}")
+
+
+_HINTS = {
+    EXTRA: "put comments on lines of their own, text with blanks in double quotes",
+    NO_EQUALS: "write KEYWORD = VALUE with blanks on both sides of the equals sign",
+    UNKNOWN: "correct the word (lower case; no blank means no equals sign), or remove the line",
+    MISSING: "write the arguments on this line; a block is NAME {, with a blank before the brace",
+}
+_TOLD = {
+    "undefined": Severity.WARNING,
+    "unknown-service": Severity.WARNING,
+    "unread": Severity.WARNING,
+    "cut": Severity.INFO,
+    "closed": Severity.WARNING,
+    "open": Severity.WARNING,
+    "mask-ignored": Severity.WARNING,
+    "too-big": Severity.WARNING,
+}
+"""The notes of a verdict that are told, and how bad they are."""
+
+
+def _line(document: Document, number: int) -> Place:
+    """Line `number` without the blanks around it; the last one when there are fewer."""
+    source = document.source
+    starts = source.line_starts()
+    start = starts[min(number, len(starts)) - 1]
+    text = source.line(min(number, len(starts)))
+    first = start + len(text) - len(text.lstrip())
+    return source.place(Span(first, max(first, start + len(text.rstrip()))))
 
 
 def _name(words: tuple[str, ...]) -> str:
@@ -138,6 +217,8 @@ def _vip(fields: Fields) -> Vip | None:
         **{SELF: "address"},
     )
     prefix = _prefix(fields.get("vip_nmask"))
+    if prefix is None and given.prefix is not None:
+        prefix, origins["prefix"] = given.prefix, origins["address"]
     return Vip(given.address, prefix, given.device, given.label, origins=origins)
 
 
@@ -178,13 +259,15 @@ def _virtual(document: Document, statement: Statement, name: str) -> VirtualServ
     fields = read_block(document, statement.body.children, VIRTUAL)
     vip = _vip(fields)
     origins = fields.pick(address="address", **_SERVICE_FIELDS)
+    if vip is None:
+        origins |= fields.pick(vip="vip_nmask")
     origins[SELF] = (document.place(statement),)
     mark = fields.get("fwmark") or None
     sorry = fields.get("sorry_server")
-    servers, leftovers = _servers(document, fields)
+    servers, nested = _servers(document, fields)
     return VirtualService(
         address=None if vip is None or mark is not None else vip.address,
-        port=fields.get("port", DEFAULT_PORT),
+        port=_port(fields),
         mark=mark,
         name=name,
         vip=vip,
@@ -201,9 +284,15 @@ def _virtual(document: Document, statement: Statement, name: str) -> VirtualServ
         else SorryServer(
             sorry, origins=fields.pick(address="sorry_server", **{SELF: "sorry_server"})
         ),
-        leftovers=(*fields.leftovers, *leftovers),
+        leftovers=(*fields.leftovers, *nested),
         origins=origins,
     )
+
+
+def _port(fields: Fields) -> int | None:
+    """The port of a virtual; None when all that is said of it could not be read."""
+    port: int | None = fields.get("port", None if "port" in fields.refused else DEFAULT_PORT)
+    return port
 
 
 def _failover(document: Document, statement: Statement, name: str) -> LocalService:
@@ -212,6 +301,8 @@ def _failover(document: Document, statement: Statement, name: str) -> LocalServi
     origins = fields.pick(
         is_active="active", port="port", start_command="start_cmd", stop_command="stop_cmd"
     )
+    if "address" not in fields.values:
+        origins |= fields.pick(vip="vip_nmask")
     origins[SELF] = (document.place(statement),)
     nested = tuple(
         leftover(document, block, "fos services have no real servers") for block in fields.blocks
@@ -237,12 +328,12 @@ def _servers(
     A server without a port takes the virtual's *at that line* (80 before any `port`), as pulse
     does; its origins then name no place for it.
     """
-    servers, leftovers = [], []
+    servers, others = [], []
     for statement in fields.blocks:
         keyword, words = meant(statement)
         assert statement.body is not None, "read_block lists blocks only"
         if keyword != "server":
-            leftovers.append(leftover(document, statement, f"{keyword} block inside a virtual"))
+            others.append(leftover(document, statement, f"{keyword} block inside a virtual"))
             continue
         inner = read_block(document, statement.body.children, SERVER)
         nested = tuple(leftover(document, block, "block inside a server") for block in inner.blocks)
@@ -259,4 +350,4 @@ def _servers(
                 origins=origins,
             )
         )
-    return tuple(servers), tuple(leftovers)
+    return tuple(servers), tuple(others)

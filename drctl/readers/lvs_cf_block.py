@@ -9,8 +9,10 @@ from typing import Any
 
 from drctl.model.origin import Leftover
 from drctl.quickclass import dataclass
-from drctl.syntax.tree import Document, LeafKind, Node, Statement
-from drctl.text.place import Place, Span
+from drctl.readers.verbatim import leftover
+from drctl.syntax.lexer import TEMPLATE_TAG
+from drctl.syntax.tree import Document, Leaf, LeafKind, Node, Statement
+from drctl.text.place import Place
 
 Parse = Callable[[tuple[str, ...]], Any]
 """Words of a statement to a value; raises ValueError with the reason when they are none."""
@@ -18,18 +20,27 @@ Parse = Callable[[tuple[str, ...]], Any]
 Table = Mapping[str, Parse]
 
 BLOCK_KEYWORDS = frozenset({"virtual", "failover", "server"})
+UNREAD = "read by no daemon"
+"""Reason of the leftovers that lose nothing."""
+CALLOUT = "a number that a manual printed behind the line"
+TAGGED = "holds a template tag"
+"""Reason of the leftovers that only the rendered file could tell."""
+
 _STEP_NUMBER = re.compile(r"[0-9]{1,3}[.)]?")
+_CALLOUT = re.compile(r"[0-9]{1,2}")
 
 
 @dataclass
 class Fields:
-    """What a block says: the last good value of each keyword, all places that tried to set it, the
-    statements that are blocks themselves, and what could not be read."""
+    """What a block says: the last good value of each keyword, the places that set it, the
+    statements that are blocks themselves, what could not be read, and `refused`, the keywords of
+    that."""
 
     values: dict[str, Any] = field(default_factory=dict)
     places: dict[str, list[Place]] = field(default_factory=dict)
     blocks: list[Statement] = field(default_factory=list)
     leftovers: list[Leftover] = field(default_factory=list)
+    refused: set[str] = field(default_factory=set)
     _ports: list[tuple[int, int]] = field(default_factory=list)
 
     def get(self, keyword: str, default: Any = None) -> Any:
@@ -72,42 +83,79 @@ def read_block(document: Document, nodes: Iterable[Node], table: Table) -> Field
         if statement.body is not None and keyword in BLOCK_KEYWORDS:
             fields.blocks.append(statement)
             continue
-        parse = table.get(keyword)
-        if parse is None or statement.body is not None:
-            reason = "block that no program reads" if statement.body else f"unknown word {keyword}"
-            fields.leftovers.append(leftover(document, statement, reason))
-            continue
         try:
-            value = parse(words)
+            value = _value(document, statement, words, table.get(keyword))
         except ValueError as bad:
             fields.leftovers.append(leftover(document, statement, str(bad)))
+            fields.refused.add(keyword)
             continue
         if value is None:
-            fields.leftovers.append(leftover(document, statement, "read by no daemon"))
+            fields.leftovers.append(leftover(document, statement, UNREAD))
         else:
             fields.set(keyword, value, document.place(statement), statement.words[0].start)
     return fields
 
 
+def _value(
+    document: Document, statement: Statement, words: tuple[str, ...], parse: Parse | None
+) -> Any:
+    """The value of a statement whose keyword has `parse`, None when no daemon reads it."""
+    if document.is_template and any(TEMPLATE_TAG.search(leaf.text) for leaf in statement.words):
+        raise ValueError(TAGGED)
+    if statement.body is not None:
+        raise ValueError("block that no program reads")
+    if parse is None:
+        raise ValueError(_unknown(statement))
+    try:
+        return parse(words)
+    except ValueError:
+        if not _ends_with_callout(statement):
+            raise
+        return parse(words[:-1])
+
+
+def _unknown(statement: Statement) -> str:
+    keyword = statement.keyword
+    if keyword.startswith(("//", ";")):
+        return f"a comment begins with #, not with {keyword[:2].rstrip(';') or ';'}"
+    if len(statement.words) == 1 and _CALLOUT.fullmatch(keyword):
+        return CALLOUT
+    return f"unknown word {keyword}"
+
+
 def meant(statement: Statement) -> tuple[str, tuple[str, ...]]:
     """Keyword and arguments as the writer meant them.
 
-    Step numbers that a manual printed before each line (`3 primary = …`) are left out, and quotes
-    are taken off.
+    Step numbers that a manual printed before each line (`3 primary = …`) are left out, a comment
+    behind `//` too, and quotes are taken off (see `_word`). Keywords are in lower case.
     """
     words = statement.words
     if len(words) > 1 and _STEP_NUMBER.fullmatch(words[0].text) and words[1].kind is LeafKind.WORD:
         words = words[1:]
+    while len(words) > 1 and words[0].text.startswith(("{%", "<%")):
+        words = words[1:]
     keyword, rest = words[0].value, words[1:]
     if rest and rest[0].kind is LeafKind.EQUALS:
         rest = rest[1:]
-    return keyword, tuple(leaf.value for leaf in rest)
+    keyword = keyword.lower()
+    found: list[str] = []
+    for leaf in rest:
+        if found and leaf.kind is LeafKind.WORD and leaf.text.startswith("//"):
+            break
+        found.append(_word(keyword, leaf))
+    return keyword, tuple(found)
 
 
-def leftover(document: Document, statement: Statement, reason: str) -> Leftover:
-    """The statement as it stands in the file, with its block."""
+def _word(keyword: str, leaf: Leaf) -> str:
+    """A word without its quotes; lvsd takes only double ones off what it sends and expects."""
+    if keyword in {"send", "expect"} and leaf.kind is LeafKind.QUOTED and leaf.text[0] == "'":
+        return leaf.text
+    return leaf.value
+
+
+def _ends_with_callout(statement: Statement) -> bool:
+    """Whether a small number stands apart at the end of the line: manuals refer to their text so
+    (`primary = 192.0.2.1      3`)."""
     last = statement.words[-1]
-    if statement.body is not None:
-        *_, last = statement.leaves()
-    text = document.source.text[statement.words[0].start : last.end]
-    return Leftover(text, reason, document.source.place(Span(statement.words[0].start, last.end)))
+    is_apart = "\t" in last.prefix or len(last.prefix) > 1
+    return is_apart and _CALLOUT.fullmatch(last.text) is not None

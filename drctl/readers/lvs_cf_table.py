@@ -8,20 +8,8 @@ from typing import Any
 from drctl.model.pair import Address
 from drctl.model.service import DIRECT, MASQUERADE, TUNNEL
 from drctl.readers.lvs_cf_block import Parse, Table
-from drctl.units import inet_aton, is_host_name, strtol
-
-TCP_PORTS = {
-    "ftp-data": 20, "ftp": 21, "ssh": 22, "telnet": 23, "smtp": 25, "time": 37, "domain": 53,
-    "gopher": 70, "finger": 79, "http": 80, "www": 80, "kerberos": 88, "pop2": 109, "pop3": 110,
-    "sunrpc": 111, "auth": 113, "nntp": 119, "ntp": 123, "imap2": 143, "imap": 143, "snmp": 161,
-    "imap3": 220, "ldap": 389, "https": 443, "igmp": 463, "submission": 587, "ldaps": 636,
-    "nntps": 563, "rsync": 873, "ftps": 990, "telnets": 992, "imaps": 993, "pop3s": 995,
-    "ms-sql-s": 1433, "nfs": 2049, "squid": 3128, "mysql": 3306, "ms-wbt-server": 3389,
-    "svn": 3690, "sip": 5060, "sip-tls": 5061, "postgresql": 5432, "amqp": 5672, "x11": 6000,
-    "redis": 6379, "http-alt": 8080, "webcache": 8080, "tproxy": 8081, "shell": 514, "login": 513,
-    "exec": 512, "printer": 515, "netbios-ssn": 139, "microsoft-ds": 445, "socks": 1080,
-}  # fmt: skip
-"""Names of /etc/services that lvs.cf may use for a TCP port."""
+from drctl.schema.values import tcp_port
+from drctl.units import c_integer, dotted, inet_aton, is_host_name
 
 _BOOLEANS = {"0": False, "1": True, "no": False, "yes": True, "off": False, "on": True,
              "false": False, "true": True}  # fmt: skip
@@ -39,7 +27,7 @@ def _one(words: tuple[str, ...]) -> str:
 
 def _integer(words: tuple[str, ...]) -> int:
     text = _one(words)
-    value = strtol(text)
+    value = c_integer(text)
     if value is None:
         raise ValueError(f"{text} is not a number")
     return value
@@ -60,7 +48,7 @@ def _boolean(words: tuple[str, ...]) -> bool:
     text = _one(words).lower()
     if (value := _BOOLEANS.get(text)) is not None:
         return value
-    number = strtol(text)
+    number = c_integer(text)
     if number in {0, 1}:
         return bool(number)
     raise ValueError(f"{text} is neither 0 nor 1")
@@ -79,8 +67,8 @@ def _enumeration(table: dict[str, str]) -> Parse:
 def _address(words: tuple[str, ...]) -> str:
     """An address in dotted form, or a host name as it is."""
     text = _one(words)
-    if (dotted := inet_aton(text)) is not None:
-        return dotted
+    if (found := inet_aton(text)) is not None:
+        return found
     if is_host_name(text):
         return text
     raise ValueError(f"{text} is neither an address nor a host name")
@@ -88,34 +76,39 @@ def _address(words: tuple[str, ...]) -> str:
 
 def _address_on_device(words: tuple[str, ...]) -> Address:
     """`ADDRESS DEVICE`; a device `eth0:1` is the label eth0:1 on eth0. The device may be missing
-    in old files, which pulse refuses."""
+    in old files, and a prefix length may stand behind the address; pulse refuses both."""
     if not 1 <= len(words) <= 2:
         raise ValueError(f"{len(words)} arguments, an address and a device expected")
-    address = _address(words[:1])
+    text, slash, bits = words[0].partition("/")
+    if slash and not (bits.isascii() and bits.isdigit() and int(bits[:3]) <= 32):
+        raise ValueError(f"{words[0]} is not an address with a prefix length")
+    prefix = int(bits) if slash else None
+    address = _address((text,))
     if len(words) == 1:
-        return Address(address)
+        return Address(address, prefix)
     device, colon, _ = words[1].partition(":")
-    return Address(address, device=device, label=words[1] if colon else None)
+    if not device or device.isdigit():
+        raise ValueError(f"{words[1]} is no network device")
+    return Address(address, prefix, device, words[1] if colon else None)
 
 
 def _mask(words: tuple[str, ...]) -> str:
     """A mask in dotted form; a plain length such as 24, which inet_aton takes for 0.0.0.24, is
     meant as a length."""
     text = _one(words)
-    if text.isdigit() and 0 < int(text) <= 32:
-        bits = int(text)
-        number = (0xFFFFFFFF << (32 - bits)) & 0xFFFFFFFF
-        return ".".join(str(number >> shift & 255) for shift in (24, 16, 8, 0))
-    if (dotted := inet_aton(text)) is None:
+    length = text.removeprefix("/")
+    if length.isascii() and length.isdigit() and len(length) <= 2 and 0 < int(length) <= 32:
+        return dotted((0xFFFFFFFF << (32 - int(length))) & 0xFFFFFFFF)
+    if (mask := inet_aton(text)) is None:
         raise ValueError(f"{text} is not a netmask")
-    return dotted
+    return mask
 
 
 def _port(words: tuple[str, ...]) -> int:
     text = _one(words)
-    value = strtol(text) if text else None
+    value = c_integer(text) if text else None
     if value is None:
-        value = TCP_PORTS.get(text.lower())
+        value = tcp_port(text) or tcp_port(text.lower())
     if value is None:
         raise ValueError(f"{text} is neither a port number nor a TCP service that we know")
     if not 0 < value < 65536:
@@ -125,7 +118,7 @@ def _port(words: tuple[str, ...]) -> int:
 
 def _port_text(words: tuple[str, ...]) -> str:
     text = _one(words)
-    value = strtol(text) if text else None
+    value = c_integer(text) if text else None
     return text if value is None else str(value)
 
 

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from drctl.model.configuration import Configuration
 from drctl.quickclass import dataclass
+from drctl.syntax.pulse import PulseVerdict
 from drctl.syntax.tree import Document
 from drctl.text.diagnostic import Diagnostic
 
 
 @dataclass(frozen=True)
 class Reading:
-    """One file read: its tree, its model, and findings of decoding, tree and reader, in order."""
+    """One file read: its tree, its model, and findings of decoding, tree and reader, in order.
+
+    `verdict` is what Piranha's pulse would say of an lvs.cf, None for a keepalived.conf.
+    """
 
     document: Document
     configuration: Configuration
     diagnostics: tuple[Diagnostic, ...] = ()
+    verdict: PulseVerdict | None = None

@@ -1,86 +1,12 @@
-"""How the C library reads the numbers, addresses and names in an lvs.cf. Pure: no resolver.
-
-All functions take one word without its quotes. They follow glibc on a 64-bit machine.
-"""
+"""The services that an lvs.cf may name for a port: the one table of them."""
 
 from __future__ import annotations
 
-import re
 from functools import cache
 from pathlib import Path
 
 from drctl.resources import resource_dir
 from drctl.schema.load import read_simple
-
-_NUMBER = re.compile(
-    r"[ \t\n\v\f\r]*([+-]?)(?:0[xX]([0-9a-fA-F]+)|(0[0-7]*)|([1-9][0-9]*))", re.ASCII
-)
-_ADDRESS_PART = re.compile(r"0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*")
-_DIGITS_AND_DOTS = re.compile(r"[0-9.]*")
-_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
-_HOST_NAME = re.compile(rf"(?:{_LABEL}\.)*(?!\d+\.?$){_LABEL}\.?")
-_LONGEST_NAME = 253
-
-
-def c_integer(text: str) -> int | None:
-    """The value of `int i = strtol(text, &end, 0)` when all of `text` is used, else None.
-
-    Base 16 behind `0x`, base 8 behind `0`; blanks and a sign may stand before; the empty string is
-    0. What does not fit is first cut to 64 bits' limits, then to its low 32 bits.
-    """
-    if not text:
-        return 0
-    found = _NUMBER.fullmatch(text)
-    if not found:
-        return None
-    sign, base16, base8, base10 = found.groups()
-    value = int(base16, 16) if base16 else int(base8, 8) if base8 else _decimal(base10)
-    value = max(-value, -(2**63)) if sign == "-" else min(value, 2**63 - 1)
-    return (value + 2**31) % 2**32 - 2**31
-
-
-def _decimal(digits: str) -> int:
-    """Python refuses to convert more than 4300 digits; 20 are beyond 64 bits already."""
-    return int(digits) if len(digits) < 20 else 2**64
-
-
-def ipv4_number(text: str) -> int | None:
-    """The address that `inet_aton` reads, as a 32-bit number in host order, else None.
-
-    One to four parts, the last one fills the rest (`10.9` is 10.0.0.9); each part decimal, octal
-    (`010` is 8) or hexadecimal. Anything may follow behind a blank.
-    """
-    parts: list[int] = []
-    position = 0
-    while True:
-        found = _ADDRESS_PART.match(text, position)
-        if not found or len(parts) == 4:
-            return None
-        digits, position = found[0], found.end()
-        base = 16 if digits[:2] in {"0x", "0X"} else 8 if digits[0] == "0" else 10
-        parts.append(int(digits, base) if base != 10 else _decimal(digits))
-        if text[position : position + 1] != ".":
-            break
-        position += 1
-    *leading, last = parts
-    if position < len(text) and text[position] not in " \t\n\v\f\r":
-        return None
-    if any(part > 0xFF for part in leading) or last >> 8 * (4 - len(leading)):
-        return None
-    return sum(part << 8 * (3 - index) for index, part in enumerate(leading)) | last
-
-
-def is_host_name(text: str) -> bool:
-    """Whether `text` has the form of a host name (RFC 1123, with underscores).
-
-    Labels of 1 to 63 letters, digits, hyphens and underscores, 253 characters at most; a name of
-    digits and dots, or with a last label of digits only, is none: no resolver finds it.
-    """
-    return (
-        len(text.removesuffix(".")) <= _LONGEST_NAME
-        and _HOST_NAME.fullmatch(text) is not None
-        and _DIGITS_AND_DOTS.fullmatch(text) is None
-    )
 
 
 def tcp_port(name: str) -> int | None:

@@ -27,7 +27,8 @@ from typing import TYPE_CHECKING, Final
 
 from drctl.quickclass import dataclass
 from drctl.schema.load import load_dialect
-from drctl.schema.values import c_integer, ipv4_number, is_host_name, tcp_port
+from drctl.schema.values import tcp_port
+from drctl.units import c_integer, ipv4_number, is_host_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -62,6 +63,9 @@ _RUBBISH = "\0"
 _CARELESS_BLOCK = "virtual"
 """The one table in whose blocks the outcome of splitting a line is dropped."""
 
+_HEADERS = {"virtual": "virtual", "failover": "virtual", "server": "virtual/server"}
+"""Tables of the blocks by the word that opens them; a failover has that of a virtual."""
+
 _WORD = re.compile(r"[^ \t]+")
 _BLANK = re.compile(r"[ \t]|\Z")
 _NOT_BLANK = re.compile(r"[^ \t]|\Z")
@@ -73,15 +77,25 @@ _QUOTE_END = {quote: re.compile(rf"[{quote}\n\r]|\Z") for quote in "\"'"}
 class Note:
     """A remark on how a line was read that the verdict alone does not show.
 
-    `line` is counted as pulse counts. Codes: `undefined`, `assumed-host` (a host name that was
-    taken as one that resolves), `unknown-service`, `unread` (lines skipped because of a carriage
-    return, or all behind a NUL), `cut` (the rest of a line is not looked at), `closed` (a quotation
-    mismatch ended a block), `open` (a block not closed at the end), `mask-ignored`, `too-big`.
+    `line` is counted as pulse counts, `source_line` in line feeds, both from 1. Codes: `undefined`,
+    `assumed-host` (a host name that was taken as one that resolves), `unknown-service`, `unread`
+    (lines skipped because of a carriage return, or all behind a NUL), `cut` (the rest of a line is
+    not looked at), `closed` (a quotation mismatch ended a block), `open` (a block not closed at the
+    end), `mask-ignored`, `too-big`.
     """
 
     line: int
     code: str
     text: str
+    source_line: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A line, from 1, that pulse stops at, with its message for it."""
+
+    line: int
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +125,17 @@ def judge(text: str | bytes, resolve: Callable[[str], bool] | None = None) -> Pu
     return _Reading(raw.decode("latin-1"), resolve).verdict()
 
 
+def refusals(text: str | bytes) -> tuple[Refusal, ...]:
+    """Every line that pulse would stop at if all lines before it were right, in order.
+
+    Carriage returns and NUL bytes, which confuse it about all that follows, are left out. A block's
+    header that it refuses opens the block nevertheless, as its writer meant.
+    """
+    raw = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+    clean = raw.replace(b"\r\n", b"\n").replace(b"\r", b" ").replace(b"\0", b"")
+    return _Reading(clean.decode("latin-1"), None).refusals()
+
+
 @dataclass(slots=True)
 class _Level:
     """One open block. `words` is the highest number of words that a line in it has had so far: the
@@ -134,11 +159,12 @@ class _Reading:
         self.text = self.whole if nul < 0 else self.whole[:nul]
         self.resolve = resolve
         self.line = 0
+        self.source_line = 1
         self.notes: list[Note] = []
         self.blocks = _dialect().blocks
         self.maximum_words = _dialect().lexical.maximum_words
         self.levels = [_Level(self.blocks[""])]
-        self.unread: list[int] = []
+        self.unread: list[tuple[int, int]] = []
         self.checks: dict[str, Callable[[str], str | None]] = {
             "integer": _check_integer,
             "boolean": _check_boolean,
@@ -155,7 +181,7 @@ class _Reading:
             return PulseVerdict(accepts=False, line=0, message=EMPTY, source_line=0)
         if len(self.whole) >= _STACK_BYTES:
             self._note("too-big", "pulse keeps the file on its stack of usually 8 MiB and crashes")
-        message, start = None, 0
+        message = None
         for start, end in self._lines():
             message = self._line(start, end)
             if message is not None:
@@ -164,10 +190,30 @@ class _Reading:
         notes = tuple(self.notes)
         if message is None:
             return PulseVerdict(accepts=True, notes=notes)
-        source_line = self.text.count("\n", 0, start) + 1
         return PulseVerdict(
-            accepts=False, line=self.line, message=message, source_line=source_line, notes=notes
+            accepts=False,
+            line=self.line,
+            message=message,
+            source_line=self.source_line,
+            notes=notes,
         )
+
+    def refusals(self) -> tuple[Refusal, ...]:
+        found = []
+        for start, end in self._lines():
+            message = self._line(start, end)
+            if message is not None:
+                found.append(Refusal(self.line, message))
+                self._go_on(self.text[start:end].split())
+        return tuple(found)
+
+    def _go_on(self, words: list[str]) -> None:
+        """Behind a refused line: open or close the block that it meant to."""
+        keyword = words[0].lower()
+        if keyword in _HEADERS:
+            self.levels.append(_Level(self.blocks[_HEADERS[keyword]]))
+        if len(words) > 1 and words[-1] == "}" and len(self.levels) > 1:
+            self.levels.pop()
 
     def _lines(self) -> Iterator[tuple[int, int]]:
         """Start and end of each line; the end is -1 when a NUL comes before it."""
@@ -179,6 +225,7 @@ class _Reading:
             end = end_cr if end_cr >= 0 else text.find("\n", start)
             self.line += 1
             yield start, end
+            self.source_line += text.count("\n", start, end + 1)
             start = end + 1
 
     def _line(self, start: int, end: int) -> str | None:
@@ -187,7 +234,7 @@ class _Reading:
         body = self.text[start:end].lstrip(" \t")
         if not body or body[0] in "#\n":
             if "\n" in body and body.strip(" \t\n"):
-                self.unread.append(self.line)
+                self.unread.append((self.line, self.source_line))
             return None
         words, is_sound = split_words(body, self.maximum_words)
         level = self.levels[-1]
@@ -245,7 +292,8 @@ class _Reading:
     def _finish(self, *, is_at_end: bool) -> None:
         if self.unread:
             text = f"{len(self.unread)} lines from here on are skipped: carriage returns"
-            self.notes.append(Note(self.unread[0], "unread", text))
+            line, source_line = self.unread[0]
+            self.notes.append(Note(line, "unread", text, source_line))
         if not is_at_end:
             return
         if len(self.text) < len(self.whole):
@@ -256,7 +304,7 @@ class _Reading:
                 self._note("undefined", "nothing behind the opening brace before the file ends")
 
     def _note(self, code: str, text: str) -> None:
-        self.notes.append(Note(self.line, code, text))
+        self.notes.append(Note(self.line, code, text, self.source_line))
 
     def _note_mismatch(self, level: _Level, words: list[str]) -> None:
         if words:

@@ -5,6 +5,7 @@ A guest runs in a session of its own, so that all its processes can be ended tog
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import signal
@@ -12,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -25,7 +26,7 @@ _KEPT_LINES = 60
 _END_LIMIT_S = 20
 
 
-class GuestFailed(DrctlError):
+class GuestLostError(DrctlError):
     """The guest did not start, ended too early, or was silent for too long."""
 
 
@@ -73,10 +74,10 @@ def python_path() -> str:
 
 def run_guest(
     kernel: Kernel, work: Path, plan: Path, *, boot_limit_s: float, silence_limit_s: float
-) -> Iterator[dict[str, Any]]:
+) -> Generator[dict[str, Any], None, None]:
     """Boot, yield each event of the guest, and end it, whatever happens to the caller.
 
-    Raises GuestFailed when the guest says nothing for `boot_limit_s` (first) or
+    Raises GuestLostError when the guest says nothing for `boot_limit_s` (first) or
     `silence_limit_s` (later), or ends without the event `done`.
     """
     console = Console()
@@ -97,7 +98,7 @@ def run_guest(
         while True:
             line = _next_line(lines, limit_s, console)
             if line is None:
-                raise GuestFailed(f"the guest ended before it was done:\n{console.text()}")
+                raise GuestLostError(f"the guest ended before it was done:\n{console.text()}")
             event = parse(line)
             if event is None:
                 console.add(line)
@@ -125,7 +126,7 @@ def _next_line(lines: queue.Queue[str | None], limit_s: float, console: Console)
         try:
             line = lines.get(timeout=max(0.0, end - time.monotonic()))
         except queue.Empty:
-            raise GuestFailed(
+            raise GuestLostError(
                 f"the guest was silent for {limit_s:.0f} s and was ended:\n{console.text()}"
             ) from None
         if line is None or line:
@@ -134,10 +135,8 @@ def _next_line(lines: queue.Queue[str | None], limit_s: float, console: Console)
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     """End every process of the guest's session."""
-    try:
+    with contextlib.suppress(ProcessLookupError):  # all have ended by themselves
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass  # all have ended by themselves
     process.wait(_END_LIMIT_S)
     assert process.stdout is not None
     process.stdout.close()

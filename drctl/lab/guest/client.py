@@ -40,7 +40,7 @@ class Request:
         while time.monotonic() < end:
             chunk = self._socket.recv(4096)
             answer += chunk
-            before, mark, after = answer.partition(SERVED_BY)
+            _, mark, after = answer.partition(SERVED_BY)
             if mark and b"\n" in after:
                 return after.partition(b"\n")[0].decode()
             if not chunk:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from drctl.lab.plan import Plan
 
 _KEEPALIVED = ("keepalived", "-n", "-l", "-D", "-f", "/etc/keepalived/keepalived.conf")
 _STOP_LIMIT_S = 10
+_ESTIMATION_S = 2.2
 _PROTOCOLS = ("TCP", "UDP", "SCTP", "FWM")
 
 
@@ -46,9 +48,12 @@ class Keepalived:
             said = self.log()[-2000:]
             raise GuestError(f"keepalived on {self.name} ended with status {code}: {said}")
 
-    def stop(self) -> None:
-        """End it; it removes its VIPs and services."""
+    def end(self) -> None:
+        """Ask it to end: it removes its VIPs and services. `wait` waits for that."""
         self._process.terminate()
+
+    def wait(self) -> None:
+        """Wait until it has ended."""
         try:
             self._process.wait(_STOP_LIMIT_S)
         except subprocess.TimeoutExpired:
@@ -76,6 +81,29 @@ def counted(name: str) -> dict[str, Counted]:
         words = line.split()
         if words and words[0] in _PROTOCOLS and len(words) >= 5:
             found[f"{words[0]} {words[1]}"] = Counted(*(int(word) for word in words[2:5]))
+    return found
+
+
+def settled_counters(name: str, patience: float) -> dict[str, Counted]:
+    """The counters with all that has been forwarded until now: the kernel adds up what its
+    processors counted every two seconds only (ip_vs_est.c)."""
+    time.sleep(_ESTIMATION_S * patience)
+    return counted(name)
+
+
+def difference(
+    before: dict[str, Counted], after: dict[str, Counted]
+) -> dict[str, tuple[int, int, int]]:
+    """Connections, packets in and packets out of each service between two looks."""
+    nothing = Counted(0, 0, 0)
+    found = {}
+    for service, now in after.items():
+        then = before.get(service, nothing)
+        found[service] = (
+            now.connections - then.connections,
+            now.in_packets - then.in_packets,
+            now.out_packets - then.out_packets,
+        )
     return found
 
 

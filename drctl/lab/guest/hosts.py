@@ -4,10 +4,11 @@ switch is one more network with a bridge for every segment."""
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 from drctl.lab.guest.machine import BASE
-from drctl.lab.guest.shell import GuestError, ip_batch, run
+from drctl.lab.guest.shell import GuestError, ip_batch, mount, unmount
 from drctl.lab.plan import LabHost, Plan, StandIn
 
 SWITCH = "drctl-switch"
@@ -24,18 +25,28 @@ class Site:
         self._mounts: list[Path] = []
         self._namespaces: list[str] = []
         self._folder = BASE / "hosts"
+        segments = dict.fromkeys(port.segment for host in plan.hosts for port in host.ports)
+        self._bridges = {segment: f"switch{number}" for number, segment in enumerate(segments)}
 
     def build(self) -> None:
         """Switch, cards, addresses, file systems."""
-        segments = dict.fromkeys(port.segment for host in self.plan.hosts for port in host.ports)
-        self._add_namespace(SWITCH)
-        lines = []
-        for segment in segments:
-            lines.append(f"link add {segment} type bridge stp_state 0 mcast_snooping 0")
-            lines.append(f"link set {segment} up")
-        ip_batch(lines, SWITCH)
-        for number, host in enumerate(self.plan.hosts):
-            self._build_host(number, host)
+        hosts = self.plan.hosts
+        names = [SWITCH, *(host.name for host in hosts)]
+        ip_batch(f"netns add {name}" for name in names)
+        self._namespaces += names
+        ip_batch(
+            (
+                f"link add {bridge} type bridge stp_state 0 mcast_snooping 0"
+                for bridge in self._bridges.values()
+            ),
+            SWITCH,
+        )
+        ip_batch(self._cables())
+        ip_batch(self._switch_lines(), SWITCH)
+        for host in hosts:
+            ip_batch(_address_lines(host), host.name)
+            if host.folder is not None:
+                self._build_root(host)
 
     def root(self, name: str) -> Path:
         """The host's file system, as the guest sees it."""
@@ -44,39 +55,31 @@ class Site:
     def switch_port(self, name: str, device: str) -> str:
         """The switch's end of a host's card."""
         number = [host.name for host in self.plan.hosts].index(name)
-        return f"h{number}-{device}"
+        cards = [port.name for port in self.plan.hosts[number].ports]
+        return f"h{number}p{cards.index(device)}"
 
     def close(self) -> None:
         """Take away networks and file systems; processes must have ended."""
-        for name in self._namespaces:
-            run("ip", "netns", "del", name)
-        for mount in reversed(self._mounts):
-            run("umount", "-l", str(mount))
-        shutil.rmtree(self._folder, ignore_errors=False)
+        ip_batch(f"netns del {name}" for name in self._namespaces)
+        for place in reversed(self._mounts):
+            unmount(place)
+        shutil.rmtree(self._folder)
 
-    def _add_namespace(self, name: str) -> None:
-        run("ip", "netns", "add", name)
-        self._namespaces.append(name)
-
-    def _build_host(self, number: int, host: LabHost) -> None:
-        self._add_namespace(host.name)
-        for port in host.ports:
-            far = f"h{number}-{port.name}"
-            ip_batch(
-                (
+    def _cables(self) -> Iterator[str]:
+        for host in self.plan.hosts:
+            for port in host.ports:
+                yield (
                     f"link add {port.name} netns {host.name} address {port.mac} type veth "
-                    f"peer name {far} netns {SWITCH}",
+                    f"peer name {self.switch_port(host.name, port.name)} netns {SWITCH}"
                 )
-            )
-            ip_batch((f"link set {far} master {port.segment} up",), SWITCH)
-        lines = ["link set lo up"]
-        for port in host.ports:
-            lines.append(f"link set {port.name} up")
-            lines += [f"addr add {address} dev {port.name}" for address in port.addresses]
-        lines += [f"route replace {r.destination} dev {r.device}" for r in host.routes]
-        ip_batch(lines, host.name)
-        if host.folder is not None:
-            self._build_root(host)
+
+    def _switch_lines(self) -> Iterator[str]:
+        for bridge in self._bridges.values():
+            yield f"link set {bridge} up"
+        for host in self.plan.hosts:
+            for port in host.ports:
+                far = self.switch_port(host.name, port.name)
+                yield f"link set {far} master {self._bridges[port.segment]} up"
 
     def _build_root(self, host: LabHost) -> None:
         folder = self._folder / host.name
@@ -84,18 +87,18 @@ class Site:
             (folder / name).mkdir(parents=True)
         root = folder / "root"
         layers = f"lowerdir=/,upperdir={folder}/upper,workdir={folder}/work"
-        self._mount("-t", "overlay", "-o", layers, "overlay", at=root)
-        self._mount("-t", "proc", "proc", at=root / "proc")
-        self._mount("-t", "sysfs", "sysfs", at=root / "sys")
-        self._mount("--bind", "/dev", at=root / "dev")
-        self._mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", at=root / "run")
+        self._mount("overlay", root, layers)
+        self._mount("proc", root / "proc")
+        self._mount("sysfs", root / "sys")
+        self._mount("devtmpfs", root / "dev", "mode=755")
+        self._mount("tmpfs", root / "run", "mode=755")
         self._choose_backend(root)
         (root / "etc" / "hostname").write_text(f"{host.name}\n", encoding="utf-8")
         for program in self.plan.stand_ins:
             _add_stand_in(root, program)
 
-    def _mount(self, *arguments: str, at: Path) -> None:
-        run("mount", *arguments, str(at))
+    def _mount(self, kind: str, at: Path, options: str = "") -> None:
+        mount(kind, at, options)
         self._mounts.append(at)
 
     def _choose_backend(self, root: Path) -> None:
@@ -107,6 +110,15 @@ class Site:
                 if (root / target.relative_to("/")).exists():
                     link.unlink(missing_ok=True)
                     link.symlink_to(target)
+
+
+def _address_lines(host: LabHost) -> Iterator[str]:
+    yield "link set lo up"
+    for port in host.ports:
+        yield f"link set {port.name} up"
+        yield from (f"addr add {address} dev {port.name}" for address in port.addresses)
+    for route in host.routes:
+        yield f"route replace {route.destination} dev {route.device}"
 
 
 def _add_stand_in(root: Path, program: StandIn) -> None:

@@ -7,7 +7,7 @@ import os
 import platform
 from pathlib import Path
 
-from drctl.lab.guest.shell import GuestError, run
+from drctl.lab.guest.shell import GuestError, mount, run
 
 BASE = Path("/run/drctl-lab")
 _UML_MODULES = Path("/usr/lib/uml/modules")
@@ -21,10 +21,10 @@ def prepare(*, is_init: bool) -> None:
         if os.getpid() != 1:
             raise GuestError("this is not the first process of a guest; refusing to mount")
         for kind, where in (("proc", "/proc"), ("sysfs", "/sys"), ("tmpfs", "/run")):
-            run("mount", "-t", kind, kind, where)
+            mount(kind, Path(where))
     _refuse_writable_root()
     BASE.mkdir(parents=True)
-    run("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", str(BASE))
+    mount("tmpfs", BASE, "mode=755")
     Path("/run/netns").mkdir(exist_ok=True)
     _prepare_modules()
     run("ip", "link", "set", "lo", "up")

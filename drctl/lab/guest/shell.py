@@ -13,6 +13,7 @@ from pathlib import Path
 SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _COMMAND_LIMIT_S = 120
 _CLONE_NEWNET = 0x40000000
+_MNT_DETACH = 2
 
 
 class GuestError(Exception):
@@ -43,6 +44,21 @@ def ip_batch(lines: Iterable[str], namespace: str | None = None) -> None:
     """Several `ip` commands in one process."""
     where = () if namespace is None else ("-n", namespace)
     run("ip", *where, "-batch", "-", stdin="".join(f"{line}\n" for line in lines))
+
+
+def mount(kind: str, at: Path, options: str = "") -> None:
+    """Mount a file system of its kind, without a process of its own."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    words = (kind.encode(), str(at).encode(), kind.encode(), ctypes.c_ulong(0), options.encode())
+    if libc.mount(*words) != 0:
+        raise GuestError(f"mount {kind} on {at}: {os.strerror(ctypes.get_errno())}")
+
+
+def unmount(at: Path) -> None:
+    """Take a file system away from the tree; what still uses it keeps it until it ends."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.umount2(str(at).encode(), _MNT_DETACH) != 0:
+        raise GuestError(f"unmount {at}: {os.strerror(ctypes.get_errno())}")
 
 
 def in_host(name: str, root: Path, command: Sequence[str]) -> list[str]:

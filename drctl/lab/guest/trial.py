@@ -8,7 +8,7 @@ from collections import Counter
 from typing import Any
 
 from drctl.lab.guest import client, director
-from drctl.lab.guest.director import Keepalived
+from drctl.lab.guest.director import Counted, Keepalived
 from drctl.lab.guest.events import emit
 from drctl.lab.guest.hosts import SWITCH, Site
 from drctl.lab.guest.listener import Listeners
@@ -34,10 +34,11 @@ class TrialRun:
         self.client = plan.with_role(CLIENT)[0].name
         self.directors = plan.with_role(DIRECTOR)
 
-    def run(self) -> None:
-        """The whole trial."""
+    def run(self, *, is_last: bool) -> None:
+        """The whole trial. After the last one the guest goes, and its hosts with it."""
         with contextlib.ExitStack() as stack:
-            stack.callback(self.site.close)
+            if not is_last:
+                stack.callback(self.site.close)
             self._say("building hosts")
             self.site.build()
             self._install()
@@ -69,7 +70,7 @@ class TrialRun:
             self._say(f"{host.name}: ./install.sh")
             script = f"{self.trial.output}/{host.folder}/install.sh"
             said = run(*in_host(host.name, self.site.root(host.name), ("sh", script)))
-            emit("log", host=host.name, name="install.sh", text=said)
+            emit("log", method=self.trial.method, host=host.name, name="install.sh", text=said)
 
     def _give_vips_unprotected(self, host: LabHost) -> None:
         """What a recipe without the ARP part does."""
@@ -78,9 +79,7 @@ class TrialRun:
             device = "tunl0"
             run("ip", "netns", "exec", host.name, "modprobe", "ipip")
             ip_batch(("link set tunl0 up",), host.name)
-        ip_batch(
-            (f"addr add {vip.address}/32 dev {device}" for vip in self.plan.vips), host.name
-        )
+        ip_batch((f"addr add {vip.address}/32 dev {device}" for vip in self.plan.vips), host.name)
 
     def _listen(self, stack: contextlib.ExitStack) -> dict[str, Ear]:
         host = self.plan.host(self.client)
@@ -93,17 +92,25 @@ class TrialRun:
         return ears
 
     def _start_keepalived(self, stack: contextlib.ExitStack) -> dict[str, Keepalived]:
-        daemons = {}
+        daemons: dict[str, Keepalived] = {}
+        stack.callback(self._stop, daemons)
         for host in self.directors:
             self._say(f"{host.name}: keepalived")
-            daemon = Keepalived(host.name, self.site.root(host.name))
-            stack.callback(self._stop, daemon)
-            daemons[host.name] = daemon
+            daemons[host.name] = Keepalived(host.name, self.site.root(host.name))
         return daemons
 
-    def _stop(self, daemon: Keepalived) -> None:
-        daemon.stop()
-        emit("log", host=daemon.name, name="keepalived", text=daemon.log())
+    def _stop(self, daemons: dict[str, Keepalived]) -> None:
+        for daemon in daemons.values():
+            daemon.end()
+        for daemon in daemons.values():
+            daemon.wait()
+            emit(
+                "log",
+                method=self.trial.method,
+                host=daemon.name,
+                name="keepalived",
+                text=daemon.log(),
+            )
 
     def _settle(self, daemons: dict[str, Keepalived]) -> str:
         """Wait until one director holds the VIPs and every service has its real servers."""
@@ -137,16 +144,27 @@ class TrialRun:
     def _measure(self, phase: str, active: str, ears: dict[str, Ear]) -> None:
         self._say(f"measuring with {active} active")
         since_s = time.monotonic()
+        before = self._counters(active, is_first=phase == "before")
+        arp = [self._ask(vip.address, ears[vip.segment]) for vip in self.plan.vips]
+        flows = [self._request(flow, ears) for flow in self.plan.flows]
+        after = self._counters(active)
         emit(
             "measurement",
             method=self.trial.method,
             phase=phase,
             active=active,
-            arp=[self._ask(vip.address, ears[vip.segment]) for vip in self.plan.vips],
-            flows=[self._request(flow, active, ears) for flow in self.plan.flows],
+            arp=arp,
+            flows=flows,
+            counters=director.difference(before, after),
             announced=self._announced(ears, since_s),
             table=director.table(active),
         )
+
+    def _counters(self, active: str, *, is_first: bool = False) -> dict[str, Counted]:
+        """IPVS counters; before the first request there is nothing to wait for."""
+        if is_first:
+            return director.counted(active)
+        return director.settled_counters(active, self.plan.patience)
 
     def _ask(self, vip: str, ear: Ear) -> dict[str, Any]:
         """Ask who has the VIP, several times; the client's kernel forgets between the rounds."""
@@ -168,12 +186,11 @@ class TrialRun:
             for vip in self.plan.vips
         }
 
-    def _request(self, flow: Flow, active: str, ears: dict[str, Ear]) -> dict[str, Any]:
+    def _request(self, flow: Flow, ears: dict[str, Ear]) -> dict[str, Any]:
         """The flow's requests in rounds; before each the client's kernel forgets the VIP's MAC.
         All connections stay open until the last one, for schedulers that count them."""
         for ear in ears.values():
             ear.take_replies(flow.vip)
-        before = director.counted(active).get(flow.service)
         served: Counter[str] = Counter()
         failures: list[str] = []
         macs: list[str | None] = []
@@ -190,7 +207,6 @@ class TrialRun:
                 served[request.served_by] += 1
             elif request.failure is not None:
                 failures.append(request.failure)
-        after = director.counted(active).get(flow.service)
         for request in held:
             request.close()
         replies: Counter[str] = Counter()
@@ -205,9 +221,6 @@ class TrialRun:
             "failures": failures,
             "learned": [mac for mac in macs if mac is not None],
             "reply_macs": dict(replies),
-            "connections": after.connections - before.connections if before and after else None,
-            "in_packets": after.in_packets - before.in_packets if before and after else None,
-            "out_packets": after.out_packets - before.out_packets if before and after else None,
         }
 
     def _kill_link(
@@ -219,17 +232,13 @@ class TrialRun:
         dead = [port for port in host.ports if port.segment in segments]
         self._say(f"taking the link of {active} down")
         killed_s = time.monotonic()
-        ip_batch(
-            (f"link set {self.site.switch_port(active, port.name)} down" for port in dead), SWITCH
-        )
+        ip_batch((f"link set {self.site.switch_port(active, p.name)} down" for p in dead), SWITCH)
         others = [name for name in daemons if name != active]
         limit_s = self.plan.takeover_limit_ms / 1000 * self.plan.patience
         flow = self.plan.flows[0]
-        tries = 0
         survivor: str | None = None
         served_by: str | None = None
         while time.monotonic() - killed_s < limit_s:
-            tries += 1
             request = client.Request(self.client, flow, _RETRY_LIMIT_S * self.plan.patience)
             request.close()
             served_by = request.served_by
@@ -240,7 +249,7 @@ class TrialRun:
                 time.sleep(0.05)
         took_ms = round((time.monotonic() - killed_s) * 1000)
         is_over = served_by is not None and survivor is not None
-        announcements = {
+        announced = {
             vip.address: sorted({h.mac for h in ears[vip.segment].heard(vip.address, killed_s)})
             for vip in self.plan.vips
         }
@@ -250,9 +259,8 @@ class TrialRun:
             killed=active,
             survivor=survivor if is_over else None,
             took_ms=took_ms,
-            tries=tries,
             learned=client.learned(self.client, flow.vip),
-            announcements=announcements,
+            announced=announced,
         )
         return survivor if is_over else None
 
@@ -260,7 +268,5 @@ class TrialRun:
 def run_trial(plan: Plan, trial: Trial) -> None:
     """Run one trial and say when it is done."""
     emit("trial", method=trial.method)
-    TrialRun(plan, trial).run()
+    TrialRun(plan, trial).run(is_last=trial is plan.trials[-1])
     emit("trial_done", method=trial.method)
-
-

@@ -40,9 +40,7 @@ class Ear:
         self._replies: Counter[tuple[str, str]] = Counter()
         self._own = port.addresses[0].partition("/")[0]
         with network_of(host.name):
-            self._socket = socket.socket(
-                socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ETH_ALL)
-            )
+            self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ETH_ALL))
             self._socket.bind((port.name, _ETH_ALL))
         self._socket.settimeout(0.2)
         self._is_closing = threading.Event()

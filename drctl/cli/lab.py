@@ -1,0 +1,166 @@
+"""`drctl lab`: a whole LVS setup in a guest kernel, from one configuration file."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from types import FrameType
+
+_DESCRIPTION = """\
+Try a configuration in a kernel with IPVS, on one machine and without touching it.
+"""
+_RUN_DESCRIPTION = """\
+Convert a configuration as "drctl convert" does and try the result: boot a guest kernel, build a
+switch, a client, both directors and all real servers in it, run every host's generated
+install.sh, start keepalived on the directors, and measure from the client who answers ARP for the
+VIPs, which real server serves each request, and which way the replies go. Then the link of the
+active director is taken down, and everything is measured again.
+
+The method none gives the real servers their VIPs without any ARP rule: there the lab must see the
+ARP problem strike (a real server answers for a VIP), or it fails, since a lab that cannot show
+the problem cannot show its absence either.
+"""
+_RUN_EPILOG = """\
+methods:
+  none            the VIPs on the real servers and nothing else: must be hijacked
+  sysctl          arp_ignore and arp_announce
+  arptables       arptables rules (arptables-legacy)
+  iptables        no VIP on the real servers, iptables redirects
+  nftables        an nftables arp table                              (qemu only)
+  arptables-nft   arptables rules, with arptables over nft           (qemu only)
+  nft-redirect    no VIP on the real servers, nftables redirects     (qemu only)
+
+kernels:
+  uml    User-mode Linux: boots in seconds, has no nf_tables. Debian package user-mode-linux
+  qemu   Debian's kernel, emulated: has everything, is several times slower. Debian packages
+         qemu-system-x86 and linux-image-amd64, and virtme-ng
+  auto   uml if it can do all methods that are asked for, else qemu (default)
+
+safety:
+  The guest's root is the machine's file system, read-only. Every host of the lab has an overlay
+  of its own in the guest's memory, and everything generated is installed there.
+
+exit codes:
+  0  every assertion holds; for the method none: the hijack was seen
+  1  an assertion failed
+  2  wrong usage, not root, or a tool is missing
+
+examples:
+  drctl lab run
+      the example configuration without rules, then with the default method: before and after
+  drctl lab run /etc/sysconfig/ha/lvs.cf --method none --method arptables
+  drctl lab run lvs.cf --method nftables --json --keep lab-files
+"""
+
+
+def register(subparsers: Any) -> None:
+    """Add the subcommand's parser."""
+    parser = subparsers.add_parser(
+        "lab",
+        help="try a configuration in a kernel with IPVS, on this machine",
+        description=_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    actions = parser.add_subparsers(metavar="ACTION", title="actions", dest="action", required=True)
+    _register_run(actions)
+
+
+def _register_run(actions: Any) -> None:
+    from drctl.cli.common import add_dialect
+    from drctl.lab.method import KERNELS, METHODS
+
+    run_parser = actions.add_parser(
+        "run",
+        help="build, measure, take the active director's link down, measure again",
+        description=_RUN_DESCRIPTION,
+        epilog=_RUN_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    run_parser.add_argument(
+        "path",
+        metavar="LVS_CF",
+        nargs="?",
+        help="configuration file (the example that comes with drctl)",
+    )
+    run_parser.add_argument(
+        "--method",
+        action="append",
+        choices=tuple(METHODS),
+        metavar="METHOD",
+        help="what to try, one of the methods below; may be given several times, all are tried in "
+        "one guest (none, then sysctl)",
+    )
+    run_parser.add_argument("--kernel", choices=("auto", *KERNELS), default="auto")
+    run_parser.add_argument(
+        "--json", action="store_true", help="print the result as JSON (docs/lab.md has the schema)"
+    )
+    run_parser.add_argument(
+        "--keep", metavar="DIR", help="copy the generated files, the plan and the logs to DIR"
+    )
+    run_parser.add_argument(
+        "-v", "--verbose", action="store_true", help="print every assertion, also those that hold"
+    )
+    add_dialect(run_parser)
+    run_parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Boot, measure, tell."""
+    from pathlib import Path
+
+    from drctl.cli.common import read_configuration
+    from drctl.lab.run import LabRequest, run_lab
+    from drctl.lab.scenario import scenario_of
+    from drctl.lab.text import to_json, to_text
+    from drctl.resources import resource_dir
+
+    path = Path(options.path) if options.path else resource_dir("examples") / "piranha" / "lvs.cf"
+    methods = tuple(dict.fromkeys(options.method or ("none", "sysctl")))
+    scenario = scenario_of(read_configuration(str(path), options.dialect))
+    keep = None if options.keep is None else _new_folder(options.keep)
+    request = LabRequest(path.resolve(), methods, options.kernel, options.dialect, keep)
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGHUP, _stop)
+    result = run_lab(request, scenario, _progress())
+    sys.stdout.write(
+        to_json(result) if options.json else to_text(result, is_verbose=options.verbose)
+    )
+    return int(not result.holds)
+
+
+def _new_folder(name: str) -> Path:
+    """The folder for --keep: made here, so that a bad name shows before the guest is booted."""
+    from pathlib import Path
+
+    from drctl.errors import FileRefused
+
+    path = Path(name)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        if any(path.iterdir()):
+            raise FileRefused("use", name, "it is not empty")
+    except OSError as refused:
+        raise FileRefused("make", name, refused) from refused
+    return path
+
+
+def _stop(number: int, _frame: FrameType | None) -> None:
+    """A signal ends the guest the same way as Ctrl-C."""
+    sys.exit(128 + number)
+
+
+def _progress() -> Callable[[str], None]:
+    """Steps on standard error when it is a terminal."""
+    if not sys.stderr.isatty():
+        return lambda _text: None
+
+    def show(text: str) -> None:
+        print(f"\r\033[K{text[:100]}", end="", file=sys.stderr, flush=True)
+
+    return show

@@ -1,0 +1,362 @@
+"""Hosts, cards, addresses and switches of a lab from a configuration. Pure.
+
+A configuration names devices, VIPs and some addresses; what it leaves out (prefix lengths, a
+client, addresses of directors that speak multicast) is chosen here. Every device of the directors
+is a segment, a switch of its own; a real server is plugged into the segment whose network its
+address lies in. The client is on every segment that a VIP or a directly answering real server is
+on, as the router of a real setup would be, with an address outside all networks of the setup.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Network, ip_address
+from typing import TypeVar
+
+from drctl.errors import UsageError
+from drctl.lab.plan import CLIENT, DIRECTOR, REAL_SERVER, LabHost, Listener, Port, Route, Vip
+from drctl.model.configuration import Configuration
+from drctl.model.pair import Rank
+from drctl.model.service import MASQUERADE
+from drctl.model.vrrp import VrrpInstance
+from drctl.render.host import Host
+
+MOST_HOSTS = 60
+_USUAL_PREFIX = 24
+_CLIENT_NETWORKS = tuple(
+    IPv4Network(text)
+    for text in (
+        "203.0.113.0/24",
+        "198.51.100.0/24",
+        "192.0.2.0/24",
+        "198.18.0.0/24",
+        "100.64.0.0/24",
+    )
+)
+_T = TypeVar("_T")
+_FALLBACK_DEVICE = "eth0"
+_PRIVATE_DEVICE = "eth1"
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    """`hosts` have no listeners yet."""
+
+    hosts: tuple[LabHost, ...]
+    vips: tuple[Vip, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass
+class _Segment:
+    """A device of the directors with what is known of its network."""
+
+    device: str
+    networks: list[IPv4Network] = field(default_factory=list)
+    own: dict[Rank, list[IPv4Address]] = field(default_factory=dict)
+    vips: list[IPv4Address] = field(default_factory=list)
+
+    def network_of(self, address: IPv4Address) -> IPv4Network | None:
+        """The network of this segment that the address lies in."""
+        return next((network for network in self.networks if address in network), None)
+
+
+@dataclass
+class _Seat:
+    """A host in the making: addresses by segment."""
+
+    name: str
+    roles: tuple[str, ...]
+    folder: str | None
+    cards: dict[str, list[IPv4Address]] = field(default_factory=dict)
+    devices: dict[str, str] = field(default_factory=dict)
+    reaches_client: bool = True
+
+
+def topology_of(
+    source: Configuration,
+    views: tuple[Configuration, ...],
+    hosts: tuple[Host, ...],
+    private_device: str | None = None,
+) -> Topology:
+    """The lab of a setup. `views` are the primary's and, for a pair, the backup's configuration;
+    `hosts` what the renderers know of every machine. Raises UsageError for what no lab can show.
+    """
+    notes: list[str] = []
+    if not any(host.bindings for host in hosts):
+        raise UsageError("the configuration has no virtual service with a real server to try")
+    if len(hosts) + 1 > MOST_HOSTS:
+        raise UsageError(f"{len(hosts)} hosts are more than a lab holds ({MOST_HOSTS})")
+    segments = _segments(source, views, private_device, notes)
+    vips = _vips(segments)
+    if not vips:
+        raise UsageError("the directors bring up no IPv4 VIP; the lab has no other kind")
+    seats = [_director(host, segments) for host in hosts if host.rank is not None]
+    seats += [_real_server(host, segments, notes) for host in hosts if host.rank is None]
+    _invent_addresses(seats, segments, notes)
+    client = _client(seats, segments, hosts)
+    everybody = [client, *seats]
+    built = tuple(
+        _built(number, seat, everybody, segments, client, hosts)
+        for number, seat in enumerate(everybody, 1)
+    )
+    return Topology(built, tuple(vips), tuple(dict.fromkeys(notes)))
+
+
+def with_listeners(host: LabHost, listeners: tuple[Listener, ...]) -> LabHost:
+    """The host with its servers."""
+    return LabHost(host.name, host.roles, host.ports, host.routes, listeners, host.folder)
+
+
+def _segments(
+    source: Configuration,
+    views: tuple[Configuration, ...],
+    private_device: str | None,
+    notes: list[str],
+) -> dict[str, _Segment]:
+    """Devices of the directors in order: those of VRRP, of VIPs, tracked ones, the private one."""
+    segments: dict[str, _Segment] = {}
+    ranks = tuple(zip(Rank, views, strict=False))
+    for rank, view in ranks:
+        for instance in view.instances:
+            _take_instance(rank, instance, segments, notes)
+    _take_named_directors(source, len(views), private_device, segments)
+    for segment in segments.values():
+        for addresses in segment.own.values():
+            for address in addresses:
+                if segment.network_of(address) is None:
+                    network = IPv4Network((address, _USUAL_PREFIX), strict=False)
+                    segment.networks.append(network)
+    return segments
+
+
+def _take_instance(
+    rank: Rank, instance: VrrpInstance, segments: dict[str, _Segment], notes: list[str]
+) -> None:
+    device = instance.interface or _FALLBACK_DEVICE
+    segment = segments.setdefault(device, _Segment(device))
+    source = _ipv4(instance.unicast_source or instance.multicast_source)
+    if source is not None:
+        _add(segment.own.setdefault(rank, []), source)
+    for vip in instance.vips:
+        address = _ipv4(vip.address)
+        if address is None:
+            notes.append(f"{vip.address}: the lab tries IPv4 VIPs only")
+            continue
+        name = vip.device or device
+        home = segments.setdefault(name, _Segment(name))
+        _add(home.vips, address)
+        if vip.prefix is not None and vip.prefix < 31:
+            _add(home.networks, IPv4Network((address, vip.prefix), strict=False))
+    for track in instance.tracks:
+        if track.kind == "interface":
+            segments.setdefault(track.name, _Segment(track.name))
+
+
+def _take_named_directors(
+    source: Configuration, count: int, private_device: str | None, segments: dict[str, _Segment]
+) -> None:
+    """An lvs.cf names the directors' addresses on both networks, but not the devices."""
+    first = next(iter(segments), _FALLBACK_DEVICE)
+    others = [device for device in segments if device != first]
+    sync = source.pulse.sync_interface if source.pulse is not None else None
+    private = private_device or sync or next(iter(others), None) or _PRIVATE_DEVICE
+    for director in source.directors:
+        if director.rank is Rank.BACKUP and count < 2:
+            continue
+        for text, device in ((director.public, first), (director.private, private)):
+            address = _ipv4(text)
+            known = [a for s in segments.values() for a in s.own.get(director.rank, ())]
+            if address is None or address in known:
+                continue
+            segment = segments.setdefault(device, _Segment(device))
+            _add(segment.own.setdefault(director.rank, []), address)
+
+
+def _vips(segments: dict[str, _Segment]) -> list[Vip]:
+    return [
+        Vip(str(address), segment.device)
+        for segment in segments.values()
+        for address in segment.vips
+    ]
+
+
+def _director(host: Host, segments: dict[str, _Segment]) -> _Seat:
+    assert host.rank is not None, "called for directors only"
+    roles = (DIRECTOR, REAL_SERVER) if host.bindings else (DIRECTOR,)
+    seat = _Seat(host.name, roles, host.name)
+    for segment in segments.values():
+        seat.cards[segment.device] = list(segment.own.get(host.rank, ()))
+        seat.devices[segment.device] = segment.device
+    return seat
+
+
+def _real_server(host: Host, segments: dict[str, _Segment], notes: list[str]) -> _Seat:
+    """Plugged in where its addresses belong; without a network that holds one, a masqueraded
+    server goes to the last device (the gateway's), another to the VIPs'."""
+    is_masqueraded = all(binding.method == MASQUERADE for binding in host.bindings)
+    seat = _Seat(host.name, (REAL_SERVER,), host.name, reaches_client=not is_masqueraded)
+    with_vips = [segment for segment in segments.values() if segment.vips]
+    for text in host.addresses:
+        address = _ipv4(text)
+        if address is None:
+            notes.append(f"{host.name}: {text} is no IPv4 address, which the lab cannot plug in")
+            continue
+        home = next((s for s in segments.values() if s.network_of(address) is not None), None)
+        if home is None:
+            home = with_vips[-1 if is_masqueraded else 0]
+            notes.append(f"{host.name}: {text} is in no network of the directors; put on the link")
+        seat.cards.setdefault(home.device, []).append(address)
+        seat.devices.setdefault(home.device, f"eth{len(seat.devices)}")
+    if not seat.cards:
+        raise UsageError(f"real server {host.name} has no IPv4 address")
+    return seat
+
+
+def _invent_addresses(seats: list[_Seat], segments: dict[str, _Segment], notes: list[str]) -> None:
+    """Directors whose own address the configuration does not say get one near the VIPs."""
+    used = {a for seat in seats for addresses in seat.cards.values() for a in addresses}
+    used |= {a for segment in segments.values() for a in segment.vips}
+    for seat in seats:
+        if DIRECTOR not in seat.roles:
+            continue
+        for segment in segments.values():
+            if seat.cards[segment.device]:
+                continue
+            near = [a for other in seats for a in other.cards.get(segment.device, ())]
+            wanted = next(iter((*near, *segment.vips)), None)
+            if wanted is None:
+                continue  # a device that is only watched
+            network = segment.network_of(wanted)
+            if network is None:
+                network = IPv4Network((wanted, _USUAL_PREFIX), strict=False)
+                segment.networks.append(network)
+            chosen = _free(network, used)
+            used.add(chosen)
+            seat.cards[segment.device].append(chosen)
+            notes.append(f"{seat.name}: {chosen} on {segment.device} was chosen by the lab")
+
+
+def _free(network: IPv4Network, used: set[IPv4Address]) -> IPv4Address:
+    """The highest address of the network that nobody has."""
+    for number in range(int(network.broadcast_address) - 1, int(network.network_address), -1):
+        if IPv4Address(number) not in used:
+            return IPv4Address(number)
+    raise UsageError(f"no free address is left in {network}")
+
+
+def _client(seats: list[_Seat], segments: dict[str, _Segment], hosts: tuple[Host, ...]) -> _Seat:
+    networks = [network for segment in segments.values() for network in segment.networks]
+    used = [a for seat in seats for addresses in seat.cards.values() for a in addresses]
+    used += [a for segment in segments.values() for a in segment.vips]
+    for network in _CLIENT_NETWORKS:
+        if not any(network.overlaps(n) for n in networks) and not any(a in network for a in used):
+            address = _free(network, set())
+            break
+    else:
+        raise UsageError("every network that a client could be in is used by the configuration")
+    names = {seat.name for seat in seats}
+    name = (
+        CLIENT
+        if CLIENT not in names
+        else next(text for n in range(2, len(names) + 3) if (text := f"{CLIENT}-{n}") not in names)
+    )
+    client = _Seat(name, (CLIENT,), None)
+    direct = {
+        device
+        for seat in seats
+        if REAL_SERVER in seat.roles and seat.reaches_client
+        for device in seat.cards
+        if DIRECTOR not in seat.roles
+    }
+    for segment in segments.values():
+        if segment.vips or segment.device in direct:
+            if any(host.gateways for host in hosts) and not _serves(segment, hosts):
+                continue  # the network behind masquerading directors is not the client's
+            client.cards[segment.device] = [address]
+            client.devices[segment.device] = f"eth{len(client.devices)}"
+    return client
+
+
+def _serves(segment: _Segment, hosts: tuple[Host, ...]) -> bool:
+    """Whether a VIP of the segment is a service's, not only a gateway."""
+    served = {binding.vip for host in hosts for binding in host.bindings}
+    return any(str(address) in served for address in segment.vips)
+
+
+def _built(
+    number: int,
+    seat: _Seat,
+    everybody: list[_Seat],
+    segments: dict[str, _Segment],
+    client: _Seat,
+    hosts: tuple[Host, ...],
+) -> LabHost:
+    ports = tuple(
+        Port(
+            name=seat.devices[device],
+            segment=device,
+            mac=f"02:00:00:00:{number:02x}:{index:02x}",
+            addresses=tuple(_with_length(a, segments[device], seat) for a in addresses),
+        )
+        for index, (device, addresses) in enumerate(seat.cards.items(), 1)
+    )
+    routes = dict.fromkeys(_routes(seat, everybody, segments, client, hosts))
+    return LabHost(seat.name, seat.roles, ports, tuple(routes), (), seat.folder)
+
+
+def _with_length(address: IPv4Address, segment: _Segment, seat: _Seat) -> str:
+    network = None if CLIENT in seat.roles else segment.network_of(address)
+    return f"{address}/{32 if network is None else network.prefixlen}"
+
+
+def _routes(
+    seat: _Seat,
+    everybody: list[_Seat],
+    segments: dict[str, _Segment],
+    client: _Seat,
+    hosts: tuple[Host, ...],
+) -> Iterator[Route]:
+    """Neighbours that no network of the host's cards covers, each as a route of its own."""
+    own = [a for addresses in seat.cards.values() for a in addresses]
+    covered = [
+        network
+        for device, addresses in seat.cards.items()
+        for a in addresses
+        if seat is not client and (network := segments[device].network_of(a)) is not None
+    ]
+    gateways = {g.address for host in hosts if host.name == seat.name for g in host.gateways}
+    for device in seat.cards:
+        wanted: list[IPv4Address] = []
+        for other in everybody:
+            if other is seat or (other is client and not seat.reaches_client):
+                continue
+            if seat is client and not other.reaches_client:
+                continue
+            wanted += other.cards.get(device, ())
+        if seat is client:
+            wanted += segments[device].vips
+        wanted += [a for a in segments[device].vips if str(a) in gateways]
+        for address in wanted:
+            if address not in own and not _is_covered(address, covered):
+                yield Route(f"{address}/32", seat.devices[device])
+
+
+def _is_covered(address: IPv4Address, networks: Iterable[IPv4Network]) -> bool:
+    return any(address in network for network in networks)
+
+
+def _ipv4(text: str | None) -> IPv4Address | None:
+    if text is None:
+        return None
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    return address if isinstance(address, IPv4Address) else None
+
+
+def _add(known: list[_T], value: _T) -> None:
+    if value not in known:
+        known.append(value)

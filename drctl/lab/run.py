@@ -173,13 +173,18 @@ def _convert(request: LabRequest, arp: str, marks: str, output: Path, progress: 
         capture_output=True,
         text=True,
         errors="replace",
-        env={**os.environ, "PYTHONPATH": python_path()},
+        env={**os.environ, "PYTHONPATH": _python_path()},
         check=False,
     )
     if done.returncode != 0:
         said = done.stderr.strip() or done.stdout.strip()
         raise DrctlError(f"drctl convert {request.path} failed: {said}")
     return output
+
+
+def _python_path() -> str:
+    """This drctl first, then whatever the caller has."""
+    return os.pathsep.join(filter(None, (python_path(), os.environ.get("PYTHONPATH", ""))))
 
 
 def _check_folders(plan: Plan, outputs: Mapping[str, Path]) -> None:

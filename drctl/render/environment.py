@@ -111,7 +111,7 @@ def rendered_file(target: Target, **names: Any) -> RenderedFile:
     path = target.path
     if "{{" in path:
         path = _environment().from_string(path).render(**names)
-    return RenderedFile(path, text, target.mode, origins)
+    return RenderedFile(path, text, target.mode, origins, target.name)
 
 
 @lru_cache(maxsize=1)

@@ -14,7 +14,7 @@ class RenderedFile:
     """A file for one host.
 
     `path` is absolute on that host, `mode` its permission bits. `origins` maps a line of `text`
-    (from 1) to the source statements it came from.
+    (from 1) to the source statements it came from. `target` names the template that made it.
     """
 
     path: str
@@ -23,6 +23,7 @@ class RenderedFile:
     origins: Mapping[int, tuple[Place, ...]] = field(
         default_factory=dict, compare=False, repr=False
     )
+    target: str = field(default="", compare=False)
 
 
 class Stage(IntEnum):

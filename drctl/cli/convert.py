@@ -81,6 +81,7 @@ def register(subparsers: Any) -> None:
     _add_output(parser)
     _add_hosts(parser)
     _add_vrrp(parser)
+    _add_peer(parser)
     _add_checks(parser)
     parser.set_defaults(run=run)
 
@@ -156,7 +157,7 @@ def _add_hosts(parser: argparse.ArgumentParser) -> None:
 def _add_vrrp(parser: argparse.ArgumentParser) -> None:
     from drctl.convert.options import DEFAULT_PRIORITIES, VRRP_NETWORKS
 
-    group = parser.add_argument_group("VRRP, for lvs.cf")
+    group = parser.add_argument_group("VRRP, for lvs.cf (--priorities also for keepalived.conf)")
     group.add_argument(
         "--vrrp-network",
         choices=VRRP_NETWORKS,
@@ -188,6 +189,21 @@ def _add_vrrp(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="VRRP password on the first line of FILE, at most 8 characters (no authentication)",
     )
+
+
+def _add_peer(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("the pair, for keepalived.conf")
+    group.add_argument(
+        "--given",
+        choices=("primary", "backup"),
+        help="whose file PATH is (told by state and priority)",
+    )
+    group.add_argument(
+        "--own-address",
+        metavar="ADDRESS",
+        help="that director's address, where unicast_src_ip is missing",
+    )
+    group.add_argument("--router-id", metavar="NAME", help="router_id of the other director")
 
 
 def _add_checks(parser: argparse.ArgumentParser) -> None:
@@ -266,6 +282,7 @@ def _peer(path: str | None, reading: Reading) -> Reading | None:
 
 def _convert_options(options: argparse.Namespace) -> ConvertOptions:
     from drctl.convert.options import ConvertOptions
+    from drctl.model.pair import Rank
 
     return ConvertOptions(
         primary=options.primary,
@@ -282,6 +299,9 @@ def _convert_options(options: argparse.Namespace) -> ConvertOptions:
         checks=options.checks,
         checks_every_mark_block=options.check_every_mark_block,
         is_backup_forced=options.with_backup,
+        given=None if options.given is None else Rank(options.given),
+        own_address=options.own_address,
+        router_id=options.router_id,
     )
 
 

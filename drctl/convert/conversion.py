@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from drctl.convert.as_written import note_as_written
+from drctl.convert.drift import Comparison
 from drctl.convert.ledger import Ledger
-from drctl.convert.lower import Lowered, lower
+from drctl.convert.lower import lower
 from drctl.convert.naming import check_director_names, choose_names
 from drctl.convert.options import ConvertOptions
+from drctl.convert.pairing import Directors, pair_of_keepalived
 from drctl.convert.report import Report, build_report
 from drctl.readers.reading import Reading
 from drctl.render.options import RenderOptions
@@ -43,28 +46,30 @@ def convert(reading: Reading, options: ConvertOptions, peer: Reading | None = No
     """
     check_director_names(options)
     ledger = Ledger()
-    lowered = _lowered(reading, options, ledger)
-    names = choose_names(lowered.primary, options, ledger)
-    _choose_methods(lowered, options, ledger)
+    directors = _directors(reading, options, ledger)
+    names = choose_names(directors, options, ledger)
+    _choose_methods(directors, options, ledger)
     render_options = RenderOptions(
         source=base_name(reading.document.source.path),
         arp=options.arp,
         net=options.net,
         marks=options.marks,
     )
-    renderings = render_pair(lowered.primary, lowered.backup, names, render_options)
-    report = build_report(reading, ledger, renderings)
+    renderings = render_pair(directors.primary, directors.backup, names, render_options)
+    compared = None if peer is None else Comparison(peer.document.source.path, ())
+    report = build_report(reading, ledger, renderings, compared)
     return Conversion(renderings, report)
 
 
-def _lowered(reading: Reading, options: ConvertOptions, ledger: Ledger) -> Lowered:
+def _directors(reading: Reading, options: ConvertOptions, ledger: Ledger) -> Directors:
+    note_as_written(reading, ledger)
     if reading.document.dialect == LVS_CF:
         return lower(reading.configuration, options, ledger)
-    raise NotImplementedError
+    return pair_of_keepalived(reading.configuration, options, ledger)
 
 
-def _choose_methods(lowered: Lowered, options: ConvertOptions, ledger: Ledger) -> None:
-    services = lowered.primary.services
+def _choose_methods(directors: Directors, options: ConvertOptions, ledger: Ledger) -> None:
+    services = directors.primary.services
     if not services:
         return
     ledger.choose("ARP on the real servers", options.arp, ARP_REASONS[options.arp], "--arp")

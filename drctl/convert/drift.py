@@ -17,3 +17,11 @@ class Drift:
     there: str | None
     place_here: Place | None
     place_there: Place | None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What comparing with the peer's file gave; `peer` is its path."""
+
+    peer: str
+    drift: tuple[Drift, ...]

@@ -6,10 +6,12 @@ import re
 from dataclasses import dataclass
 
 _REQUEST = re.compile(
-    rb"(?:GET|HEAD)[ ]+(?P<path>/[!-~]*)(?:[ ]+HTTP/(?P<version>1\.[01]))?[ ]*\r?\n(?P<headers>.*)\Z",
+    rb"GET[ ]+(?P<path>/[!-~]*)(?:[ ]+HTTP/(?P<version>1\.[01]))?[ ]*\r?\n(?P<headers>.*)\Z",
     re.DOTALL,
 )
-_STATUS_PREFIX = re.compile(rb"HTTP/1\.[01] (?P<digits>[1-5][0-9]{0,2})(?P<rest>.*)\Z", re.DOTALL)
+_STATUS_PREFIX = re.compile(
+    rb"HTTP/1\.[01] (?P<digits>[1-5][0-9]{0,2})(?P<rest>( .*)?)\Z", re.DOTALL
+)
 
 ANY_STATUS = (100, 599)
 
@@ -28,7 +30,7 @@ class HttpRequest:
 def parse_request(sent: bytes) -> HttpRequest | None:
     """The request in `sent`; None when it is none that an HTTP checker could make."""
     found = _REQUEST.match(sent)
-    if found is None or not sent.startswith(b"GET"):
+    if found is None:
         return None
     host, is_plain = None, True
     head, blank, body = found["headers"].replace(b"\r\n", b"\n").partition(b"\n\n")

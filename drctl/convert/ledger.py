@@ -51,6 +51,7 @@ class Ledger:
 
     notes: dict[tuple[str, int, int], list[Note]] = field(default_factory=dict)
     choices: list[Choice] = field(default_factory=list)
+    voided: set[tuple[str, int, int]] = field(default_factory=set)
 
     def note(self, places: Iterable[Place], verdict: Verdict, why: str, todo: str = "") -> None:
         """Say something of the statements at `places`."""
@@ -60,6 +61,17 @@ class Ledger:
     def idle(self, places: Iterable[Place], why: str, todo: str = "") -> None:
         """Say why the statements at `places`, which did nothing, are dropped."""
         self._add(places, Note(Verdict.DROPPED, why, todo))
+
+    def void(self, places: Iterable[Place], why: str, todo: str = "") -> None:
+        """Say that the statements at `places` count for nothing, whatever the model's origins
+        tell: another one took their place."""
+        found = tuple(places)
+        self.voided.update((place.path, place.line, place.column) for place in found)
+        self.idle(found, why, todo)
+
+    def is_void(self, place: Place) -> bool:
+        """Whether another statement took the place of the one that starts at `place`."""
+        return (place.path, place.line, place.column) in self.voided
 
     def _add(self, places: Iterable[Place], note: Note) -> None:
         for place in places:

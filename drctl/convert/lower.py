@@ -6,57 +6,48 @@ user where keepalived behaves differently.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import replace
 
 from drctl.convert.ledger import Ledger, Verdict
-from drctl.convert.lower_local import LocalParts, lower_local_services
-from drctl.convert.lower_service import lower_services
+from drctl.convert.lower_local import LocalParts, lower_local_services, places_of_local_block
+from drctl.convert.lower_service import lower_services, places_of_block
 from drctl.convert.lower_vrrp import VrrpParts, lower_vrrp
 from drctl.convert.options import ConvertOptions
+from drctl.convert.pairing import Directors
 from drctl.convert.unread import note_unread
+from drctl.convert.writable import is_device
+from drctl.model.check import MiscCheck
 from drctl.model.configuration import Configuration
 from drctl.model.origin import SELF
 from drctl.model.pair import IpvsTimeouts, Pulse, Rank, Settings, SyncDaemon
+from drctl.model.service import VirtualService
 from drctl.model.vrrp import SyncGroup
+from drctl.text.place import Place
 
 LONGEST_TIMEOUT_S = 2_678_400
 """31 days: the most that lvs_timeouts and persistence_timeout take (keepalived 2.2.7)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lowered:
-    """The directors' configurations; `backup` is None for a director that stands alone."""
-
-    primary: Configuration
-    backup: Configuration | None
-
-
-def lower(configuration: Configuration, options: ConvertOptions, ledger: Ledger) -> Lowered:
+def lower(configuration: Configuration, options: ConvertOptions, ledger: Ledger) -> Directors:
     """Turn what an lvs.cf says into keepalived's terms, once for each director."""
     pulse = configuration.pulse
     assert pulse is not None, "only an lvs.cf is lowered"
     note_unread(configuration, ledger)
+    services: tuple[VirtualService, ...] = ()
+    local = LocalParts()
     if pulse.service == "fos":
-        services = ()
-        for service in configuration.services:
-            ledger.note(
-                service.origins[SELF],
-                Verdict.DROPPED,
-                "service = fos: pulse ignored virtual blocks",
-            )
+        why = "service = fos: pulse ignored virtual blocks"
+        _drop_all((places_of_block(block) for block in configuration.services), why, ledger)
         local = lower_local_services(configuration, options, ledger)
+        ledger.idle(pulse.origins.get("method", ()), "fos forwards nothing")
     else:
         services = lower_services(configuration, options, ledger)
-        local = LocalParts()
-        for block in configuration.local_services:
-            ledger.note(
-                block.origins[SELF],
-                Verdict.DROPPED,
-                "service = lvs: pulse ignored failover blocks",
-                "convert a copy with service = fos when these services are still needed",
-            )
+        why = "service = lvs: pulse ignored failover blocks"
+        blocks = (places_of_local_block(block) for block in configuration.local_services)
+        _drop_all(blocks, why, ledger)
     vrrp = lower_vrrp(configuration, local, options, ledger)
-    settings = _settings(configuration, pulse, vrrp, ledger)
+    settings = _settings(configuration, pulse, (vrrp, services), ledger)
     shared = Configuration(
         settings=settings,
         directors=configuration.directors,
@@ -66,7 +57,7 @@ def lower(configuration: Configuration, options: ConvertOptions, ledger: Ledger)
     )
     primary = _for_rank(shared, vrrp, Rank.PRIMARY, options.primary)
     backup = _for_rank(shared, vrrp, Rank.BACKUP, options.backup) if vrrp.has_backup else None
-    return Lowered(primary, backup)
+    return Directors(primary, backup)
 
 
 def _for_rank(shared: Configuration, vrrp: VrrpParts, rank: Rank, router_id: str) -> Configuration:
@@ -93,15 +84,30 @@ def _sync_groups(vrrp: VrrpParts) -> tuple[SyncGroup, ...]:
     )
 
 
+def _drop_all(blocks: Iterable[list[tuple[Place, ...]]], why: str, ledger: Ledger) -> None:
+    todo = "convert a copy with the other service when these are still needed"
+    for block in blocks:
+        for places in block:
+            ledger.idle(places, why, todo)
+
+
 def _settings(
-    configuration: Configuration, pulse: Pulse, vrrp: VrrpParts, ledger: Ledger
+    configuration: Configuration,
+    pulse: Pulse,
+    parts: tuple[VrrpParts, tuple[VirtualService, ...]],
+    ledger: Ledger,
 ) -> Settings:
+    vrrp, services = parts
     instances = vrrp.instances[Rank.PRIMARY]
     has_scripts = bool(
-        any(instance.hooks for instance in instances)
-        or vrrp.hooks
-        or any(instance.tracks for instance in instances)
-        or _has_check_programs(configuration)
+        vrrp.hooks
+        or any(instance.hooks or instance.tracks for instance in instances)
+        or any(
+            isinstance(check, MiscCheck)
+            for service in services
+            for server in service.real_servers
+            for check in server.checks
+        )
     )
     if has_scripts:
         ledger.choose(
@@ -111,43 +117,48 @@ def _settings(
             "others than root may change (enable_script_security)",
             "edit script_user",
         )
-    ledger.choose(
-        "IPVS table at start",
-        "flushed",
-        "lvsd cleared the whole table when it started (ipvsadm -C)",
-        "remove lvs_flush",
-    )
+    if services:
+        ledger.choose(
+            "IPVS table at start",
+            "flushed",
+            "lvsd cleared the whole table when it started (ipvsadm -C)",
+            "remove lvs_flush",
+        )
+    if pulse.nat_router is None:
+        ledger.idle(configuration.origins.get("nat_nmask", ()), "there is no nat_router to mask")
     return Settings(
         has_script_security=has_scripts,
         script_user="root" if has_scripts else None,
-        flushes_ipvs=True,
+        flushes_ipvs=bool(services),
         sync_daemon=_sync_daemon(pulse, instances[0].name if instances else None, ledger),
         ipvs_timeouts=_timeouts(configuration.settings.ipvs_timeouts, ledger),
     )
 
 
-def _has_check_programs(configuration: Configuration) -> bool:
-    return any(service.nanny is not None for service in configuration.services)
-
-
 def _sync_daemon(pulse: Pulse, instance: str | None, ledger: Ledger) -> SyncDaemon | None:
     origins = pulse.origins
-    if not pulse.syncs_connections or instance is None:
-        why = "syncdaemon is off, so pulse started no connection sync"
-        for name in ("sync_interface", "sync_id"):
-            ledger.field(origins, name, Verdict.EXACT, why)
+    names = ("sync_interface", "sync_id")
+    if not pulse.syncs_connections:
+        for name in names:
+            why = "syncdaemon is off or missing, so pulse started no connection sync"
+            ledger.idle(origins.get(name, ()), why)
         ledger.field(origins, "syncs_connections", Verdict.EXACT, "off is keepalived's default")
         return None
+    if instance is None:
+        why = "without a VRRP instance there is no state that connection sync could follow"
+        for name in ("syncs_connections", *names):
+            ledger.field(origins, name, Verdict.DROPPED, why)
+        return None
     interface = pulse.sync_interface
+    if interface is not None and not is_device(interface):
+        why = f"{interface} can be no network device; eth0, pulse's default, is written"
+        ledger.field(origins, "sync_interface", Verdict.REPAIRED, why, "correct syncd_iface")
+        interface = "eth0"
     if interface is None:
         interface = "eth0"
-        ledger.field(
-            origins,
-            "syncs_connections",
-            Verdict.EXACT,
-            "syncd_iface is not given: pulse used eth0",
-            "check that eth0 is the device that connection sync is to use",
-        )
+        why = "syncd_iface is not given: pulse used eth0"
+        todo = "check that eth0 is the device that connection sync is to use"
+        ledger.field(origins, "syncs_connections", Verdict.EXACT, why, todo)
     return SyncDaemon(
         interface,
         instance,

@@ -6,24 +6,38 @@ failure makes it give up the VIPs. All fos services move together in both.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 
 from drctl.convert.ledger import Ledger, Verdict
 from drctl.convert.options import ConvertOptions
+from drctl.convert.probe import (
+    LONGEST_TIMEOUT_S,
+    Job,
+    Texts,
+    decoded,
+    note_regex_unused,
+    program_command,
+    send_expect_command,
+)
+from drctl.convert.writable import command_or_none
 from drctl.model.configuration import Configuration
 from drctl.model.origin import SELF
-from drctl.model.pair import Hook
 from drctl.model.service import LocalService
 from drctl.model.vrrp import Track, TrackScript
-from drctl.render import checkarg
 from drctl.text.place import Place
+
+FALL = 2
+"""A service that has just been started gets one interval before its check counts."""
 
 
 @dataclass(frozen=True, slots=True)
 class LocalParts:
-    """What fos services add to the instance."""
+    """What fos services add to the instance: commands with their places, in the order of the
+    blocks, and the checks."""
 
-    hooks: tuple[Hook, ...] = ()
+    starts: tuple[tuple[str, tuple[Place, ...]], ...] = ()
+    stops: tuple[tuple[str, tuple[Place, ...]], ...] = ()
     scripts: tuple[TrackScript, ...] = ()
     tracks: tuple[Track, ...] = ()
 
@@ -31,54 +45,35 @@ class LocalParts:
 def lower_local_services(
     configuration: Configuration, options: ConvertOptions, ledger: Ledger
 ) -> LocalParts:
-    """Hooks, scripts and tracks of all active failover blocks.
-
-    keepalived takes one command per event, so the commands of several blocks become one shell
-    line each.
-    """
+    """Commands, scripts and tracks of all active failover blocks."""
     starts: list[tuple[str, tuple[Place, ...]]] = []
     stops: list[tuple[str, tuple[Place, ...]]] = []
     scripts: dict[str, TrackScript] = {}
     for block in configuration.local_services:
         if not block.is_active:
-            why = "active is 0 or missing: fos skipped the block"
-            for places in _places(block):
-                ledger.note(places, Verdict.DROPPED, why)
+            for places in places_of_local_block(block):
+                ledger.idle(places, "active is 0 or missing: fos skipped the block")
             continue
         ledger.note(
             (*block.origins[SELF], *block.origins.get("is_active", ())),
             Verdict.APPROXIMATED,
-            "pulse checked the service from the standby, keepalived checks it where it runs; a "
-            "failure moves all VIPs in both",
+            "pulse checked the service from the standby and asked the default gateway before it "
+            "took over; keepalived checks it where it runs. A failure moves all VIPs in both",
         )
-        if block.start_command:
-            starts.append((block.start_command, block.origins.get("start_command", ())))
-        if block.stop_command:
-            stops.append((block.stop_command, block.origins.get("stop_command", ())))
+        for command, name, found in (
+            (block.start_command, "start_command", starts),
+            (block.stop_command, "stop_command", stops),
+        ):
+            places = block.origins.get(name, ())
+            if command and command_or_none(command, places, ledger) is not None:
+                found.append((command, places))
         script = _script(block, options, ledger, taken=set(scripts))
         if script is not None:
             scripts[script.name] = script
-    hooks = [*_hooks(("master",), starts), *_hooks(("backup", "fault", "stop"), stops)]
-    if hooks and configuration.pulse is not None and configuration.pulse.hooks:
-        for hook in configuration.pulse.hooks:
-            why = "start_cmd and stop_cmd of the failover blocks take the one place for a command"
-            todo = "call both from one script"
-            ledger.field(hook.origins, "command", Verdict.DROPPED, why, todo)
     tracks = tuple(
         Track("script", name, origins=script.origins) for name, script in scripts.items()
     )
-    return LocalParts(tuple(hooks), tuple(scripts.values()), tracks)
-
-
-def _hooks(events: tuple[str, ...], commands: list[tuple[str, tuple[Place, ...]]]) -> list[Hook]:
-    if not commands:
-        return []
-    places = tuple(place for _, found in commands for place in found)
-    if len(commands) == 1:
-        command = commands[0][0]
-    else:
-        command = "/bin/sh -c '" + "; ".join(text for text, _ in commands) + "'"
-    return [Hook(event, command, origins={SELF: places, "command": places}) for event in events]
+    return LocalParts(tuple(starts), tuple(stops), tuple(scripts.values()), tracks)
 
 
 def _script(
@@ -90,25 +85,20 @@ def _script(
         for places in nanny.origins.values():
             ledger.note(places, Verdict.DROPPED, "the block has no address to check")
         return None
-    ledger.field(nanny.origins, "reentry_ms", Verdict.DROPPED, "fos services are not re-entered")
-    if nanny.load_monitor is not None:
-        ledger.field(nanny.origins, "load_monitor", Verdict.DROPPED, "no load in fos services")
-    timeout_s = max(nanny.timeout_ms // 1000, 1)
-    command = _command(block, timeout_s, options, ledger)
-    name = "".join(c if c.isalnum() or c in "_-" else "_" for c in block.name) or "service"
-    while name in taken:
-        name += "_"
+    ledger.idle(nanny.origins.get("reentry_ms", ()), "fos services are not re-entered")
+    ledger.idle(nanny.origins.get("load_monitor", ()), "fos services have no weight to adapt")
+    job = Job(nanny, block.vip.address, block.port, options, ledger, has_reentry=False)
     places = tuple(
         place
         for field in ("send", "expect", "program", "uses_regex")
         for place in nanny.origins.get(field, ())
     )
     return TrackScript(
-        name,
-        command,
-        interval_ms=timeout_s * 1000,
-        timeout_ms=(2 * timeout_s + 1) * 1000,
-        fall=1,
+        _free_name(block.name, taken),
+        _where_the_vip_is(block.vip.address, _command(job)),
+        interval_ms=job.timeout_s * 1000,
+        timeout_ms=min(2 * job.timeout_s + 1, LONGEST_TIMEOUT_S) * 1000,
+        fall=FALL,
         rise=1,
         origins={
             SELF: block.origins[SELF],
@@ -119,42 +109,42 @@ def _script(
     )
 
 
-def _command(block: LocalService, timeout_s: int, options: ConvertOptions, ledger: Ledger) -> str:
-    nanny, vip = block.nanny, block.vip
-    assert vip is not None, "checked by the caller"
-    texts: dict[str, bytes | None] = {}
-    for name in ("send", "expect"):
-        text = getattr(nanny, name)
-        value = None if text is None else checkarg.pulse_unescape(text)
-        if isinstance(value, checkarg.BadEscape):
-            why = f"{value.escape} is no escape that nanny knows: it looped for ever; left out"
-            ledger.field(nanny.origins, name, Verdict.REPAIRED, why, f"correct {name}")
-            value = None
-        texts[name] = value
-    if nanny.program is not None:
-        return checkarg.program(
-            vip.address,
-            block.port,
-            command=nanny.program,
-            expect=texts["expect"],
-            timeout_s=timeout_s,
-            is_strict=options.checks != "exact",
-            reentry=1,
-        )
-    return checkarg.send_expect(
-        vip.address,
-        block.port,
-        send=texts["send"],
-        expect=texts["expect"],
-        is_udp=False,
-        uses_regex=nanny.uses_regex,
-        timeout_s=timeout_s,
-        is_strict=options.checks == "strict",
-        reentry=1,
-    )
+def _free_name(name: str, taken: set[str]) -> str:
+    """A name for a vrrp_script: one word, unique."""
+    wanted = re.sub(r"[^A-Za-z0-9_-]", "_", name)[:40] or "service"
+    found, number = wanted, 1
+    while found in taken:
+        number += 1
+        found = f"{wanted}_{number}"
+    return found
 
 
-def _places(block: LocalService) -> list[tuple[Place, ...]]:
+def _command(job: Job) -> str:
+    if not job.nanny.uses_regex:
+        job.note("uses_regex", Verdict.EXACT, "off is what holds without the statement")
+    if job.nanny.program is not None:
+        found = program_command(job)
+    else:
+        texts = decoded(job)
+        if texts is None or texts.expected is None:
+            note_regex_unused(job)
+        found = None if texts is None else send_expect_command(job, texts)
+    if found is not None:
+        return found
+    nothing = replace(job, nanny=replace(job.nanny, uses_regex=False))
+    command = send_expect_command(nothing, Texts(None, None))
+    assert command is not None, "a command without texts is short"
+    return command
+
+
+def _where_the_vip_is(address: str, command: str) -> str:
+    """The check counts on the director that holds the VIP only. Elsewhere it would ask the other
+    director, and both would give up when the service fails."""
+    return f"/bin/sh -c 'ip -o address show to {address} | grep -q inet || exit 0; exec {command}'"
+
+
+def places_of_local_block(block: LocalService) -> list[tuple[Place, ...]]:
+    """Places of every statement of a failover block that has a field."""
     found = [*block.origins.values(), *block.nanny.origins.values()]
     if block.vip is not None:
         found.extend(block.vip.origins.values())

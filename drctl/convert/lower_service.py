@@ -8,6 +8,7 @@ from dataclasses import replace
 from drctl.convert.ledger import Ledger, Verdict
 from drctl.convert.lower_check import lower_check
 from drctl.convert.options import ConvertOptions
+from drctl.convert.writable import address_or_none
 from drctl.model.check import Connect
 from drctl.model.configuration import Configuration
 from drctl.model.origin import SELF, Origins
@@ -25,6 +26,7 @@ from drctl.units import inet_aton
 LONGEST_PERSISTENCE_S = 2_678_400
 LARGEST_WEIGHT = 65_535
 """keepalived 2.2.7 refuses more."""
+LARGEST_MARK = 2**32 - 1
 DEFAULT_TIMEOUT_MS = 10_000
 
 Key = tuple[str, str, int] | int
@@ -61,8 +63,10 @@ def lower_services(
         lowered[key] = _service(service, pulse.method, options, ledger)
     method_places = pulse.origins.get("method", ())
     if not lowered:
-        why = "no active virtual uses it"
-        ledger.note(method_places, Verdict.DROPPED, why)
+        ledger.idle(method_places, "no active virtual uses it")
+    elif not method_places:
+        why = "network is missing, and nat is pulse's default"
+        ledger.choose("forwarding method", pulse.method, why, "add network to the lvs.cf")
     return tuple(
         replace(service, origins={**service.origins, "forwarding": method_places})
         for service in lowered.values()
@@ -72,19 +76,29 @@ def lower_services(
 def _key(service: VirtualService, ledger: Ledger) -> Key | None:
     """What ipvsadm tells services apart by; None when the block never ran."""
     if not service.is_active:
-        _drop(service, ledger, "active is 0 or missing: lvsd skipped the block", "")
+        why = "active is 0 or missing: lvsd skipped the block"
+        for places in places_of_block(service):
+            ledger.idle(places, why)
+        return None
+    if not any(_unusable(server) is None for server in service.real_servers):
+        why = "no active real server with an address: keepalived ignores such a service"
+        _drop(service, ledger, why, "add real servers")
+        return None
+    if service.port is None:
+        _drop(service, ledger, "its port could not be read", "write the number of the port")
         return None
     if service.mark is not None:
-        return service.mark
+        if 0 < service.mark <= LARGEST_MARK:
+            return service.mark
+        _drop(service, ledger, f"fwmark {service.mark} is outside 1..{LARGEST_MARK}", "correct it")
+        return None
     if service.vip is None:
         todo = "add an address with a device, or a fwmark"
         _drop(service, ledger, "the block has no address and no mark", todo)
         return None
     if inet_aton(service.vip.address) is None:
-        _drop(service, ledger, f"{service.vip.address} is a host name", "write the address")
-        return None
-    if service.port is None:
-        _drop(service, ledger, "its port could not be read", "write the number of the port")
+        why = f"{service.vip.address} is a host name, and a VIP must be an address"
+        _drop(service, ledger, why, "write the address into the lvs.cf and convert again")
         return None
     return service.vip.address, service.protocol or "tcp", service.port
 
@@ -191,7 +205,7 @@ def _persistence(service: VirtualService, ledger: Ledger) -> tuple[int | None, s
         return seconds, None
     if seconds is None:
         why = "lvsd ignored pmask without persistent; in keepalived it would switch persistence on"
-        ledger.field(origins, "persistence_mask", Verdict.DROPPED, why)
+        ledger.idle(origins.get("persistence_mask", ()), why)
         return None, None
     return seconds, mask
 
@@ -227,31 +241,49 @@ def _joined(
 ) -> VirtualService:
     """A further block with a mark that is there already: lvsd set up the first block only."""
     why = (
-        f"mark {block.mark} belongs to virtual {first.name} already: ipvsadm refused this block and "
-        "none of its monitors ran; its port joins the rule that sets the mark"
+        f"mark {block.mark} belongs to virtual {first.name} already: ipvsadm refused this block "
+        "and none of its monitors ran"
     )
     todo = "compare the two blocks; --check-every-mark-block runs this block's checks too"
-    nanny = block.nanny
-    assert nanny is not None, "the lvs.cf reader gives every virtual a nanny"
+    rule = {
+        *block.origins[SELF],
+        *(p for name in ("port", "protocol", "mark") for p in block.origins.get(name, ())),
+        *(block.vip.origins.get("address", ()) if block.vip is not None else ()),
+    }
+    checked = _with_checks_of(first, block, options, ledger)
+    is_checked = checked is not first
+    nanny = {p for places in _nanny_places(block) for p in places} if is_checked else set()
     for places in places_of_block(block):
-        ledger.note(places, Verdict.REPAIRED, why, todo)
-    servers = first.real_servers
-    if options.checks_every_mark_block:
-        by_address = {server.address: server for server in block.real_servers if server.is_active}
-        servers = tuple(
-            server
-            if server.address not in by_address
-            else replace(
-                server,
-                checks=(
-                    *server.checks,
-                    lower_check(block, by_address[server.address], options, ledger),
-                ),
-            )
-            for server in servers
-        )
+        joined = [place for place in places if place in rule or place in nanny]
+        others = [place for place in places if place not in rule and place not in nanny]
+        what = f"{why}; its port joins the rule that sets the mark"
+        ledger.note(joined, Verdict.REPAIRED, what, todo)
+        ledger.note(others, Verdict.DROPPED, why, todo)
     rules = dict.fromkeys((*first.mark_rules, *_mark_rules(block, ledger)))
-    return replace(first, real_servers=servers, mark_rules=tuple(rules))
+    return replace(checked, mark_rules=tuple(rules))
+
+
+def _nanny_places(block: VirtualService) -> list[tuple[Place, ...]]:
+    assert block.nanny is not None, "the lvs.cf reader gives every virtual a nanny"
+    return list(block.nanny.origins.values())
+
+
+def _with_checks_of(
+    first: VirtualService, block: VirtualService, options: ConvertOptions, ledger: Ledger
+) -> VirtualService:
+    """The service with the block's checks beside its own; the same service when they are not
+    asked for."""
+    if not options.checks_every_mark_block:
+        return first
+    by_address = {server.address: server for server in block.real_servers if server.is_active}
+    servers = []
+    for server in first.real_servers:
+        other = by_address.get(server.address)
+        if other is not None:
+            check = lower_check(block, other, options, ledger)
+            server = replace(server, checks=(*server.checks, check))
+        servers.append(server)
+    return replace(first, real_servers=tuple(servers))
 
 
 def _servers(
@@ -260,23 +292,28 @@ def _servers(
     found: dict[tuple[str, int | None], RealServer] = {}
     for server in service.real_servers:
         reason = _unusable(server)
-        if reason is None and (server.address, server.port) in found:
-            reason = f"{server.address} is in this virtual already; ipvsadm refused it again", ""
         if reason is not None:
             for places in server.origins.values():
-                ledger.note(places, Verdict.DROPPED, *reason)
+                if server.is_active:
+                    ledger.note(places, Verdict.DROPPED, *reason)
+                else:
+                    ledger.idle(places, *reason)
             continue
         server = _with_port(service, server, forwarding, ledger)
-        weight = _weight(server, ledger)
+        key = server.address, None if service.mark is not None else server.port
+        if key in found:
+            why = f"{server.address} is in this virtual already; ipvsadm refused it again"
+            for places in server.origins.values():
+                ledger.note(places, Verdict.DROPPED, why, "remove one of the two")
+            continue
         origins = dict(server.origins)
         origins[SELF] = (*origins[SELF], *origins.get("is_active", ()))
-        check = lower_check(service, server, options, ledger)
-        found[server.address, server.port] = RealServer(
+        found[key] = RealServer(
             address=server.address,
-            port=None if service.mark is not None else server.port,
+            port=key[1],
             name=server.name,
-            weight=weight,
-            checks=(check,),
+            weight=_weight(server, ledger),
+            checks=(lower_check(service, server, options, ledger),),
             origins=origins,
         )
     return tuple(found.values())
@@ -288,9 +325,8 @@ def _unusable(server: RealServer) -> tuple[str, str] | None:
     if not server.address:
         return "the server has no address", "add one"
     if inet_aton(server.address) is None:
-        return f"{server.address} is a host name, and a real server must be an address", (
-            "write the address into the lvs.cf and convert again"
-        )
+        why = f"{server.address} is a host name, and a real server must be an address"
+        return why, "write the address into the lvs.cf and convert again"
     return None
 
 
@@ -330,9 +366,12 @@ def _weight(server: RealServer, ledger: Ledger) -> int:
         why = f"keepalived takes weights up to {LARGEST_WEIGHT}"
         ledger.field(server.origins, "weight", Verdict.APPROXIMATED, why)
         return LARGEST_WEIGHT
-    if weight >= 64:
-        why = "nanny raised a new server's weight slowly (1/32, then doubled about every 20 s)"
-        ledger.field(server.origins, "weight", Verdict.EXACT, f"{why}; keepalived sets it at once")
+    if weight > 1:
+        why = (
+            f"nanny raised a new server's weight slowly (from {max(weight >> 5, 1)}, doubled about "
+            "every 20 s); keepalived sets it at once"
+        )
+        ledger.field(server.origins, "weight", Verdict.APPROXIMATED, why)
     return weight
 
 
@@ -343,13 +382,12 @@ def _sorry_server(
     if sorry is None:
         return None
     places = sorry.origins.get("address", ())
-    if inet_aton(sorry.address) is None:
-        ledger.note(places, Verdict.DROPPED, f"{sorry.address} is a host name", "write the address")
+    if address_or_none(sorry.address, "a sorry server", places, ledger) is None:
         return None
     why = (
         "lvsd 0.8.6 announced the sorry server but never gave it to the kernel; with keepalived it "
         "works"
     )
-    todo = f"prepare {sorry.address} like a real server: its folder is in the output"
+    todo = f"prepare {sorry.address} for it; the output has a folder unless it is a director"
     ledger.note(places, Verdict.REPAIRED, why, todo)
     return replace(sorry, port=None if is_marked else service.port)

@@ -11,11 +11,12 @@ from collections.abc import Iterator
 
 from drctl.convert.ledger import Ledger, Verdict
 from drctl.convert.options import ConvertOptions
+from drctl.convert.pairing import Directors
 from drctl.errors import UsageError
 from drctl.model.configuration import Configuration
 from drctl.model.origin import SELF
 from drctl.model.pair import Rank
-from drctl.render.host import Names
+from drctl.render.host import Names, canonical
 from drctl.text.place import Place
 
 RESERVED = frozenset({"report.md", "report.json"})
@@ -49,22 +50,21 @@ def check_director_names(options: ConvertOptions) -> None:
         )
 
 
-def choose_names(configuration: Configuration, options: ConvertOptions, ledger: Ledger) -> Names:
-    """A name for every real server and sorry server of a lowered configuration, each address
-    once; a director that is one keeps its own folder."""
-    check_director_names(options)
-    own = _director_addresses(configuration, options)
+def choose_names(directors: Directors, options: ConvertOptions, ledger: Ledger) -> Names:
+    """A name for every real server and sorry server, each address once; a director that is one
+    keeps its own folder."""
+    own = _director_addresses(directors, options)
     by_address: dict[str, str] = {}
     taken = {*RESERVED, options.primary.lower(), options.backup.lower()}
     called: dict[str, str] = {}
-    for address, given, places in _hosts(configuration):
+    views = [directors.primary, *([] if directors.backup is None else [directors.backup])]
+    for address, given, places in (host for view in views for host in _hosts(view)):
         known = by_address.get(address)
         if known is None:
             if address in own:
                 by_address[address] = own[address]
                 called[address] = given or own[address]
-                why = f"{address} is the director {own[address]} itself: one folder for both"
-                ledger.note(places, Verdict.EXACT, why)
+                _note_director(address, own[address], places, ledger)
             else:
                 by_address[address] = _new_name(address, given, taken, places, ledger)
                 called[address] = given or address
@@ -77,13 +77,30 @@ def choose_names(configuration: Configuration, options: ConvertOptions, ledger: 
     return Names(options.primary, options.backup, by_address)
 
 
-def _director_addresses(configuration: Configuration, options: ConvertOptions) -> dict[str, str]:
+def _note_director(address: str, name: str, places: tuple[Place, ...], ledger: Ledger) -> None:
+    why = (
+        f"{address} is the director {name} itself, with one folder for both. While it stands by it "
+        "has the virtual service too, and hands on what the active director sends it"
+    )
+    todo = "better move the service to a machine of its own, or let the backup alone serve"
+    ledger.note(places, Verdict.APPROXIMATED, why, todo)
+
+
+def _director_addresses(directors: Directors, options: ConvertOptions) -> dict[str, str]:
+    """Folder names of the directors by every address that the files know them by."""
     found: dict[str, str] = {}
-    for director in configuration.directors:
+    for director in directors.primary.directors:
         name = options.primary if director.rank is Rank.PRIMARY else options.backup
-        for address in (director.public, director.private):
-            if address is not None:
-                found.setdefault(address, name)
+        if directors.backup is None and director.rank is not Rank.PRIMARY:
+            continue
+        for text in (director.public, director.private):
+            if text is not None:
+                found.setdefault(canonical(text) or text, name)
+    for view, name in ((directors.primary, options.primary), (directors.backup, options.backup)):
+        for instance in () if view is None else view.instances:
+            for text in (instance.unicast_source, instance.multicast_source):
+                if text is not None:
+                    found.setdefault(canonical(text) or text, name)
     return found
 
 
@@ -91,11 +108,13 @@ def _hosts(configuration: Configuration) -> Iterator[tuple[str, str | None, tupl
     """Address, name and places of every real server, then of the sorry servers."""
     for service in configuration.services:
         for server in service.real_servers:
-            yield server.address, server.name, server.origins.get(SELF, ())
+            address = canonical(server.address) or server.address
+            yield address, server.name, server.origins.get(SELF, ())
     for service in configuration.services:
         sorry = service.sorry_server
         if sorry is not None:
-            yield sorry.address, None, sorry.origins.get("address", ())
+            address = canonical(sorry.address) or sorry.address
+            yield address, None, sorry.origins.get("address", ())
 
 
 def _new_name(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from drctl.model.pair import Rank
+
 DEFAULT_PRIORITIES = (150, 100)
 """Priority of primary and backup: far enough apart for a track weight to swap them."""
 
@@ -21,7 +23,9 @@ class ConvertOptions:
 
     `virtual_router_id` 1..255, `priorities` of primary and backup 1..254. `password` is the VRRP
     password (at most 8 characters count), never shown. `interface` is the directors' device on
-    the public network, `private_interface` the one on the private network.
+    the public network, `private_interface` the one on the private network. `given` is whose
+    keepalived.conf it is, `own_address` that director's address, `router_id` its
+    peer's name.
     """
 
     primary: str = "primary"
@@ -38,3 +42,6 @@ class ConvertOptions:
     checks: str = "native"
     checks_every_mark_block: bool = False
     is_backup_forced: bool = False
+    given: Rank | None = None
+    own_address: str | None = None
+    router_id: str | None = None

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from drctl.convert.drift import Drift
+from drctl.convert.drift import Comparison, Drift
 from drctl.convert.ledger import Choice, Ledger, Note, Verdict, worst
 from drctl.readers.reading import Reading
 from drctl.render.rendered import Loss, RenderedFile, Rendering
@@ -79,8 +79,7 @@ def build_report(
     reading: Reading,
     ledger: Ledger,
     renderings: tuple[Rendering, ...],
-    drift: tuple[Drift, ...] = (),
-    peer: str | None = None,
+    compared: Comparison | None = None,
 ) -> Report:
     """Join the statements of the source with the lines they became and the notes on them."""
     document = reading.document
@@ -92,8 +91,8 @@ def build_report(
         hosts=tuple(_host_files(rendering) for rendering in renderings),
         findings=reading.diagnostics,
         losses=_losses(renderings),
-        drift=drift,
-        peer=peer,
+        drift=() if compared is None else compared.drift,
+        peer=None if compared is None else compared.peer,
     )
 
 
@@ -144,6 +143,8 @@ def _entry(document: Document, node: Node, ledger: Ledger, became: _Starts) -> E
         return Entry(place, statement_text(node), Verdict.DROPPED, (), why, todo, is_loss=True)
     targets = tuple(sorted(dict.fromkeys(became.get((place.line, place.column), ()))))
     notes = ledger.at(place)
+    if ledger.is_void(place):
+        targets, notes = (), [note for note in notes if note.verdict is Verdict.DROPPED]
     verdict = _verdict(notes, has_targets=bool(targets))
     why = "; ".join(dict.fromkeys(note.why for note in notes if note.why))
     todo = "; ".join(dict.fromkeys(note.todo for note in notes if note.todo))

@@ -3,9 +3,13 @@ tell the user about each."""
 
 from __future__ import annotations
 
+import re
+
 from drctl.convert.ledger import Ledger, Verdict
 from drctl.model.configuration import Configuration
-from drctl.model.origin import Leftover
+from drctl.model.origin import Leftover, leftovers
+from drctl.readers.lvs_cf_block import CALLOUT
+from drctl.readers.lvs_cf_block import UNREAD as NO_READER
 
 _STORAGE = "shared SCSI reservation is fencing of storage, which keepalived does not do"
 _FILE_SYNC = "copying of content files, which no daemon of Piranha 0.8.6 does either"
@@ -35,21 +39,24 @@ UNREAD: dict[str, tuple[str, str]] = {
 """Why each keyword without a reader is left out, and what the user should do."""
 
 
+_KEYWORD = re.compile(r"(?:[0-9]{1,3}[.)]?\s+)?([A-Za-z_]+)")
+
+
 def note_unread(configuration: Configuration, ledger: Ledger) -> None:
-    """Account for every leftover of the model."""
-    groups: list[tuple[Leftover, ...]] = [configuration.leftovers]
-    groups.extend(service.leftovers for service in configuration.services)
-    groups.extend(s.leftovers for service in configuration.services for s in service.real_servers)
-    groups.extend(local.leftovers for local in configuration.local_services)
-    for group in groups:
-        for leftover in group:
-            _note(leftover, ledger)
+    """Account for every leftover of the model, and for the statements inside it."""
+    for leftover in leftovers(configuration):
+        _note(leftover, ledger)
 
 
 def _note(leftover: Leftover, ledger: Ledger) -> None:
     assert leftover.place is not None, "readers give every leftover a place"
-    keyword = leftover.text.split(None, 1)[0].rstrip("=")
-    why, todo = UNREAD.get(keyword, ("", ""))
-    if leftover.reason != "read by no daemon" or not why:
-        why, todo = leftover.reason, "correct or remove the line, then convert again"
-    ledger.note((leftover.place,), Verdict.DROPPED, why, todo)
+    places = (leftover.place, *leftover.inner)
+    found = _KEYWORD.match(leftover.text)
+    why, todo = UNREAD.get(found[1].lower() if found is not None else "", ("", ""))
+    if leftover.reason == NO_READER and why:
+        ledger.idle(places, why, todo)
+    elif leftover.reason == CALLOUT:
+        ledger.idle(places, leftover.reason)
+    else:
+        todo = "correct or remove the line, then convert again"
+        ledger.note(places, Verdict.DROPPED, leftover.reason, todo)

@@ -1,0 +1,122 @@
+"""Statements that pulse took otherwise than they look: what the tree shows and the model does
+not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from drctl.convert.ledger import Ledger, Verdict
+from drctl.model.origin import leftovers
+from drctl.readers.lvs_cf_block import BLOCK_KEYWORDS, meant
+from drctl.readers.reading import Reading
+from drctl.syntax.detect import LVS_CF
+from drctl.syntax.tree import Document, Node, Statement
+from drctl.text.place import Place
+from drctl.units import c_integer, inet_aton
+
+REJECTED = "DR040"
+"""Code of the reader's findings about lines that pulse refuses."""
+
+_MASKS = frozenset({"vip_nmask", "nat_nmask", "pmask"})
+_NUMBERS = frozenset(
+    {
+        *("keepalive", "deadtime", "heartbeat_port", "port", "weight", "timeout", "reentry"),
+        *("fwmark", "persistent", "tcp_timeout", "tcpfin_timeout", "udp_timeout", "syncd_id"),
+    }
+)
+_ADDRESSES = frozenset(
+    {
+        *("primary", "backup", "primary_private", "backup_private"),
+        *("address", "nat_router", "sorry_server"),
+    }
+)
+_ODD_NUMBER = re.compile(r"[+-]?0[0-9xX][0-9a-fA-F]*")
+_DIGITS_AND_DOTS = re.compile(r"[0-9][0-9a-fA-FxX.]*")
+
+Start = tuple[int, int]
+
+
+def note_as_written(reading: Reading, ledger: Ledger) -> None:
+    """Note lines that pulse rejected, repeated keywords, octal numbers and the like."""
+    document = reading.document
+    if document.dialect != LVS_CF:
+        return
+    unread = {
+        (left.place.line, left.place.column)
+        for left in leftovers(reading.configuration)
+        if left.place is not None
+    }
+    rejected = {d.place.line: d.message for d in reading.diagnostics if d.code == REJECTED}
+    _note_block(document, document.children, unread, ledger)
+    for statement in document.walk():
+        if rejected or statement.body is not None:
+            _note_statement(document, statement, rejected, ledger)
+            if statement.body is not None:
+                _note_block(document, statement.body.children, unread, ledger)
+
+
+def _note_statement(
+    document: Document, statement: Statement, rejected: dict[int, str], ledger: Ledger
+) -> None:
+    place = document.place(statement)
+    if place.line in rejected:
+        why = f"{rejected[place.line]}; read as it is meant"
+        ledger.note((place,), Verdict.REPAIRED, why)
+
+
+def _note_block(
+    document: Document, nodes: Iterable[Node], unread: set[Start], ledger: Ledger
+) -> None:
+    """The statements directly in a block: which of several with one keyword counts, and values
+    that do not look like what they are."""
+    last: dict[str, Place] = {}
+    for node in nodes:
+        if not isinstance(node, Statement):
+            continue
+        keyword, words = meant(node)
+        if node.body is not None and keyword in BLOCK_KEYWORDS:
+            continue
+        is_odd = keyword in last or _is_odd(keyword, words)
+        place = document.place(node)
+        if is_odd and (place.line, place.column) in unread:
+            continue
+        earlier = last.get(keyword)
+        if earlier is not None:
+            why = f"{keyword} is given again in line {place.line}, and the last one counts"
+            ledger.void((earlier,), why, "remove it")
+        last[keyword] = place
+        if is_odd:
+            _note_value(keyword, words, place, ledger)
+
+
+def _is_odd(keyword: str, words: tuple[str, ...]) -> bool:
+    if not words:
+        return False
+    if keyword in _NUMBERS:
+        return _ODD_NUMBER.fullmatch(words[0]) is not None
+    if keyword in _MASKS:
+        return words[0].removeprefix("/").isdigit()
+    if keyword in _ADDRESSES:
+        word = words[0]
+        return _DIGITS_AND_DOTS.fullmatch(word) is not None and inet_aton(word) not in {None, word}
+    return keyword in {"send", "expect"} and words[0].startswith("'")
+
+
+def _note_value(keyword: str, words: tuple[str, ...], place: Place, ledger: Ledger) -> None:
+    if not _is_odd(keyword, words):
+        return
+    word = words[0]
+    if keyword in _NUMBERS:
+        why = f"{word} is {c_integer(word)}, as pulse reads it: octal or hexadecimal"
+        ledger.note((place,), Verdict.EXACT, why, "check that this number is meant")
+    elif keyword in _MASKS:
+        length = word.removeprefix("/")
+        why = f"{word}: pulse took it for 0.0.0.{length} or nothing; the length {length} is meant"
+        ledger.note((place,), Verdict.REPAIRED, why)
+    elif keyword in _ADDRESSES:
+        why = f"{word} is {inet_aton(word)}, as pulse reads it"
+        ledger.note((place,), Verdict.EXACT, why, "check that this address is meant")
+    else:
+        why = "single quotes are part of the text: lvsd takes off double ones only"
+        ledger.note((place,), Verdict.EXACT, why, "use double quotes if they are not meant")

@@ -11,9 +11,9 @@ from drctl.render.real_server_plan import REDIRECTING, Plan, VipAddress
 from drctl.render.rendered import RenderedFile, Stage, Step
 
 _BEFORE_WHAT = {
-    "systemd": "drctl-vip.service and what brings up the network",
-    "networkd": "systemd-networkd and whatever else brings up the network",
-    "networkmanager": "NetworkManager and whatever else brings up the network",
+    "systemd": "drctl-vip.service, the network",
+    "networkd": "systemd-networkd",
+    "networkmanager": "NetworkManager",
 }
 
 _ENABLE = """\
@@ -72,17 +72,10 @@ fi
 
 @dataclass(frozen=True, slots=True)
 class BootPlan:
-    """A plan and which of its programs exist."""
+    """A plan and the choices it is rendered with."""
 
     plan: Plan
     options: RenderOptions
-    has_rules: bool
-    has_vips: bool
-
-    @property
-    def needs_vip_program(self) -> bool:
-        """VIPs, or a tunnel's device that must be up for redirected packets to come out of it."""
-        return self.has_vips or bool(self.plan.tunnels)
 
 
 def boot_files(boot: BootPlan) -> tuple[list[RenderedFile], list[Step]]:
@@ -107,8 +100,8 @@ def _systemd(boot: BootPlan) -> tuple[list[RenderedFile], list[Step]]:
     steps: list[Step] = []
     units: list[str] = []
     elsewhere = _held_by_manager(boot)
-    own_vips = boot.needs_vip_program and not elsewhere
-    if boot.has_rules:
+    own_vips = boot.plan.needs_vip_program and not elsewhere
+    if boot.plan.has_rules:
         units.append("drctl-arp.service")
         files.append(
             _file(
@@ -122,19 +115,27 @@ def _systemd(boot: BootPlan) -> tuple[list[RenderedFile], list[Step]]:
         )
     if own_vips:
         units.append("drctl-vip.service")
-        files.append(_file(boot, "drctl-vip.service"))
+        files.append(_file(boot, "drctl-vip.service", has_rules=boot.plan.has_rules))
     if plan.ways_back:
         units.append("drctl-route.service")
         files.append(_file(boot, "drctl-route.service"))
     if elsewhere and net == "networkd":
         devices = sorted({line.device for line in plan.addresses})
         files.extend(
-            _file(boot, "networkd", device=device, addresses=_on(plan, device))
+            _file(
+                boot,
+                "networkd",
+                device=device,
+                addresses=_on(plan, device),
+                has_rules=boot.plan.has_rules,
+            )
             for device in devices
         )
         steps.append(Step(Stage.SERVICE, "systemd-networkd", _NETWORKD_RELOAD, _NETWORKD_RELOAD))
     elif elsewhere:
-        files.append(_file(boot, "networkmanager", addresses=plan.addresses))
+        files.append(
+            _file(boot, "networkmanager", addresses=plan.addresses, has_rules=boot.plan.has_rules)
+        )
         steps.append(Step(Stage.SERVICE, "NetworkManager", _NM_LOAD, _NM_UNLOAD))
     if units:
         words, reverse = " ".join(units), " ".join(reversed(units))
@@ -152,7 +153,7 @@ def _systemd(boot: BootPlan) -> tuple[list[RenderedFile], list[Step]]:
 def _held_by_manager(boot: BootPlan) -> bool:
     """Whether networkd or NetworkManager brings up the VIPs; NetworkManager cannot have the
     kernel's own tunnel devices, so those VIPs come from our unit."""
-    if not boot.has_vips:
+    if not boot.plan.addresses:
         return False
     if boot.options.net == "networkmanager":
         return not boot.plan.tunnels
@@ -169,12 +170,14 @@ def _ifcfg(boot: BootPlan) -> tuple[list[RenderedFile], list[Step]]:
     files: list[RenderedFile] = []
     steps: list[Step] = []
     plain = [line for line in plan.addresses if line.device == "lo" and line.prefix == 32]
-    others = len(plain) != len(plan.addresses) or (boot.needs_vip_program and not plan.addresses)
+    others = len(plain) != len(plan.addresses) or (
+        boot.plan.needs_vip_program and not plan.addresses
+    )
     files.extend(
         _file(boot, "ifcfg", number=number, line=line, is_jf=is_jf)
         for number, line in enumerate(plain)
     )
-    if boot.has_rules and (not is_jf or plan.tunnels):
+    if boot.plan.has_rules and (not is_jf or plan.tunnels):
         files.append(_file(boot, "ifup-pre-local"))
     if others or plan.ways_back:
         files.append(
@@ -195,8 +198,10 @@ def _ifupdown(boot: BootPlan) -> tuple[list[RenderedFile], list[Step]]:
     plan = boot.plan
     files: list[RenderedFile] = []
     if plan.addresses:
-        files.append(_file(boot, "ifupdown", addresses=plan.addresses))
-    elif boot.has_rules:
+        files.append(
+            _file(boot, "ifupdown", addresses=plan.addresses, has_rules=boot.plan.has_rules)
+        )
+    elif boot.plan.has_rules:
         files.append(_file(boot, "if-pre-up", brings_devices=bool(plan.tunnels)))
     if plan.ways_back:
         files.append(_file(boot, "if-up"))

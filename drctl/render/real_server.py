@@ -66,11 +66,26 @@ def _files_and_steps(
 ) -> tuple[tuple[RenderedFile, ...], tuple[Step, ...]]:
     """Thousands of servers of one service differ in nothing but their address, mostly not even
     in that; equal files are made once."""
-    files: list[RenderedFile] = []
-    steps: list[Step] = []
-    source = options.source
-    rules = _rule_files(plan, source)
-    files.extend(rules)
+    parts = [
+        _before_addresses(plan, options.source),
+        _addresses(plan, options.source),
+        _ways_back(plan, options.source),
+        boot_files(BootPlan(plan, options)),
+    ]
+    files = [file for part, _ in parts for file in part]
+    steps = [step for _, part in parts for step in part]
+    return tuple(sorted(files, key=lambda f: f.path)), tuple(sorted(steps, key=lambda s: s.stage))
+
+
+_Part = tuple[list[RenderedFile], list[Step]]
+
+
+def _before_addresses(plan: Plan, source: str) -> _Part:
+    """Rules, kernel settings and modules, and the program that makes them hold."""
+    if not plan.has_rules:
+        return [], []
+    files = _rule_files(plan, source)
+    rules = tuple(file.path for file in files)
     filtered = tuple(t.device for t in plan.tunnels if t.device == "tunl0")
     keeps_silent = plan.method == "sysctl" and bool(plan.silent)
     has_sysctl = keeps_silent or bool(filtered)
@@ -80,57 +95,43 @@ def _files_and_steps(
                 "sysctl",
                 source=source,
                 keeps_silent=keeps_silent,
-                vips6=any(line.prefix == 128 for line in plan.addresses),
+                vips6=plan.has_vips6,
                 filtered=filtered,
             )
         )
     if plan.tunnels:
         files.append(_file("tunnel-modules", source=source, tunnels=plan.tunnels))
-    boot = BootPlan(plan, options, has_rules=plan.has_rules, has_vips=bool(plan.addresses))
-    if plan.has_rules:
-        files.append(
-            _arp_program(plan, tuple(f.path for f in rules), source, has_sysctl=has_sysctl)
-        )
-        steps.append(_rules_step(plan, keeps_silent=keeps_silent, has_sysctl=has_sysctl))
-    devices = tuple(
-        sorted({line.device for line in plan.addresses} | {t.device for t in plan.tunnels})
+    files.append(_arp_program(plan, rules, source, has_sysctl=has_sysctl))
+    return files, [_rules_step(plan, keeps_silent=keeps_silent, has_sysctl=has_sysctl)]
+
+
+def _addresses(plan: Plan, source: str) -> _Part:
+    """The VIPs, and a tunnel's device, which must be up for packets to come out of it."""
+    if not plan.needs_vip_program:
+        return [], []
+    devices = {line.device for line in plan.addresses} | {t.device for t in plan.tunnels}
+    program = _file(
+        "drctl-vip",
+        source=source,
+        checks_sysctl=plan.method == "sysctl" and bool(plan.silent),
+        addresses=plan.addresses,
+        devices=tuple(sorted(devices)),
+        vips6=plan.has_vips6,
     )
-    if plan.addresses or (plan.tunnels and devices):
-        files.append(
-            _file(
-                "drctl-vip",
-                source=source,
-                checks_sysctl=keeps_silent,
-                addresses=plan.addresses,
-                devices=devices,
-            )
-        )
-        steps.append(
-            Step(
-                Stage.ADDRESS,
-                "the VIPs" if plan.addresses else "the tunnel's device",
-                "/usr/libexec/drctl/drctl-vip start",
-                _stop("drctl-vip"),
-                tools=("ip",),
-            )
-        )
-    if plan.ways_back:
-        files.append(
-            _file("drctl-route", source=source, is_mixed=plan.is_mixed, gateways=plan.ways_back)
-        )
-        steps.append(
-            Step(
-                Stage.ADDRESS,
-                "the way back through the active director",
-                "/usr/libexec/drctl/drctl-route start",
-                _stop("drctl-route"),
-                tools=("ip",),
-            )
-        )
-    more_files, more_steps = boot_files(boot)
-    files.extend(more_files)
-    steps.extend(more_steps)
-    return tuple(sorted(files, key=lambda f: f.path)), tuple(sorted(steps, key=lambda s: s.stage))
+    title = "the VIPs" if plan.addresses else "the tunnel's device"
+    return [program], [_program_step(title, "drctl-vip")]
+
+
+def _ways_back(plan: Plan, source: str) -> _Part:
+    if not plan.ways_back:
+        return [], []
+    program = _file("drctl-route", source=source, is_mixed=plan.is_mixed, gateways=plan.ways_back)
+    return [program], [_program_step("the way back through the active director", "drctl-route")]
+
+
+def _program_step(title: str, program: str) -> Step:
+    start = f"/usr/libexec/drctl/{program} start"
+    return Step(Stage.ADDRESS, title, start, _stop(program), tools=("ip",))
 
 
 def _file(name: str, **names: Hashable) -> RenderedFile:
@@ -146,8 +147,7 @@ def _rule_files(plan: Plan, source: str) -> list[RenderedFile]:
     if plan.method in {"arptables", "arptables_jf"} and plan.silent:
         return [_file(plan.method, source=source, silent=plan.silent)]
     if plan.method == "nftables" and plan.silent:
-        vips6 = any(line.prefix == 128 for line in plan.addresses)
-        return [_file("nftables", source=source, silent=plan.silent, vips6=vips6)]
+        return [_file("nftables", source=source, silent=plan.silent, vips6=plan.has_vips6)]
     if not plan.redirects:
         return []
     if plan.method == "nft-redirect":
@@ -206,7 +206,15 @@ def _arp_program(
         tunnels=plan.tunnels,
         has_vips=bool(plan.addresses),
         has_sysctl=has_sysctl,
+        refused=_never_held(plan),
     )
+
+
+def _never_held(plan: Plan) -> tuple[str, ...]:
+    """VIPs that the server must not have; a director has them while it is active."""
+    if plan.is_standby:
+        return ()
+    return tuple(dict.fromkeys(line.vip for line in plan.redirects))
 
 
 def _stop(program: str) -> str:

@@ -125,6 +125,16 @@ class Plan:
         """Whether anything must hold before an address comes up."""
         return bool(self.silent or self.redirects or self.tunnels)
 
+    @property
+    def has_vips6(self) -> bool:
+        """Whether the server holds an IPv6 VIP."""
+        return any(line.prefix == 128 for line in self.addresses)
+
+    @property
+    def needs_vip_program(self) -> bool:
+        """VIPs, or a tunnel's device that must be up for packets to come out of it."""
+        return bool(self.addresses or self.tunnels)
+
 
 def plan_of(host: Host, options: RenderOptions) -> Plan:
     """What `host` needs for the VIPs of its bindings."""

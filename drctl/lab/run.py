@@ -28,6 +28,8 @@ from drctl.lab.verdict import judge
 
 _BOOT_LIMIT_S = 120.0
 _SILENCE_LIMIT_S = 180.0
+_KERNEL_FOLDER = ".kernel"
+"""The kernel's own files: sockets and scripts of no interest to anybody."""
 
 Progress = Callable[[str], None]
 
@@ -55,7 +57,8 @@ def run_lab(request: LabRequest, scenario: Scenario, progress: Progress) -> LabR
             return _run(request, scenario, methods, kernel, work, progress)
         finally:
             if request.keep is not None:
-                shutil.copytree(work, request.keep, dirs_exist_ok=True, symlinks=True)
+                ignored = shutil.ignore_patterns(_KERNEL_FOLDER)
+                shutil.copytree(work, request.keep, ignore=ignored, dirs_exist_ok=True)
 
 
 def _run(
@@ -78,10 +81,11 @@ def _run(
     path.write_text(to_json(plan), encoding="utf-8")
     result = LabResult(request.path.name, plan, kernel.name, scenario.notes)
     progress(f"booting {kernel.name}")
+    (work / _KERNEL_FOLDER).mkdir()
     with contextlib.closing(
         run_guest(
             kernel,
-            work,
+            work / _KERNEL_FOLDER,
             path,
             boot_limit_s=_BOOT_LIMIT_S * kernel.patience,
             silence_limit_s=_SILENCE_LIMIT_S * kernel.patience + plan.takeover_limit_ms / 1000,
@@ -91,7 +95,8 @@ def _run(
         for event in events:
             listener.take(event)
     for trial in result.trials:
-        trial.assertions = judge(plan, trial.method, trial.measurements, trial.failover)
+        if trial.error is None:
+            trial.assertions = judge(plan, trial.method, trial.measurements, trial.failover)
         for log in trial.logs:
             name = f"{trial.method}-{log.host}-{log.name}.log"
             (work / name).write_text(log.text, encoding="utf-8")
@@ -126,7 +131,7 @@ class _Listener:
             case "trial_done":
                 self._trial.seconds = time.monotonic() - self._started_s
             case "error" if event["method"] is None:
-                raise DrctlError(f"the guest could not be prepared: {event['message']}")
+                raise DrctlError(f"the guest program failed: {event['message']}")
             case "error":
                 self._trial.error = event["message"]
                 self._trial.seconds = time.monotonic() - self._started_s

@@ -8,6 +8,7 @@ from drctl.convert.ledger import Ledger
 from drctl.convert.lower import lower
 from drctl.convert.naming import choose_names
 from drctl.convert.options import ConvertOptions
+from drctl.convert.pairing import pair_of_keepalived
 from drctl.errors import UsageError
 from drctl.lab.plan import NONE, Flow, LabHost, Plan, StandIn, Trial, Vip
 from drctl.lab.topology import topology_of, with_listeners
@@ -16,6 +17,7 @@ from drctl.model.configuration import Configuration
 from drctl.model.service import DIRECT, MASQUERADE, TUNNEL
 from drctl.readers.reading import Reading
 from drctl.render.host import hosts_of
+from drctl.syntax.detect import LVS_CF
 
 _TAKEOVER_SLACK_MS = 30_000
 _DEFAULT_ADVERT_MS = 1000
@@ -60,17 +62,19 @@ def scenario_of(reading: Reading, options: ConvertOptions | None = None) -> Scen
     """The lab of a file, with the names and choices of a conversion with the same options."""
     options = options or ConvertOptions()
     ledger = Ledger()
-    lowered = lower(reading.configuration, options, ledger)
-    names = choose_names(lowered.primary, options, ledger)
-    hosts = hosts_of(lowered.primary, lowered.backup, names)
-    views = (lowered.primary,) if lowered.backup is None else (lowered.primary, lowered.backup)
+    to_directors = lower if reading.document.dialect == LVS_CF else pair_of_keepalived
+    directors = to_directors(reading.configuration, options, ledger)
+    primary, backup = directors.primary, directors.backup
+    names = choose_names(directors, options, ledger)
+    hosts = hosts_of(primary, backup, names)
+    views = (primary,) if backup is None else (primary, backup)
     topology = topology_of(reading.configuration, views, hosts, options.private_interface)
     vips = frozenset(vip.address for vip in topology.vips)
-    workload = workload_of(reading.configuration, lowered.primary, names, vips)
+    workload = workload_of(reading.configuration, primary, names, vips)
     if not workload.flows:
         raise UsageError(f"nothing in the configuration can be tried: {'; '.join(workload.notes)}")
     notes = [*topology.notes, *workload.notes]
-    if lowered.backup is None:
+    if backup is None:
         notes.append("there is one director only, so no link is taken down")
     methods = {flow.method for flow in workload.flows}
     return Scenario(
@@ -79,8 +83,8 @@ def scenario_of(reading: Reading, options: ConvertOptions | None = None) -> Scen
         flows=workload.flows,
         stand_ins=workload.stand_ins,
         forwarding=next(m for m in (TUNNEL, DIRECT, MASQUERADE) if m in methods),
-        has_pair=lowered.backup is not None,
-        takeover_limit_ms=_TAKEOVER_SLACK_MS + _dead_ms(lowered.primary),
+        has_pair=backup is not None,
+        takeover_limit_ms=_TAKEOVER_SLACK_MS + _dead_ms(primary),
         notes=tuple(notes),
     )
 

@@ -57,7 +57,8 @@ def _trial_lines(plan: Plan, trial: TrialResult, *, is_verbose: bool) -> Iterato
     if trial.failover is not None and len(trial.measurements) < 2:
         yield _failover_line(trial.failover)
     if trial.error is not None:
-        yield f"  the trial did not reach its end: {trial.error}"
+        yield f"  FAIL the trial did not reach its end ({trial.seconds:.0f} s): {trial.error}"
+        return
     failed = [a for a in trial.assertions if not a.holds]
     for assertion in trial.assertions if is_verbose else failed:
         mark = "ok  " if assertion.holds else "FAIL"

@@ -28,7 +28,7 @@ def judge(
     measurements: Sequence[Measurement],
     failover: Failover | None,
 ) -> tuple[Assertion, ...]:
-    """All assertions on one trial, in the order of time."""
+    """All assertions on one trial that came to its end, in the order of time."""
     if method == NONE:
         return tuple(_hijack(plan, measurements))
     found: list[Assertion] = []

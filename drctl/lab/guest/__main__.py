@@ -18,22 +18,24 @@ from drctl.lab.plan import from_json
 
 
 def main(arguments: list[str]) -> int:
-    """0: all trials ran to their end, whatever they measured."""
+    """0: every trial was tried, whatever it measured or failed at."""
     os.environ["PATH"] = SEARCH_PATH
     plan = from_json(Path(arguments[0]).read_text(encoding="utf-8"))
     is_init = "--init" in arguments[1:]
     code = 0
-    trial = None
     try:
         prepare(is_init=is_init)
         emit("booted", kernel=os.uname().release)
         for trial in plan.trials:
-            run_trial(plan, trial)
+            try:
+                run_trial(plan, trial)
+            except GuestError as refused:
+                emit("error", method=trial.method, message=str(refused))
     except GuestError as refused:
-        emit("error", method=trial.method if trial else None, message=str(refused))
+        emit("error", method=None, message=str(refused))
         code = 1
     except Exception:  # noqa: BLE001 - the last place that can tell the machine outside
-        emit("error", method=trial.method if trial else None, message=traceback.format_exc())
+        emit("error", method=None, message=traceback.format_exc())
         code = 1
     emit("done", code=code)
     if is_init:

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from drctl.lab.guest.machine import BASE
+from drctl.lab.guest.machine import BASE, give_modules
 from drctl.lab.guest.shell import GuestError, ip_batch, mount, unmount
 from drctl.lab.plan import LabHost, Plan, StandIn
 
@@ -92,6 +92,7 @@ class Site:
         self._mount("sysfs", root / "sys")
         self._mount("devtmpfs", root / "dev", "mode=755")
         self._mount("tmpfs", root / "run", "mode=755")
+        give_modules(root)
         self._choose_backend(root)
         (root / "etc" / "hostname").write_text(f"{host.name}\n", encoding="utf-8")
         for program in self.plan.stand_ins:

@@ -10,6 +10,7 @@ from pathlib import Path
 from drctl.lab.guest.shell import GuestError, mount, run
 
 BASE = Path("/run/drctl-lab")
+_WRAPPER = BASE / "modprobe"
 _UML_MODULES = Path("/usr/lib/uml/modules")
 _POWER_OFF = 0x4321FEDC
 _BASIC = ("overlay", "bridge", "veth", "ip_vs", "af_packet")
@@ -41,21 +42,39 @@ def _refuse_writable_root() -> None:
 def _prepare_modules() -> None:
     """User-mode Linux has its modules elsewhere; modprobe, and the kernel when it wants one by
     itself, find them by a wrapper, since nothing may be written below /lib."""
-    modules = _UML_MODULES / platform.release()
-    if modules.is_dir():
-        place = BASE / "modules" / "lib" / "modules"
-        place.mkdir(parents=True)
-        (place / platform.release()).symlink_to(modules)
-        wrapper = BASE / "modprobe"
-        wrapper.write_text(
-            f'#!/bin/sh\nexec /sbin/modprobe -d {BASE}/modules "$@"\n', encoding="utf-8"
-        )
-        wrapper.chmod(0o755)
-        Path("/proc/sys/kernel/modprobe").write_text(f"{wrapper}\n", encoding="utf-8")
-        modprobe = str(wrapper)
-    else:
-        modprobe = "modprobe"
+    modprobe = "modprobe"
+    if _uml_modules().is_dir():
+        _link_modules(BASE / "modules")
+        modprobe = str(_WRAPPER)
+        _write_wrapper(_WRAPPER, f"-d {BASE}/modules")
+        Path("/proc/sys/kernel/modprobe").write_text(f"{modprobe}\n", encoding="utf-8")
     run(modprobe, "-a", *_BASIC)
+
+
+def give_modules(root: Path) -> None:
+    """A host's own modprobe finds the kernel's modules; programs that ask the kernel for the name
+    of modprobe (arptables, iptables) find it too."""
+    if _uml_modules().is_dir():
+        _link_modules(root)
+        _write_wrapper(root / _WRAPPER.relative_to("/"), "")
+
+
+def _uml_modules() -> Path:
+    return _UML_MODULES / platform.release()
+
+
+def _link_modules(root: Path) -> None:
+    place = root / "usr" / "lib" / "modules"
+    place.mkdir(parents=True, exist_ok=True)
+    (place / platform.release()).symlink_to(_uml_modules())
+    if not (root / "lib").is_symlink():
+        (root / "lib").symlink_to("usr/lib")
+
+
+def _write_wrapper(path: Path, options: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f'#!/bin/sh\nexec /sbin/modprobe {options} "$@"\n', encoding="utf-8")
+    path.chmod(0o755)
 
 
 def power_off() -> None:

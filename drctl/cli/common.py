@@ -9,7 +9,7 @@ from pathlib import Path
 
 from drctl.errors import FileRefused
 from drctl.readers.reading import Reading
-from drctl.syntax.detect import DIALECTS
+from drctl.syntax.detect import DIALECTS, LVS_CF, is_undecided
 from drctl.syntax.parser import parse_bytes
 
 LARGEST_FILE_BYTES = 64 * 1024 * 1024
@@ -44,10 +44,24 @@ def read_bytes(path: str) -> bytes:
 
 
 def read_configuration(path: str, dialect: str = "auto") -> Reading:
-    """Tree and model of a file."""
+    """Tree and model of a file.
+
+    A text that speaks for neither dialect (empty, comments alone, unknown words) is read as a
+    keepalived.conf and still gets pulse's verdict, since it may as well be an lvs.cf.
+    """
     document = parse_bytes(path, read_bytes(path), dialect)
-    if document.dialect == "lvs.cf":
+    if document.dialect == LVS_CF:
         from drctl.readers.lvs_cf import read
-    else:
-        from drctl.readers.keepalived import read
-    return read(document)
+
+        return read(document)
+    from drctl.readers.keepalived import read as read_keepalived
+
+    reading = read_keepalived(document)
+    source = document.source
+    if dialect == "auto" and is_undecided(source.text):
+        from dataclasses import replace
+
+        from drctl.syntax.pulse import judge
+
+        reading = replace(reading, verdict=judge(source.encode(source.text)))
+    return reading

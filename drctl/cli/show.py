@@ -57,22 +57,12 @@ def run(options: argparse.Namespace) -> int:
     """Read, print, and say by the exit code whether the text itself has errors."""
     from drctl.cli.common import read_configuration
     from drctl.report.show import to_json, to_table, to_tree
-    from drctl.report.text import to_lines
+    from drctl.report.text import to_summary
     from drctl.text.diagnostic import Severity
 
     reading = read_configuration(options.path, options.dialect)
-    source = reading.document.source
-    verdict = None
-    if reading.document.dialect == "lvs.cf":
-        from drctl.syntax.pulse import judge
-
-        verdict = judge(source.encode(source.text))
-    if options.format == "json":
-        sys.stdout.write(to_json(reading, verdict))
-    else:
-        sys.stderr.write(to_lines(reading.diagnostics, source))
-        if options.format == "table":
-            sys.stdout.write(to_table(reading.configuration))
-        else:
-            sys.stdout.write(to_tree(reading, verdict))
+    if options.format != "json":
+        sys.stderr.write(to_summary(reading.diagnostics, reading.document.source))
+    shown = {"json": to_json, "table": to_table, "tree": to_tree}[options.format](reading)
+    sys.stdout.write(shown)
     return int(any(found.severity is Severity.ERROR for found in reading.diagnostics))

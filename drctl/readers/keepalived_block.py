@@ -16,7 +16,7 @@ from drctl.model.origin import SELF, Leftover, Origins
 from drctl.quickclass import dataclass
 from drctl.readers.keepalived_words import Parse, Words
 from drctl.readers.verbatim import leftover
-from drctl.syntax.lexer import TEMPLATE_TAG
+from drctl.syntax.lexer import find_template_tag
 from drctl.syntax.tree import Document, Leaf, LeafKind, Node, Statement
 from drctl.text.diagnostic import Diagnostic, Severity
 from drctl.text.place import Place
@@ -150,10 +150,14 @@ class Values:
         """Keyword arguments of the object itself, without origins and leftovers."""
         return {name: value for name, value in self.values.items() if "." not in name}
 
-    def origins(self, start: str = "", opened: Place | None = None) -> Origins:
-        """Places of the fields whose name starts with `start`; the rest of the name is the key.
-        `opened` is the place of the statement that opened the block."""
-        found: dict[str, tuple[Place, ...]] = {} if opened is None else {SELF: (opened,)}
+    def opened(self, place: Place, *names: str) -> Origins:
+        """Places of all fields of an object that the statement at `place` opened; `names` are the
+        fields that this statement itself sets."""
+        return {**dict.fromkeys((SELF, *names), (place,)), **self.origins()}
+
+    def origins(self, start: str = "") -> Origins:
+        """Places of the fields whose name starts with `start`; the rest of the name is the key."""
+        found: dict[str, tuple[Place, ...]] = {}
         for name, places in self.places.items():
             key = name.removeprefix(start)
             if name.startswith(start) and (start or "." not in key):
@@ -310,7 +314,7 @@ def unusual(context: Context, statement: Statement) -> str:
     if context.document.is_template:
         # a block whose name alone is a tag can be read
         words = statement.words if statement.body is None else statement.words[:1]
-        if any(TEMPLATE_TAG.search(word.text) for word in words):
+        if any(find_template_tag(word.text) for word in words):
             return "holds a template tag"
     for leaf in statement.words:
         if name := _used(context, leaf):

@@ -75,7 +75,7 @@ def _url(context: Context, statement: Statement) -> Url:
     return Url(
         **values.outer(),
         leftovers=tuple(values.leftovers),
-        origins=values.origins(opened=context.place(statement)),
+        origins=values.opened(context.place(statement)),
     )
 
 
@@ -167,7 +167,7 @@ def _check(context: Context, statement: Statement) -> Any:
         **values.outer(),
         **fields,
         leftovers=tuple(values.leftovers),
-        origins=values.origins(opened=context.place(statement)),
+        origins=values.opened(context.place(statement), *given),
     )
 
 

@@ -107,15 +107,13 @@ def _real_server(context: Context, statement: Statement) -> RealServer:
     where = _endpoint(words)
     context.ignored(statement, words.rest())
     values = read_block(context, body_of(statement), _SERVER)
-    opened = context.place(statement)
-    origins = dict(values.origins(opened=opened))
-    origins.update({name: (opened,) for name, value in where.items() if value is not None})
+    given = (name for name, value in where.items() if value is not None)
     return RealServer(
         **where,
         **values.outer(),
         hooks=hooks_of(values),
         leftovers=tuple(values.leftovers),
-        origins=origins,
+        origins=values.opened(context.place(statement), *given),
     )
 
 
@@ -175,9 +173,7 @@ def service(context: Context, statement: Statement) -> VirtualService:
         what = _endpoint(words)
     context.ignored(statement, words.rest())
     values = read_block(context, body_of(statement), _SERVICE)
-    opened = context.place(statement)
-    origins = dict(values.origins(opened=opened))
-    origins.update({name: (opened,) for name, value in what.items() if value is not None})
+    given = (name for name, value in what.items() if value is not None)
     return VirtualService(
         **what,
         **values.outer(),
@@ -185,7 +181,7 @@ def service(context: Context, statement: Statement) -> VirtualService:
         sorry_server=_sorry_server(values),
         hooks=hooks_of(values),
         leftovers=tuple(values.leftovers),
-        origins=origins,
+        origins=values.opened(context.place(statement), *given),
     )
 
 
@@ -225,5 +221,5 @@ def service_group(context: Context, statement: Statement) -> ServiceGroup:
     name = first_name(statement)
     values = Values()
     read_lines(context, values, statement, _GROUP_LINES, around=None)
-    origins = values.origins(opened=context.place(statement))
+    origins = values.opened(context.place(statement), "name")
     return ServiceGroup(name, **values.outer(), leftovers=tuple(values.leftovers), origins=origins)

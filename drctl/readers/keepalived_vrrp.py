@@ -49,7 +49,7 @@ def hooks_of(values: Values) -> tuple[Hook, ...]:
         if name.startswith(_HOOK):
             command, user, group = found
             places = tuple(values.places.get(name, ()))
-            names = ["command"]
+            names = ["event", "command"]
             names.extend(key for key, value in (("user", user), ("group", group)) if value)
             origins = dict.fromkeys((SELF, *names), places)
             hooks.append(Hook(name.removeprefix(_HOOK), command, user, group, origins))
@@ -138,7 +138,8 @@ def _address_entry(words: Words) -> tuple[dict[str, Any], tuple[str, ...]]:
 def _vip(is_excluded: bool) -> LineParse:
     def parse(words: Words, place: Place) -> Iterable[Vip]:
         found, options = _address_entry(words)
-        origins = on_line(place, *found, *(("options",) if options else ()))
+        extra = (("options", options), ("is_excluded", is_excluded))
+        origins = on_line(place, *found, *(name for name, given in extra if given))
         return (Vip(**found, options=options, is_excluded=is_excluded, origins=origins),)
 
     return parse
@@ -234,7 +235,7 @@ def instance(context: Context, statement: Statement) -> VrrpInstance:
         authentication=authentication,
         hooks=hooks_of(values),
         leftovers=tuple(values.leftovers),
-        origins=values.origins(opened=context.place(statement)),
+        origins=values.opened(context.place(statement), "name"),
     )
 
 
@@ -263,7 +264,7 @@ def sync_group(context: Context, statement: Statement) -> SyncGroup:
         **values.outer(),
         hooks=hooks_of(values),
         leftovers=tuple(values.leftovers),
-        origins=values.origins(opened=context.place(statement)),
+        origins=values.opened(context.place(statement), "name"),
     )
 
 
@@ -306,7 +307,7 @@ def script(context: Context, statement: Statement) -> TrackScript:
         **values.outer(),
         **owner,
         leftovers=tuple(values.leftovers),
-        origins=values.origins(opened=context.place(statement)),
+        origins=values.opened(context.place(statement), "name"),
     )
 
 

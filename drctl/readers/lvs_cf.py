@@ -144,6 +144,8 @@ def _directors(top: Fields) -> tuple[Director, ...]:
         if public is None and private is None:
             continue
         origins = top.pick(public=rank.value, private=f"{rank.value}_private")
+        first = origins.get("public") or origins["private"]
+        origins |= dict.fromkeys((SELF, "rank", "name"), first)
         found.append(Director(rank, rank.value, public, private, origins))
     return tuple(found)
 
@@ -154,13 +156,24 @@ def _pulse(top: Fields) -> Pulse:
         mask = top.get("nat_nmask")
         nat_router = replace(
             nat_router,
-            prefix=_prefix(mask),
-            origins=top.pick(address="nat_router", prefix="nat_nmask", **{SELF: "nat_router"}),
+            prefix=_prefix(mask) if mask is not None else nat_router.prefix,
+            origins=top.pick(
+                address="nat_router",
+                device="nat_router",
+                label="nat_router",
+                prefix="nat_nmask" if mask is not None else "nat_router",
+                **{SELF: "nat_router"},
+            ),
         )
     hooks = tuple(
-        Hook(event, command, origins=top.pick(command=f"{event}_cmd"))
+        Hook(
+            event,
+            command,
+            origins=top.pick(**dict.fromkeys((SELF, "event", "command"), f"{event}_cmd")),
+        )
         for event in ("active", "inactive")
         if (command := top.get(f"{event}_cmd"))
+        for places in (tuple(top.places[f"{event}_cmd"]),)
     )
     values = {
         field: top.values[keyword]
@@ -261,7 +274,7 @@ def _virtual(document: Document, statement: Statement, name: str) -> VirtualServ
     origins = fields.pick(address="address", **_SERVICE_FIELDS)
     if vip is None:
         origins |= fields.pick(vip="vip_nmask")
-    origins[SELF] = (document.place(statement),)
+    origins |= dict.fromkeys((SELF, "name"), (document.place(statement),))
     mark = fields.get("fwmark") or None
     sorry = fields.get("sorry_server")
     servers, nested = _servers(document, fields)
@@ -303,7 +316,7 @@ def _failover(document: Document, statement: Statement, name: str) -> LocalServi
     )
     if "address" not in fields.values:
         origins |= fields.pick(vip="vip_nmask")
-    origins[SELF] = (document.place(statement),)
+    origins |= dict.fromkeys((SELF, "name"), (document.place(statement),))
     nested = tuple(
         leftover(document, block, "fos services have no real servers") for block in fields.blocks
     )
@@ -338,7 +351,7 @@ def _servers(
         inner = read_block(document, statement.body.children, SERVER)
         nested = tuple(leftover(document, block, "block inside a server") for block in inner.blocks)
         origins = inner.pick(address="address", port="port", weight="weight", is_active="active")
-        origins[SELF] = (document.place(statement),)
+        origins |= dict.fromkeys((SELF, "name"), (document.place(statement),))
         servers.append(
             RealServer(
                 address=inner.get("address", ""),

@@ -10,7 +10,7 @@ from typing import Any
 from drctl.model.origin import Leftover
 from drctl.quickclass import dataclass
 from drctl.readers.verbatim import leftover
-from drctl.syntax.lexer import TEMPLATE_TAG
+from drctl.syntax.lexer import find_template_tag
 from drctl.syntax.tree import Document, Leaf, LeafKind, Node, Statement
 from drctl.text.place import Place
 
@@ -100,7 +100,7 @@ def _value(
     document: Document, statement: Statement, words: tuple[str, ...], parse: Parse | None
 ) -> Any:
     """The value of a statement whose keyword has `parse`, None when no daemon reads it."""
-    if document.is_template and any(TEMPLATE_TAG.search(leaf.text) for leaf in statement.words):
+    if document.is_template and any(find_template_tag(leaf.text) for leaf in statement.words):
         raise ValueError(TAGGED)
     if statement.body is not None:
         raise ValueError("block that no program reads")

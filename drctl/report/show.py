@@ -1,42 +1,49 @@
-"""The model on the terminal: as a tree with the place of every value, as a table, as JSON."""
+"""The model on the terminal: as a tree with the place of every value, as tables, as JSON."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Iterator
 from typing import Any
 
 from drctl.model.configuration import Configuration
-from drctl.model.origin import SELF, Leftover, Origins
+from drctl.model.origin import SELF, Leftover, Origins, leftovers
 from drctl.model.service import RealServer, VirtualService
 from drctl.readers.reading import Reading
 from drctl.report.text import columns
 from drctl.syntax.pulse import PulseVerdict
 from drctl.text.diagnostic import Diagnostic
+from drctl.text.place import Place
+from drctl.text.secret import MASK, masked
 
 SCHEMA = 1
-MASKED = "********"
 _SECRET_FIELDS = frozenset({"password"})
 _SKIPPED = frozenset({"origins", "leftovers"})
+_WIDEST_LEFTOVER = 70
+
+Rows = list[tuple[str, ...]]
 
 
-def to_json(reading: Reading, verdict: PulseVerdict | None) -> str:
+def to_json(reading: Reading) -> str:
     """Schema 1 of docs/show.md. `pulse` is null for a keepalived.conf."""
+    import json
+
+    verdict = reading.verdict
+    source = reading.document.source
     document = {
         "schema": SCHEMA,
-        "path": reading.document.source.path,
+        "path": source.path,
         "dialect": reading.document.dialect,
-        "encoding": reading.document.source.encoding,
+        "encoding": source.encoding,
         "is_template": reading.document.is_template,
         "pulse": None
         if verdict is None
         else {"accepts": verdict.accepts, "line": verdict.line, "message": verdict.message},
         "model": _json(reading.configuration),
-        "leftovers": [_leftover(found) for found in leftovers(reading.configuration)],
+        "leftovers": [_leftover(found) for found in _left(reading.configuration)],
         "diagnostics": [diagnostic_json(found) for found in reading.diagnostics],
     }
-    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(document, indent=1) + "\n"
 
 
 def diagnostic_json(found: Diagnostic) -> dict[str, Any]:
@@ -50,49 +57,35 @@ def diagnostic_json(found: Diagnostic) -> dict[str, Any]:
         "code": found.code,
         "name": found.name,
         "severity": found.severity.value,
-        "message": found.message,
+        "message": masked(found.message),
         "hint": found.hint,
         "fix": None,
         "related": [
-            {"path": r.place.path, "line": r.place.line, "message": r.message}
+            {"path": r.place.path, "line": r.place.line, "message": masked(r.message)}
             for r in found.related
         ],
     }
 
 
-def leftovers(value: Any) -> Iterator[Leftover]:
-    """Every leftover below `value`, in the order of the model."""
-    if isinstance(value, Leftover):
-        yield value
-    elif isinstance(value, tuple):
-        for item in value:
-            yield from leftovers(item)
-    elif dataclasses.is_dataclass(value):
-        for field in dataclasses.fields(value):
-            if field.name != "origins":
-                yield from leftovers(getattr(value, field.name))
+def _left(configuration: Configuration) -> list[Leftover]:
+    """All leftovers in the order of the file."""
+
+    def where(left: Leftover) -> tuple[int, int]:
+        return (left.place.line, left.place.column) if left.place else (0, 0)
+
+    return sorted(leftovers(configuration), key=where)
 
 
 def _leftover(found: Leftover) -> dict[str, Any]:
     place = found.place
     return {
-        "text": _masked(found.text),
-        "reason": found.reason,
+        "text": masked(found.text),
+        "reason": masked(found.reason),
         "path": None if place is None else place.path,
         "line": None if place is None else place.line,
+        "column": None if place is None else place.column,
         "end_line": None if place is None else place.end_line,
     }
-
-
-def _masked(text: str) -> str:
-    """Passwords in a leftover do not show."""
-    lines = []
-    for line in text.split("\n"):
-        words = line.split(None, 1)
-        if len(words) == 2 and words[0] in {"auth_pass", "password"}:
-            line = line[: line.index(words[0])] + f"{words[0]} {MASKED}"
-        lines.append(line)
-    return "\n".join(lines)
 
 
 def _json(value: Any) -> Any:
@@ -101,12 +94,15 @@ def _json(value: Any) -> Any:
     if not dataclasses.is_dataclass(value):
         return value
     found: dict[str, Any] = {}
+    name = _kind(value)
+    if name:
+        found["type"] = name
     for field in dataclasses.fields(value):
         if field.name in _SKIPPED:
             continue
         item = getattr(value, field.name)
         if field.name in _SECRET_FIELDS and item is not None:
-            item = MASKED
+            item = MASK
         found[field.name] = _json(item)
     origins: Origins = getattr(value, "origins", {})
     if origins:
@@ -117,28 +113,33 @@ def _json(value: Any) -> Any:
     return found
 
 
-def to_tree(reading: Reading, verdict: PulseVerdict | None) -> str:
-    """Everything the file says, a value a line, with the place it came from."""
+def _kind(value: Any) -> str:
+    """`http`, `tcp` … for a check, empty for other objects."""
+    name = type(value).__name__
+    return name.removesuffix("Check").lower() if name.endswith("Check") else ""
+
+
+def to_tree(reading: Reading) -> str:
+    """Everything the file says, a value a line, with the line it came from."""
     source = reading.document.source
-    kind = " (a template)" if reading.document.is_template else ""
+    kind = " template" if reading.document.is_template else ""
     head = [f"{source.path}: {reading.document.dialect}{kind}, {source.encoding}"]
-    if verdict is not None:
-        head.append(verdict_text(verdict))
-    rows = list(_rows(reading.configuration, 0))
-    left = list(leftovers(reading.configuration))
+    if reading.verdict is not None:
+        head.append(verdict_text(reading.verdict))
+    where = _Where(source.path)
+    rows: Rows = [*_rows(reading.configuration, where, 0)]
     text = [*head, "", *columns(rows)]
-    if left:
-        text += ["", "not in the model:"]
-        left_rows = [
-            (
-                "  " + _masked(found.text).split("\n", 1)[0][:70],
-                found.reason,
-                "" if found.place is None else f"{found.place.path}:{found.place.line}",
-            )
-            for found in left
-        ]
-        text += columns(left_rows)
-    return "\n".join(text) + "\n"
+    return "\n".join([*text, *_leftover_lines(reading, where)]) + "\n"
+
+
+def _leftover_lines(reading: Reading, where: _Where) -> list[str]:
+    rows = []
+    for found in _left(reading.configuration):
+        first, *more = masked(found.text).split("\n", 1)
+        shown = first[:_WIDEST_LEFTOVER] + ("…" if more or len(first) > _WIDEST_LEFTOVER else "")
+        places = () if found.place is None else (found.place,)
+        rows.append(("  " + shown, where(places), masked(found.reason)))
+    return ["", "not in the model:", *columns(rows)] if rows else []
 
 
 def verdict_text(verdict: PulseVerdict) -> str:
@@ -148,35 +149,62 @@ def verdict_text(verdict: PulseVerdict) -> str:
     return f"pulse 0.8.6 rejects this file at line {verdict.line}: {verdict.message}"
 
 
-def _rows(value: Any, depth: int) -> Iterator[tuple[str, str, str]]:
+class _Where:
+    """Places as text: the line alone when it is in the file that is shown."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __call__(self, places: tuple[Place, ...]) -> str:
+        if not places:
+            return ""
+        last = places[-1]
+        return f"line {last.line}" if last.path == self._path else f"{last.path}:{last.line}"
+
+
+def _rows(
+    value: Any, where: _Where, depth: int, around: tuple[Place, ...] = ()
+) -> Iterator[tuple[str, ...]]:
+    """Label, value and place of each field; `around` is the place of fields in an object that has
+    no origins of its own."""
     origins: Origins = value.origins if hasattr(value, "origins") else {}
     indent = "  " * depth
     for field in dataclasses.fields(value):
         item = getattr(value, field.name)
         if field.name in _SKIPPED or item is None or item == ():
             continue
-        places = origins.get(field.name) or ()
+        places = origins.get(field.name) or around
         if dataclasses.is_dataclass(item):
-            if item == type(item)() if _has_defaults(item) else False:
+            if _is_silent(item):
                 continue
-            yield indent + _label(field.name), "", _where(item)
-            yield from _rows(item, depth + 1)
+            yield indent + _label(field.name), "", where(_opened(item) or places)
+            yield from _rows(item, where, depth + 1, places)
         elif isinstance(item, tuple) and dataclasses.is_dataclass(item[0]):
             for each in item:
-                yield indent + _label(field.name, single=True), _title(each), _where(each)
-                yield from _rows(each, depth + 1)
+                label = indent + _label(field.name, single=True)
+                yield label, _kind(each), where(_opened(each))
+                yield from _rows(each, where, depth + 1)
         elif places or item != field.default:
-            yield indent + _label(field.name), _shown(field.name, item), _place(places)
+            is_derived = field.name == "rank" and not places and depth == 0
+            shown = where(places) or ("derived" if is_derived else "default")
+            yield indent + _label(field.name), _shown(field.name, item), shown
 
 
-def _has_defaults(item: Any) -> bool:
-    return all(
-        field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
-        for field in dataclasses.fields(item)
-    )
+def _opened(value: Any) -> tuple[Place, ...]:
+    """Place of the statement that opened an object."""
+    return tuple(value.origins.get(SELF, ())) if hasattr(value, "origins") else ()
 
 
-_SINGULAR = {"vips": "vip", "checks": "check", "hooks": "hook", "tracks": "track"}
+def _is_silent(item: Any) -> bool:
+    """Whether an object is what it would be without a file: nothing to show."""
+    fields = dataclasses.fields(item)
+    missing = dataclasses.MISSING
+    if any(f.default is missing and f.default_factory is missing for f in fields):
+        return False
+    return bool(item == type(item)()) and not getattr(item, "origins", None)
+
+
+_SINGULAR = {"vips": "vip", "hooks": "hook", "checks": "check", "entries": "entry"}
 
 
 def _label(name: str, *, single: bool = False) -> str:
@@ -187,53 +215,91 @@ def _label(name: str, *, single: bool = False) -> str:
     return name.replace("_", " ")
 
 
-def _title(value: Any) -> str:
-    """What an object in a list is called: its class where a list may hold several."""
-    name = type(value).__name__
-    return name if name.endswith("Check") else ""
-
-
 def _shown(name: str, value: Any) -> str:
     if name in _SECRET_FIELDS:
-        return MASKED
+        return MASK
     if isinstance(value, bool):
         return "yes" if value else "no"
     if name.endswith("_ms"):
         return f"{value / 1000:g} s"
     if name.endswith("_s") and isinstance(value, int):
         return f"{value} s"
+    if name.endswith("_bytes"):
+        return f"{value} bytes"
     if isinstance(value, tuple):
-        return " ".join("-".join(map(str, v)) if isinstance(v, tuple) else str(v) for v in value)
-    return str(value)
+        value = " ".join("-".join(map(str, v)) if isinstance(v, tuple) else str(v) for v in value)
+    return "".join(c if c.isprintable() else "\ufffd" for c in str(value))
 
 
-def _place(places: tuple[Any, ...]) -> str:
-    return f"{places[-1].path}:{places[-1].line}" if places else "default"
-
-
-def _where(value: Any) -> str:
-    places = value.origins.get(SELF) if hasattr(value, "origins") else None
-    return _place(places) if places else ""
-
-
-def to_table(configuration: Configuration) -> str:
-    """The virtual services and their real servers, one real server a row."""
-    rows: list[tuple[str, ...]] = [
-        ("SERVICE", "SCHEDULER", "REAL SERVER", "WEIGHT", "METHOD", "CHECK", "WHERE")
+def to_table(reading: Reading) -> str:
+    """VRRP instances, VIPs, and the services with one real server a row; each row with its line.
+    Tables without rows are left out."""
+    configuration = reading.configuration
+    where = _Where(reading.document.source.path)
+    tables = [
+        _director_table(configuration, where),
+        _instance_table(configuration, where),
+        _vip_table(configuration, where),
+        _service_table(configuration, where),
+        _local_table(configuration, where),
     ]
-    for service in configuration.services:
-        title = service_title(service)
-        first = (title, service.scheduler or "-")
-        if not service.real_servers:
-            rows.append((*first, "-", "-", "-", "-", _where(service)))
-        for server in service.real_servers:
-            rows.append((*first, *_server_row(service, server)))
-            first = ("", "")
-    vip_rows: list[tuple[str, ...]] = [("VIP", "DEVICE", "LABEL")]
+    text = "\n\n".join("\n".join(columns(rows)) for rows in tables if len(rows) > 1)
+    left = _leftover_lines(reading, where)
+    return "\n".join([text or "nothing in the model", *left]) + "\n"
+
+
+def _director_table(configuration: Configuration, where: _Where) -> Rows:
+    rows: Rows = [("DIRECTOR", "PUBLIC", "PRIVATE", "WHERE")]
+    for director in configuration.directors:
+        places = next(iter(director.origins.values()), ())
+        public, private = director.public or "-", director.private or "-"
+        rows.append((director.name, public, private, where(places)))
+    return rows
+
+
+def _instance_table(configuration: Configuration, where: _Where) -> Rows:
+    rows: Rows = [("INSTANCE", "STATE", "INTERFACE", "VRID", "PRIORITY", "WHERE")]
+    for one in configuration.instances:
+        given = (one.state, one.interface, one.virtual_router_id, one.priority)
+        shown = ("-" if value is None else str(value) for value in given)
+        rows.append((one.name, *shown, where(_opened(one))))
+    return rows
+
+
+def _vip_table(configuration: Configuration, where: _Where) -> Rows:
+    rows: Rows = [("VIP", "DEVICE", "LABEL", "WHERE")]
     for vip in configuration.vips:
         length = "" if vip.prefix is None else f"/{vip.prefix}"
-        vip_rows.append((vip.address + length, vip.device or "-", vip.label or "-"))
-    return "\n".join([*columns(vip_rows), "", *columns(rows)]) + "\n"
+        rows.append(
+            (vip.address + length, vip.device or "-", vip.label or "-", where(_opened(vip)))
+        )
+    return rows
+
+
+def _service_table(configuration: Configuration, where: _Where) -> Rows:
+    rows: Rows = [("SERVICE", "SCHEDULER", "REAL SERVER", "WEIGHT", "METHOD", "CHECK", "WHERE")]
+    pulse = configuration.pulse
+    for service in configuration.services:
+        first = (service_title(service), service.scheduler or "-")
+        method = pulse.method if pulse is not None else "-"
+        if service.forwarding is not None:
+            method = service.forwarding.method
+        if not service.real_servers:
+            rows.append((*first, "-", "-", method, "-", where(_opened(service))))
+        for server in service.real_servers:
+            rows.append((*first, *_server_row(service, server, method), where(_opened(server))))
+            first = ("", "")
+    return rows
+
+
+def _local_table(configuration: Configuration, where: _Where) -> Rows:
+    rows: Rows = [("FAILOVER SERVICE", "VIP", "PORT", "START", "STOP", "WHERE")]
+    for local in configuration.local_services:
+        name = local.name if local.is_active else f"{local.name} (off)"
+        vip = "-" if local.vip is None else local.vip.address
+        commands = (local.start_command or "-", local.stop_command or "-")
+        rows.append((name, vip, str(local.port), *commands, where(_opened(local))))
+    return rows
 
 
 def service_title(service: VirtualService) -> str:
@@ -245,21 +311,23 @@ def service_title(service: VirtualService) -> str:
     elif service.address is None:
         title = f"({service.name or 'no address'})"
     else:
-        address = f"[{service.address}]" if ":" in service.address else service.address
-        title = f"{address}:{service.port or '*'}/{service.protocol or 'tcp'}"
+        title = f"{endpoint(service.address, service.port)}/{service.protocol or 'tcp'}"
     return title if service.is_active else f"{title} (off)"
 
 
-def _server_row(service: VirtualService, server: RealServer) -> tuple[str, ...]:
-    address = f"[{server.address}]" if ":" in server.address else server.address
-    forwarding = server.forwarding or service.forwarding
-    checks = " ".join(type(check).__name__.removesuffix("Check").lower() for check in server.checks)
+def endpoint(address: str, port: int | None) -> str:
+    """`192.0.2.10:80`, `[2001:db8::1]:80`; `*` for all ports."""
+    host = f"[{address}]" if ":" in address else address
+    return f"{host}:{'*' if port is None else port}"
+
+
+def _server_row(service: VirtualService, server: RealServer, method: str) -> tuple[str, ...]:
+    checks = " ".join(_kind(check) for check in server.checks)
     if not checks and service.nanny is not None:
         checks = "nanny"
     return (
-        f"{address}:{server.port or '*'}" + ("" if server.is_active else " (off)"),
+        endpoint(server.address, server.port) + ("" if server.is_active else " (off)"),
         str(server.weight if server.weight is not None else 1),
-        forwarding.method if forwarding else "-",
+        server.forwarding.method if server.forwarding else method,
         checks or "-",
-        _where(server),
     )

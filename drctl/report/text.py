@@ -5,38 +5,71 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from drctl.text.diagnostic import Diagnostic
+from drctl.text.secret import masked
 from drctl.text.source import SourceFile
 
 _WIDEST = 160
+_BEFORE = 60
+_MOST_OF_A_KIND = 5
 
 
 def diagnostic_text(found: Diagnostic, source: SourceFile | None = None) -> str:
     """One finding over several lines; without `source` the line and its caret are left out."""
-    head = f"{found.place}: {found.severity}: {found.message} [{found.code} {found.name}]"
-    lines = [head]
+    rule = f"[{found.code} {found.name}]"
+    lines = [f"{found.place}: {found.severity}: {_printable(masked(found.message))} {rule}"]
     if source is not None and source.path == found.place.path:
         lines.extend(_excerpt(found, source))
-    lines.extend(f"  {related.place}: {related.message}" for related in found.related)
+    lines.extend(f"  {related.place}: {masked(related.message)}" for related in found.related)
     if found.hint:
         lines.append(f"  help: {found.hint}")
     return "\n".join(lines)
 
 
 def _excerpt(found: Diagnostic, source: SourceFile) -> list[str]:
-    text = source.line(found.place.line)
-    shown = "".join(c if c.isprintable() or c == "\t" else "\ufffd" for c in text[:_WIDEST])
-    start = found.place.column - 1
+    """The part of the line around the finding, and a caret below; no caret where a password was
+    taken out."""
+    begin = max(0, found.place.column - 1 - _BEFORE) if found.place.column > _WIDEST else 0
+    text = source.line(found.place.line, begin, begin + _WIDEST)
+    shown = _printable(text)
+    if masked(text) != text:
+        return [f"  {_printable(masked(text))}"]
+    start = found.place.column - 1 - begin
     if start > len(shown):
         return [f"  {shown}"]
     is_one_line = found.place.end_line == found.place.line
-    end = found.place.end_column - 1 if is_one_line else len(shown)
+    end = found.place.end_column - 1 - begin if is_one_line else len(shown)
     blank = "".join("\t" if c == "\t" else " " for c in shown[:start])
     return [f"  {shown}", f"  {blank}{'^' * max(1, min(end, len(shown)) - start)}"]
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() or c == "\t" else "\ufffd" for c in text)
 
 
 def to_lines(found: Iterable[Diagnostic], source: SourceFile | None = None) -> str:
     """All findings, one after the other, with a line end after each; empty when there are none."""
     return "".join(diagnostic_text(d, source) + "\n" for d in found)
+
+
+def to_summary(found: Iterable[Diagnostic], source: SourceFile) -> str:
+    """As `to_lines`, but of many findings of one kind only the first few, then the other lines."""
+    kinds: dict[tuple[str, str], list[Diagnostic]] = {}
+    for one in found:
+        key = one.code, one.message if one.name == "pulse-rejects-line" else ""
+        kinds.setdefault(key, []).append(one)
+    parts = []
+    for same in kinds.values():
+        parts.append(to_lines(same[:_MOST_OF_A_KIND], source))
+        rest = same[_MOST_OF_A_KIND:]
+        if rest:
+            lines = ", ".join(str(one.place.line) for one in rest[:_MOST_SHOWN_LINES])
+            more = "" if len(rest) <= _MOST_SHOWN_LINES else " …"
+            kind = f"[{same[0].code} {same[0].name}]"
+            parts.append(f"  the same {len(rest)} more times {kind}: lines {lines}{more}\n")
+    return "".join(parts)
+
+
+_MOST_SHOWN_LINES = 20
 
 
 def columns(rows: list[tuple[str, ...]], gap: str = "  ") -> list[str]:

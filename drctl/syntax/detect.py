@@ -8,11 +8,18 @@ KEEPALIVED = "keepalived"
 LVS_CF = "lvs.cf"
 DIALECTS = (KEEPALIVED, LVS_CF)
 
-_ASSIGNMENT = re.compile(r"^[ \t]*[a-z_]+[ \t]*=", re.MULTILINE)
+_ASSIGNMENT = re.compile(r"^[ \t]*[a-z_]+[ \t]*=", re.MULTILINE | re.IGNORECASE)
+_PIRANHA_WORD = re.compile(
+    r"^[ \t]*(?:serial_no|primary(?:_private|_shared)?|backup(?:_active|_private|_shared)?"
+    r"|heartbeat(?:_port)?|deadtime|nat_router|nat_nmask|vip_nmask|monitor_links|hard_shutdown"
+    r"|syncdaemon|syncd_iface|syncd_id|rsh_command|debug_level|load_monitor|use_regex|reentry"
+    r"|quiesce_server|send_program|pmask|reservation_conflict_action)(?![^\s=])",
+    re.MULTILINE | re.IGNORECASE,
+)
 _PIRANHA_BLOCK = re.compile(
     r"^[ \t]*(?:(?:virtual|failover)[ \t]+(?!server\b)\S|virtual[ \t]+server[ \t]+\S+[ \t]*\{"
     r"|server[ \t]+\S+[ \t]*\{)",
-    re.MULTILINE,
+    re.MULTILINE | re.IGNORECASE,
 )
 _KEEPALIVED_BLOCK = re.compile(
     r"^[ \t]*(?:@\S+[ \t]+)?(?:global_defs|vrrp_\w+|virtual_server(?:_group)?|static_\w+"
@@ -26,6 +33,18 @@ _KEEPALIVED_BLOCK = re.compile(
 
 def detect(text: str) -> str:
     """`keepalived` or `lvs.cf`, whichever the lines speak for; `keepalived` when none speaks."""
-    keepalived = 3 * len(_KEEPALIVED_BLOCK.findall(text))
-    piranha = len(_ASSIGNMENT.findall(text)) + 3 * len(_PIRANHA_BLOCK.findall(text))
+    keepalived, piranha = _votes(text)
     return LVS_CF if piranha > keepalived else KEEPALIVED
+
+
+def is_undecided(text: str) -> bool:
+    """Whether no line speaks for either dialect: an empty file, comments, unknown words."""
+    return _votes(text) == (0, 0)
+
+
+def _votes(text: str) -> tuple[int, int]:
+    """How much of the text is keepalived's and Piranha's; a block counts more than a line."""
+    text = text.removeprefix("\ufeff")
+    keepalived = 3 * len(_KEEPALIVED_BLOCK.findall(text))
+    lines = len(_ASSIGNMENT.findall(text)) + len(_PIRANHA_WORD.findall(text))
+    return keepalived, lines + 3 * len(_PIRANHA_BLOCK.findall(text))

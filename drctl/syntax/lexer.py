@@ -11,14 +11,29 @@ from typing import TYPE_CHECKING
 
 from drctl.quickclass import dataclass
 from drctl.syntax.tree import Leaf, LeafKind
+from drctl.text.place import Span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-TEMPLATE_TAG = re.compile(r"\{\{|\{%|<%|\{#.*#\}")
-"""Marks of Jinja2 and ERB; `{{` is no keepalived syntax either."""
+_OPENING_TAG = re.compile(r"\{\{|\{%|<%")
+_TAG = r"\{\{(?:[^{}\n]++|\{[^{}\n]*+\})*+\}\}|\{%[^%\n]*+%\}|<%[^%\n]*+%>"
 
-_TAG = r"\{\{.*?\}\}|\{%.*?%\}|<%.*?%>"
+
+def find_template_tag(text: str) -> Span | None:
+    """Where the first mark of a template (Jinja2, ERB) begins, two code points long; None without
+    one. `{{` is no keepalived syntax either."""
+    found = _OPENING_TAG.search(text)
+    end = len(text) if found is None else found.start()
+    start = text.find("{#", 0, end)
+    while start >= 0:
+        line_end = text.find("\n", start)
+        if 0 <= text.find("#}", start + 2) < (line_end if line_end >= 0 else len(text)):
+            return Span(start, start + 2)
+        if line_end < 0:
+            break
+        start = text.find("{#", line_end, end)
+    return None if found is None else Span(found.start(), found.start() + 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +69,7 @@ _LVS_CF_TOKEN = (
     r"|(?P<OPEN>\{)|(?P<CLOSE>\})|(?P<EQUALS>=)"
     r"|(?P<WORD>[^\s=\"'{}#][^\s=\"{}]*|[^\s])"
 )
-_LVS_CF_VALUE = re.compile(r"[^\s{]+(?:\{(?!\s*$)[^\s{]*)*|\{", re.MULTILINE)
+_LVS_CF_VALUE = re.compile(r"[^\s{]+(?:\{(?![ \t\r]*$)[^\s{]*)*|\{", re.MULTILINE)
 
 LEXICONS = {
     "keepalived": _lexicon(_KEEPALIVED_PREFIX, _KEEPALIVED_TOKEN),

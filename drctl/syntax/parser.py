@@ -3,8 +3,13 @@ no function here calls itself."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
+
+from drctl.quickclass import dataclass
 from drctl.syntax.detect import detect
-from drctl.syntax.lexer import TEMPLATE_TAG, lex
+from drctl.syntax.lexer import find_template_tag, lex
 from drctl.syntax.tree import Body, Document, ErrorNode, Leaf, LeafKind, Node, Statement
 from drctl.text.diagnostic import Diagnostic, Severity
 from drctl.text.place import Span
@@ -20,10 +25,10 @@ def parse(source: SourceFile, dialect: str = "auto") -> Document:
     """Tree of a decoded file; with `auto` the dialect is detected from the content."""
     if dialect == "auto":
         dialect = detect(source.text)
-    is_template = TEMPLATE_TAG.search(source.text) is not None
+    tag = find_template_tag(source.text)
     builder = _Builder()
     end = None
-    for leaf in lex(source.text, dialect, is_template=is_template):
+    for leaf in lex(source.text, dialect, is_template=tag is not None):
         if leaf.kind is LeafKind.END:
             end = leaf
         else:
@@ -31,9 +36,9 @@ def parse(source: SourceFile, dialect: str = "auto") -> Document:
     assert end is not None, "the lexer ends with an END leaf"
     unclosed = builder.finish()
     children = tuple(builder.children)
-    document = Document(source, dialect, children, end, is_template)
-    found = [*source.diagnostics, *_findings(document, unclosed)]
-    return Document(source, dialect, children, end, is_template, tuple(found))
+    document = Document(source, dialect, children, end, tag is not None)
+    found = [*source.diagnostics, *_findings(document, tag, unclosed)]
+    return replace(document, diagnostics=tuple(found))
 
 
 class _Builder:
@@ -90,43 +95,54 @@ class _Builder:
         self.children = parent
 
 
-def _findings(document: Document, unclosed: list[Statement]) -> list[Diagnostic]:
-    found = []
-    if document.is_template:
-        tag = TEMPLATE_TAG.search(document.source.text)
-        assert tag is not None, "a template has a tag"
-        found.append(
-            Diagnostic(
-                document.source.place(Span(tag.start(), tag.end())),
-                "DR020",
-                "template",
-                Severity.WARNING,
-                f"{tag[0].strip()} is a template tag: this is a template, not a configuration",
-                "render it first, then read the result",
-            )
-        )
-    found.extend(
-        _error(document, node, "DR021", "stray-brace", node.message, "remove it")
-        for node in document.errors()
+MOST_FINDINGS = 100
+"""Of each kind of broken structure, so that a hostile file does not drown its reader."""
+
+
+def _findings(
+    document: Document, tag: Span | None, unclosed: list[Statement]
+) -> Iterator[Diagnostic]:
+    if tag is not None:
+        mark = document.source.text[tag.start : tag.end]
+        message = f"{mark} opens a template tag: this is a template, not a configuration"
+        hint = "render it first, then read the result"
+        place = document.source.place(tag)
+        yield Diagnostic(place, "DR020", "template", Severity.WARNING, message, hint)
+    stray = (_Broken(node, node.message, "remove it") for node in document.errors())
+    yield from _limited(document, ("DR021", "stray-brace"), stray)
+    opened = (
+        _Broken(one, f"block {_short(one.keyword)} is not closed, opened here", "add a '}'")
+        for one in unclosed
     )
-    for statement in unclosed:
-        message = f"block {statement.keyword} is not closed, opened here"
-        found.append(_error(document, statement, "DR022", "unclosed-block", message, "add a '}'"))
-    for leaf in document.leaves():
-        if leaf.kind is LeafKind.ERROR:
-            message = f"quote without end: {leaf.text[:40].rstrip()}"
-            found.append(
-                _error(document, leaf, "DR023", "unterminated-quote", message, "close the quote")
-            )
-    return found
+    yield from _limited(document, ("DR022", "unclosed-block"), opened)
+    quotes = (
+        _Broken(leaf, f"quote without end: {_short(leaf.text)}", "close the quote")
+        for leaf in document.leaves()
+        if leaf.kind is LeafKind.ERROR
+    )
+    yield from _limited(document, ("DR023", "unterminated-quote"), quotes)
 
 
-def _error(
-    document: Document,
-    node: Statement | ErrorNode | Leaf,
-    code: str,
-    name: str,
-    message: str,
-    hint: str,
-) -> Diagnostic:
-    return Diagnostic(document.place(node), code, name, Severity.ERROR, message, hint)
+def _short(text: str) -> str:
+    return text if len(text) <= 40 else text[:39].rstrip() + "…"
+
+
+@dataclass(frozen=True, slots=True)
+class _Broken:
+    """A broken piece of structure, what to say of it, and the way out."""
+
+    node: Statement | ErrorNode | Leaf
+    message: str
+    hint: str
+
+
+def _limited(
+    document: Document, rule: tuple[str, str], broken: Iterator[_Broken]
+) -> Iterator[Diagnostic]:
+    for one in islice(broken, MOST_FINDINGS):
+        place = document.place(one.node)
+        yield Diagnostic(place, *rule, Severity.ERROR, one.message, one.hint)
+    first = next(broken, None)
+    if first is not None:
+        message = f"{1 + sum(1 for _ in broken)} more of the kind from here on"
+        yield Diagnostic(document.place(first.node), *rule, Severity.ERROR, message)

@@ -58,11 +58,15 @@ class SourceFile:
         end_line, end_column = self.position(span.end)
         return Place(self.path, line, column, end_line, end_column)
 
-    def line(self, number: int) -> str:
-        """Text of line `number` (from 1) without its line end."""
+    def line(self, number: int, begin: int = 0, end: int | None = None) -> str:
+        """Text of line `number` (from 1) without its line end, or its columns from `begin` up to
+        `end` (from 0, half-open)."""
         starts = self.line_starts()
-        end = starts[number] if number < len(starts) else len(self.text)
-        return self.text[starts[number - 1] : end].rstrip("\r\n")
+        first = starts[number - 1]
+        stop = starts[number] if number < len(starts) else len(self.text)
+        if end is not None:
+            stop = min(stop, first + end)
+        return self.text[first + begin : stop].rstrip("\r\n")
 
 
 def decode(path: str, raw: bytes) -> SourceFile:
@@ -137,10 +141,12 @@ def _oddities(source: SourceFile) -> list[Diagnostic]:
         )
     starts = source.line_starts()
     for number, (start, end) in enumerate(zip(starts, [*starts[1:], len(text)], strict=True), 1):
-        if end - start > LONG_LINE:
-            message = (
-                f"line of {end - start} characters; keepalived 2.2.7 splits it after {LONG_LINE}"
-            )
+        # at most four bytes a character
+        if 4 * (end - start) <= LONG_LINE:
+            continue
+        size_bytes = len(text[start:end].encode("utf-8", "surrogatepass"))
+        if size_bytes > LONG_LINE:
+            message = f"line of {size_bytes} bytes; keepalived 2.2.7 splits it after {LONG_LINE}"
             found.append(
                 _finding(source, start, ("DR016", "long-line"), message, f"shorten line {number}")
             )

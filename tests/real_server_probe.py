@@ -1,8 +1,8 @@
 """Program for a network namespace: asks who has an address, or watches who asks as whom.
 
-`CARD who-has ADDRESS` prints the MAC of each station that answers, whatever its answer says; `CARD askers TARGET` prints the
-sender address of each ARP request or neighbour solicitation for TARGET. Both end after a second of
-silence, at most three.
+`CARD who-has ADDRESS` prints the MAC of each station that answers, whatever its answer says;
+`CARD askers TARGET` prints the sender address of each ARP request or neighbour solicitation for
+TARGET. Both end after a second of silence, at most three.
 """
 
 from __future__ import annotations

@@ -381,7 +381,10 @@ class _Entries:
                 "instances on all ports"
             )
         else:
-            why = f"no VIP of mark {number} is known, so nothing is written for its real servers"
+            why = (
+                f"no VIP of mark {number} is known, since no VRRP instance has one, so nothing is "
+                "written for its real servers"
+            )
         loss = Loss("service.mark", why, places)
         if loss not in self._losses:
             self._losses.append(loss)
@@ -421,7 +424,8 @@ class _Gateways:
             return self._gateway(close[0], real_address)
         why = (
             f"no VIP of the directors lies in the network of {real_address}, so its default route, "
-            "which must lead to the active director for masquerading, is not written"
+            "which must lead to the active director for masquerading, is not written: set it by "
+            "hand"
         )
         return Loss("gateway", why, places)
 

@@ -69,8 +69,9 @@ def stand_ins(nannies: Iterable[NannyCheck], checks: Iterable[Check]) -> tuple[S
     for nanny in nannies:
         words = (nanny.program or "").split()
         if words and words[0].startswith("/"):
-            expected, _ = _wanted(nanny.expect or "", uses_regex=False)
-            found.setdefault(words[0], StandIn(words[0], expected))
+            raw = pulse_unescape(nanny.expect or "")
+            printed = "" if isinstance(raw, BadEscape) else raw.decode("latin-1")
+            found.setdefault(words[0], StandIn(words[0], printed))
     for check in checks:
         words = (check.command or "").split() if isinstance(check, MiscCheck) else []
         program = words[0].strip("\"'") if words else ""

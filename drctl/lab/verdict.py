@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from drctl.lab.expectation import expectation_text, spread_problem
-from drctl.lab.measurement import BEFORE, Failover, FlowResult, Measurement
+from drctl.lab.measurement import AFTER, BEFORE, Failover, FlowResult, Measurement
 from drctl.lab.plan import NONE, REAL_SERVER, Flow, LabHost, Plan
 from drctl.model.service import MASQUERADE
 
@@ -32,18 +32,19 @@ def judge(
     if method == NONE:
         return tuple(_hijack(plan, measurements))
     found: list[Assertion] = []
-    for measured in measurements:
-        if measured.phase == BEFORE:
-            found += _phase(plan, measured)
+    found += _phases(plan, [m for m in measurements if m.phase == BEFORE], BEFORE)
     if plan.has_pair:
         found.append(_takeover(plan, failover))
-        for measured in measurements:
-            if measured.phase != BEFORE:
-                found += _phase(plan, measured)
-    phases = [measured.phase for measured in measurements]
-    if BEFORE not in phases:
-        found.append(Assertion("measured", BEFORE, method, False, "there is no measurement"))
+        if failover is not None and failover.survivor is not None:
+            found += _phases(plan, [m for m in measurements if m.phase == AFTER], AFTER)
     return tuple(found)
+
+
+def _phases(plan: Plan, measurements: Sequence[Measurement], phase: str) -> Iterator[Assertion]:
+    if not measurements:
+        yield Assertion("measured", phase, "pair", False, "there is no measurement")
+    for measured in measurements:
+        yield from _phase(plan, measured)
 
 
 def _phase(plan: Plan, measured: Measurement) -> Iterator[Assertion]:

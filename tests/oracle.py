@@ -102,8 +102,13 @@ def verdict(
     if answer.returncode != 0:
         raise RuntimeError(f"no world to ask in: {answer.stderr.decode(errors='replace').strip()}")
     result = json.loads(answer.stdout)
-    messages = dict.fromkeys(_LOCATION.sub("", line) for line in result["lines"])
+    messages = dict.fromkeys(without_place(line) for line in result["lines"])
     return Verdict(result["exit"], tuple(messages))
+
+
+def without_place(message: str) -> str:
+    """A message of keepalived without the file and line before it."""
+    return _LOCATION.sub("", message)
 
 
 def kinds(messages: tuple[str, ...]) -> frozenset[str]:

@@ -1,0 +1,52 @@
+"""What tests of keepalived.conf share: text to model and back, and models from lvs.cf files."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from drctl.convert.ledger import Ledger
+from drctl.convert.lower import lower
+from drctl.convert.options import ConvertOptions
+from drctl.model.configuration import Configuration
+from drctl.readers.keepalived import read
+from drctl.readers.lvs_cf import read as read_lvs_cf
+from drctl.render.keepalived import keepalived_file
+from drctl.render.options import RenderOptions
+from drctl.syntax.parser import parse, parse_bytes
+from drctl.text.source import SourceFile
+
+
+def model_of(text: str, path: str = "keepalived.conf") -> Configuration:
+    """The model of a keepalived.conf."""
+    return read(parse(SourceFile(path, text), "keepalived")).configuration
+
+
+def rendered(configuration: Configuration, source: str = "keepalived.conf") -> str:
+    """The text of /etc/keepalived/keepalived.conf."""
+    return keepalived_file(configuration, RenderOptions(source))[0].text
+
+
+def lowered(path: Path) -> list[Configuration]:
+    """The directors' configurations of an lvs.cf; empty when the file is of the other dialect."""
+    document = parse_bytes(str(path), path.read_bytes())
+    if document.dialect != "lvs.cf":
+        return []
+    pair = lower(read_lvs_cf(document).configuration, ConvertOptions(), Ledger())
+    return [pair.primary] if pair.backup is None else [pair.primary, pair.backup]
+
+
+def as_keepalived_says(configuration: Configuration) -> Configuration:
+    """The model without what lvs.cf knows and keepalived has no words for: names of blocks, rules
+    that give marks, who the directors are, services that keepalived would ignore."""
+    services = tuple(
+        replace(
+            service,
+            name=None,
+            mark_rules=(),
+            real_servers=tuple(replace(server, name=None) for server in service.real_servers),
+        )
+        for service in configuration.services
+        if service.real_servers
+    )
+    return replace(configuration, rank=None, directors=(), services=services)

@@ -23,11 +23,16 @@ from drctl.model.service import (
     VirtualService,
 )
 from drctl.model.vrrp import Vip
+from drctl.render.host_address import (
+    MOST_RANGE_ADDRESSES,
+    address_range,
+    canonical as canonical,
+    family_of,
+    order_key,
+    parsed,
+)
 from drctl.render.rendered import Loss
 from drctl.text.place import Place
-
-MOST_RANGE_ADDRESSES = 4096
-"""A virtual_server_group's range of more addresses than this is refused, not written out."""
 
 _NEAR_PREFIX = {4: 24, 6: 64}
 """How near a gateway without a network must be to the real server to be taken for its own."""
@@ -142,12 +147,6 @@ def hosts_of(
     return (first, *others, *rest)
 
 
-def canonical(text: str) -> str | None:
-    """An address as it is compared and written; None for what is no address."""
-    address = _parsed(text)
-    return None if address is None else str(address)
-
-
 @dataclass(frozen=True, slots=True)
 class _Server:
     """One VIP on one real server of one service. `text` is the canonical address, or a name."""
@@ -200,7 +199,7 @@ def _with_work(host: Host, builders: Mapping[str, _Builder], gateways: _Gateways
             losses.append(gateway)
         else:
             found[real] = gateway
-    addresses = dict.fromkeys((*host.addresses, *sorted(builder.addresses, key=_address_key)))
+    addresses = dict.fromkeys((*host.addresses, *sorted(builder.addresses, key=order_key)))
     return replace(
         host,
         addresses=tuple(addresses),
@@ -255,7 +254,7 @@ def _servers(
             entries = _Entries(service, groups, vips, losses)
             for server in _machines(service):
                 forwarding = server.forwarding or service.forwarding or Forwarding(MASQUERADE)
-                real = _parsed(server.address)
+                real = parsed(server.address)
                 text = server.address if real is None else str(real)
                 places = server.origins.get(SELF) or server.origins.get("address", ())
                 for vip, ports, mark, vip_places in entries.for_family(real):
@@ -359,7 +358,7 @@ class _Entries:
                 self._take_range(entry, places)
 
     def _take_range(self, entry: GroupEntry, places: tuple[Place, ...]) -> None:
-        addresses = _range(entry.address or "", entry.last or "")
+        addresses = address_range(entry.address or "", entry.last or "")
         if addresses is None:
             why = (
                 f"{entry.address}-{entry.last} is no range of at most {MOST_RANGE_ADDRESSES} "
@@ -373,7 +372,7 @@ class _Entries:
     def _of_mark(self, mark: tuple[int, tuple[Place, ...]], family: int | None) -> Iterator[_Entry]:
         number, places = mark
         wanted = {"inet": 4, "inet6": 6}.get(self._service.ip_family or "", family)
-        found = [vip for vip in self._vips if _version(vip) == (wanted or 4)]
+        found = [vip for vip in self._vips if family_of(vip) == (wanted or 4)]
         if found:
             why = (
                 f"which VIPs get mark {number} is decided by the director's packet filter, not by "
@@ -453,50 +452,13 @@ def _loss_host_name(server: _Server) -> Loss:
 
 def _binding_key(binding: Binding) -> tuple[tuple[int, int], str, str, int]:
     return (
-        _address_key(binding.vip),
+        order_key(binding.vip),
         binding.method,
         binding.real_address or "",
         -1 if binding.mark is None else binding.mark,
     )
 
 
-def _address_key(text: str) -> tuple[int, int]:
-    address = ip_address(text)
-    return address.version, int(address)
-
-
-def _version(text: str) -> int:
-    return ip_address(text).version
-
-
 def _some(text: str | None) -> dict[str, None]:
     found = None if text is None else canonical(text)
     return {} if found is None else {found: None}
-
-
-def _parsed(text: str) -> IPv4Address | IPv6Address | None:
-    try:
-        address = ip_address(text.strip("[]"))
-    except ValueError:
-        return None
-    if isinstance(address, IPv6Address) and address.scope_id is not None:
-        return None
-    return address
-
-
-def _range(first: str, last: str) -> list[str] | None:
-    """Addresses of an inclusive range; `last` is an address, or what replaces the first one's last
-    part (decimal for IPv4, hexadecimal for IPv6), as keepalived reads it."""
-    start = _parsed(first)
-    if start is None:
-        return None
-    if "." not in last and ":" not in last:
-        separator = ":" if start.version == 6 else "."
-        last = f"{str(start).rpartition(separator)[0]}{separator}{last}"
-    end = _parsed(last)
-    if end is None or end.version != start.version:
-        return None
-    count = int(end) - int(start) + 1
-    if not 0 < count <= MOST_RANGE_ADDRESSES:
-        return None
-    return [str(start + offset) for offset in range(count)]

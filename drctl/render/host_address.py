@@ -1,0 +1,54 @@
+"""Addresses as machines are told apart by them: one canonical spelling, an order, ranges."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+MOST_RANGE_ADDRESSES = 4096
+"""A virtual_server_group's range of more addresses than this is refused, not written out."""
+
+
+def canonical(text: str) -> str | None:
+    """An address as it is compared and written; None for what is no address."""
+    address = parsed(text)
+    return None if address is None else str(address)
+
+
+def parsed(text: str) -> IPv4Address | IPv6Address | None:
+    """An address, in brackets or not; None for what is none or belongs to one link only."""
+    try:
+        address = ip_address(text.strip("[]"))
+    except ValueError:
+        return None
+    if isinstance(address, IPv6Address) and address.scope_id is not None:
+        return None
+    return address
+
+
+def order_key(text: str) -> tuple[int, int]:
+    """Sorts canonical addresses by family and number."""
+    address = ip_address(text)
+    return address.version, int(address)
+
+
+def family_of(text: str) -> int:
+    """4 or 6."""
+    return ip_address(text).version
+
+
+def address_range(first: str, last: str) -> list[str] | None:
+    """Addresses of an inclusive range; `last` is an address, or what replaces the first one's last
+    part (decimal for IPv4, hexadecimal for IPv6), as keepalived reads it."""
+    start = parsed(first)
+    if start is None:
+        return None
+    if "." not in last and ":" not in last:
+        separator = ":" if start.version == 6 else "."
+        last = f"{str(start).rpartition(separator)[0]}{separator}{last}"
+    end = parsed(last)
+    if end is None or end.version != start.version:
+        return None
+    count = int(end) - int(start) + 1
+    if not 0 < count <= MOST_RANGE_ADDRESSES:
+        return None
+    return [str(start + offset) for offset in range(count)]

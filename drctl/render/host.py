@@ -26,10 +26,12 @@ from drctl.model.vrrp import Vip
 from drctl.render.host_address import (
     MOST_RANGE_ADDRESSES,
     address_range,
-    canonical as canonical,
     family_of,
     order_key,
     parsed,
+)
+from drctl.render.host_address import (
+    canonical as canonical,
 )
 from drctl.render.rendered import Loss
 from drctl.text.place import Place

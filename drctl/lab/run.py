@@ -28,6 +28,7 @@ from drctl.lab.verdict import judge
 
 _BOOT_LIMIT_S = 120.0
 _SILENCE_LIMIT_S = 180.0
+_PLAN = "plan.json"
 _KERNEL_FOLDER = ".kernel"
 """The kernel's own files: sockets and scripts of no interest to anybody."""
 
@@ -54,53 +55,64 @@ def run_lab(request: LabRequest, scenario: Scenario, progress: Progress) -> LabR
     with tempfile.TemporaryDirectory(prefix="drctl-lab-") as folder:
         work = Path(folder)
         try:
-            return _run(request, scenario, methods, kernel, work, progress)
+            plan = _prepare(request, scenario, kernel, work, progress)
+            result = LabResult(request.path.name, plan, kernel.name, scenario.notes)
+            _boot(result, kernel, work, progress)
+            _judge(result, work)
+            return result
         finally:
             if request.keep is not None:
                 ignored = shutil.ignore_patterns(_KERNEL_FOLDER)
                 shutil.copytree(work, request.keep, ignore=ignored, dirs_exist_ok=True)
 
 
-def _run(
-    request: LabRequest,
-    scenario: Scenario,
-    methods: tuple[Method, ...],
-    kernel: Kernel,
-    work: Path,
-    progress: Progress,
-) -> LabResult:
+def _prepare(
+    request: LabRequest, scenario: Scenario, kernel: Kernel, work: Path, progress: Progress
+) -> Plan:
+    """Convert for every method, and write the plan."""
+    methods = tuple(METHODS[name] for name in request.methods)
     marks = "iptables" if kernel.backend == "legacy" else "nftables"
-    outputs = {
-        arp: _convert(request, arp, marks, work / arp, progress)
-        for arp in dict.fromkeys(method.arp for method in methods)
-    }
-    trials = tuple(Trial(m.name, str(outputs[m.arp]), m.backend or kernel.backend) for m in methods)
-    plan = scenario.plan(trials, kernel.patience)
+    outputs: dict[str, Path] = {}
+    for method in methods:
+        if method.arp not in outputs:
+            progress(f"drctl convert {request.path.name} --arp {method.arp}")
+            outputs[method.arp] = work / method.arp
+            _convert(request, method.arp, marks, outputs[method.arp])
+    plan = scenario.plan(
+        tuple(Trial(m.name, str(outputs[m.arp]), m.backend or kernel.backend) for m in methods),
+        kernel.patience,
+    )
     _check_folders(plan, outputs)
-    path = work / "plan.json"
-    path.write_text(to_json(plan), encoding="utf-8")
-    result = LabResult(request.path.name, plan, kernel.name, scenario.notes)
+    (work / _PLAN).write_text(to_json(plan), encoding="utf-8")
+    return plan
+
+
+def _boot(result: LabResult, kernel: Kernel, work: Path, progress: Progress) -> None:
+    """Run the guest and collect what it says."""
     progress(f"booting {kernel.name}")
     (work / _KERNEL_FOLDER).mkdir()
+    silence_s = _SILENCE_LIMIT_S * kernel.patience + result.plan.takeover_limit_ms / 1000
+    listener = _Listener(result, progress)
     with contextlib.closing(
         run_guest(
             kernel,
             work / _KERNEL_FOLDER,
-            path,
+            work / _PLAN,
             boot_limit_s=_BOOT_LIMIT_S * kernel.patience,
-            silence_limit_s=_SILENCE_LIMIT_S * kernel.patience + plan.takeover_limit_ms / 1000,
+            silence_limit_s=silence_s,
         )
     ) as events:
-        listener = _Listener(result, progress)
         for event in events:
             listener.take(event)
+
+
+def _judge(result: LabResult, work: Path) -> None:
     for trial in result.trials:
         if trial.error is None:
-            trial.assertions = judge(plan, trial.method, trial.measurements, trial.failover)
+            trial.assertions = judge(result.plan, trial.method, trial.measurements, trial.failover)
         for log in trial.logs:
             name = f"{trial.method}-{log.host}-{log.name}.log"
             (work / name).write_text(log.text, encoding="utf-8")
-    return result
 
 
 class _Listener:
@@ -168,9 +180,8 @@ def _check_machine(methods: tuple[Method, ...]) -> None:
             raise ToolMissing(tool, package)
 
 
-def _convert(request: LabRequest, arp: str, marks: str, output: Path, progress: Progress) -> Path:
-    """Run `drctl convert` as a user would; returns the folder."""
-    progress(f"drctl convert {request.path.name} --arp {arp}")
+def _convert(request: LabRequest, arp: str, marks: str, output: Path) -> None:
+    """Run `drctl convert` as a user would."""
     command = [sys.executable, "-m", "drctl", "convert", str(request.path), "-o", str(output)]
     command += ["--arp", arp, "--marks", marks, "--dialect", request.dialect]
     done = subprocess.run(
@@ -184,7 +195,6 @@ def _convert(request: LabRequest, arp: str, marks: str, output: Path, progress: 
     if done.returncode != 0:
         said = done.stderr.strip() or done.stdout.strip()
         raise DrctlError(f"drctl convert {request.path} failed: {said}")
-    return output
 
 
 def _python_path() -> str:

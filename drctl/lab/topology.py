@@ -72,6 +72,7 @@ class _Seat:
     cards: dict[str, list[IPv4Address]] = field(default_factory=dict)
     devices: dict[str, str] = field(default_factory=dict)
     reaches_client: bool = True
+    gateways: set[str] = field(default_factory=set)
 
 
 def topology_of(
@@ -96,10 +97,12 @@ def topology_of(
     seats += [_real_server(host, segments, notes) for host in hosts if host.rank is None]
     _invent_addresses(seats, segments, notes)
     client = _client(seats, segments, hosts)
+    for seat in seats:
+        gateways = next(host for host in hosts if host.name == seat.name).gateways
+        seat.gateways = {gateway.address for gateway in gateways}
     everybody = [client, *seats]
     built = tuple(
-        _built(number, seat, everybody, segments, client, hosts)
-        for number, seat in enumerate(everybody, 1)
+        _built(number, seat, everybody, segments) for number, seat in enumerate(everybody, 1)
     )
     return Topology(built, tuple(vips), tuple(dict.fromkeys(notes)))
 
@@ -286,12 +289,7 @@ def _serves(segment: _Segment, hosts: tuple[Host, ...]) -> bool:
 
 
 def _built(
-    number: int,
-    seat: _Seat,
-    everybody: list[_Seat],
-    segments: dict[str, _Segment],
-    client: _Seat,
-    hosts: tuple[Host, ...],
+    number: int, seat: _Seat, everybody: list[_Seat], segments: dict[str, _Segment]
 ) -> LabHost:
     ports = tuple(
         Port(
@@ -302,7 +300,7 @@ def _built(
         )
         for index, (device, addresses) in enumerate(seat.cards.items(), 1)
     )
-    routes = dict.fromkeys(_routes(seat, everybody, segments, client, hosts))
+    routes = dict.fromkeys(_routes(seat, everybody, segments))
     return LabHost(seat.name, seat.roles, ports, tuple(routes), (), seat.folder)
 
 
@@ -311,33 +309,25 @@ def _with_length(address: IPv4Address, segment: _Segment, seat: _Seat) -> str:
     return f"{address}/{32 if network is None else network.prefixlen}"
 
 
-def _routes(
-    seat: _Seat,
-    everybody: list[_Seat],
-    segments: dict[str, _Segment],
-    client: _Seat,
-    hosts: tuple[Host, ...],
-) -> Iterator[Route]:
+def _routes(seat: _Seat, everybody: list[_Seat], segments: dict[str, _Segment]) -> Iterator[Route]:
     """Neighbours that no network of the host's cards covers, each as a route of its own."""
+    is_client = CLIENT in seat.roles
     own = [a for addresses in seat.cards.values() for a in addresses]
     covered = [
         network
         for device, addresses in seat.cards.items()
         for a in addresses
-        if seat is not client and (network := segments[device].network_of(a)) is not None
+        if not is_client and (network := segments[device].network_of(a)) is not None
     ]
-    gateways = {g.address for host in hosts if host.name == seat.name for g in host.gateways}
     for device in seat.cards:
         wanted: list[IPv4Address] = []
         for other in everybody:
-            if other is seat or (other is client and not seat.reaches_client):
-                continue
-            if seat is client and not other.reaches_client:
-                continue
-            wanted += other.cards.get(device, ())
-        if seat is client:
-            wanted += segments[device].vips
-        wanted += [a for a in segments[device].vips if str(a) in gateways]
+            are_apart = (is_client and not other.reaches_client) or (
+                CLIENT in other.roles and not seat.reaches_client
+            )
+            if other is not seat and not are_apart:
+                wanted += other.cards.get(device, ())
+        wanted += [a for a in segments[device].vips if is_client or str(a) in seat.gateways]
         for address in wanted:
             if address not in own and not _is_covered(address, covered):
                 yield Route(f"{address}/32", seat.devices[device])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +12,8 @@ from drctl.lab.plan import Plan
 
 _KEEPALIVED = ("keepalived", "-n", "-l", "-D", "-f", "/etc/keepalived/keepalived.conf")
 _STOP_LIMIT_S = 10
-_ESTIMATION_S = 2.2
+ESTIMATION_S = 2.2
+"""The kernel adds up what its processors counted every two seconds only (ip_vs_est.c)."""
 _PROTOCOLS = ("TCP", "UDP", "SCTP", "FWM")
 
 
@@ -82,13 +82,6 @@ def counted(name: str) -> dict[str, Counted]:
         if words and words[0] in _PROTOCOLS and len(words) >= 5:
             found[f"{words[0]} {words[1]}"] = Counted(*(int(word) for word in words[2:5]))
     return found
-
-
-def settled_counters(name: str, patience: float) -> dict[str, Counted]:
-    """The counters with all that has been forwarded until now: the kernel adds up what its
-    processors counted every two seconds only (ip_vs_est.c)."""
-    time.sleep(_ESTIMATION_S * patience)
-    return counted(name)
 
 
 def difference(

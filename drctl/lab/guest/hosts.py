@@ -130,5 +130,5 @@ def _add_stand_in(root: Path, program: StandIn) -> None:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     quoted = program.output.replace("'", "'\\''")
-    path.write_text(f"#!/bin/sh\nprintf '%s\\n' '{quoted}'\n", encoding="utf-8")
+    path.write_text(f"#!/bin/sh\nprintf '%s\\n' '{quoted}'\n", encoding="latin-1")
     path.chmod(0o755)

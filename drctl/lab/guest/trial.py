@@ -18,6 +18,7 @@ from drctl.lab.plan import CLIENT, DIRECTOR, NONE, Flow, LabHost, Plan, Trial
 
 _ARP_ROUNDS = 4
 _ARP_WAIT_S = 0.25
+_ANSWER_LIMIT_S = 2.0
 _REQUEST_LIMIT_S = 2.0
 _RETRY_LIMIT_S = 0.5
 _ROUNDS = 4
@@ -33,6 +34,7 @@ class TrialRun:
         self.site = Site(plan, trial.backend)
         self.client = plan.with_role(CLIENT)[0].name
         self.directors = plan.with_role(DIRECTOR)
+        self._last_request_s = 0.0
 
     def run(self, *, is_last: bool) -> None:
         """The whole trial. After the last one the guest goes, and its hosts with it."""
@@ -144,10 +146,10 @@ class TrialRun:
     def _measure(self, phase: str, active: str, ears: dict[str, Ear]) -> None:
         self._say(f"measuring with {active} active")
         since_s = time.monotonic()
-        before = self._counters(active, is_first=phase == "before")
         arp = [self._ask(vip.address, ears[vip.segment]) for vip in self.plan.vips]
+        before = self._quiet_counters(active)
         flows = [self._request(flow, ears) for flow in self.plan.flows]
-        after = self._counters(active)
+        after = self._counters_after(active, before)
         emit(
             "measurement",
             method=self.trial.method,
@@ -160,22 +162,51 @@ class TrialRun:
             table=director.table(active),
         )
 
-    def _counters(self, active: str, *, is_first: bool = False) -> dict[str, Counted]:
-        """IPVS counters; before the first request there is nothing to wait for."""
-        if is_first:
-            return director.counted(active)
-        return director.settled_counters(active, self.plan.patience)
+    def _quiet_counters(self, active: str) -> dict[str, Counted]:
+        """IPVS counters when everything sent so far is in them."""
+        quiet_s = time.monotonic() - self._last_request_s
+        time.sleep(max(0.0, director.ESTIMATION_S - quiet_s))
+        return director.counted(active)
+
+    def _counters_after(self, active: str, before: dict[str, Counted]) -> dict[str, Counted]:
+        """The counters as soon as all requests are in them; when some never come (they by-passed
+        the director), those that are there when everything must have been counted."""
+        sent: Counter[str] = Counter()
+        for flow in self.plan.flows:
+            sent[flow.service] += flow.requests
+        nothing = Counted(0, 0, 0)
+
+        def are_complete() -> bool:
+            now = director.counted(active)
+            return all(
+                now.get(service, nothing).connections - before.get(service, nothing).connections
+                >= number
+                for service, number in sent.items()
+            )
+
+        step_s = 0.2 * self.plan.patience
+        wait_until(are_complete, director.ESTIMATION_S * self.plan.patience, step_s)
+        return director.counted(active)
 
     def _ask(self, vip: str, ear: Ear) -> dict[str, Any]:
-        """Ask who has the VIP, several times; the client's kernel forgets between the rounds."""
+        """Ask who has the VIP, several times; the client's kernel forgets between the rounds. A
+        first answer may take its time on a slow machine; then others have as long as is usual.
+        What comes later still is among the announcements."""
         rounds = []
         for _ in range(_ARP_ROUNDS):
             client.forget(self.client)
-            since_s = ear.ask(vip)
-            time.sleep(_ARP_WAIT_S * self.plan.patience)
-            answers = [h.mac for h in ear.heard(vip, since_s) if h.operation == REPLY]
-            rounds.append(sorted(set(answers)))
+            rounds.append(self._ask_once(vip, ear))
         return {"vip": vip, "rounds": rounds}
+
+    def _ask_once(self, vip: str, ear: Ear) -> list[str]:
+        since_s = ear.ask(vip)
+
+        def answers() -> set[str]:
+            return {h.mac for h in ear.heard(vip, since_s) if h.operation == REPLY}
+
+        wait_until(lambda: bool(answers()), _ANSWER_LIMIT_S * self.plan.patience, 0.02)
+        time.sleep(_ARP_WAIT_S * self.plan.patience)
+        return sorted(answers())
 
     def _announced(self, ears: dict[str, Ear], since_s: float) -> dict[str, list[str]]:
         """Who sent an ARP packet in a VIP's name at all: an answer, a question, an announcement."""
@@ -200,6 +231,7 @@ class TrialRun:
             if is_first:
                 client.forget(self.client)
             request = client.Request(self.client, flow, _REQUEST_LIMIT_S * self.plan.patience)
+            self._last_request_s = time.monotonic()
             held.append(request)
             if is_first:
                 macs.append(client.learned(self.client, flow.vip))
@@ -241,6 +273,7 @@ class TrialRun:
         while time.monotonic() - killed_s < limit_s:
             request = client.Request(self.client, flow, _RETRY_LIMIT_S * self.plan.patience)
             request.close()
+            self._last_request_s = time.monotonic()
             served_by = request.served_by
             survivor = next((n for n in others if director.holds_vips(n, self.plan)), None)
             if served_by is not None and survivor is not None:

@@ -104,7 +104,10 @@ def _register_run(actions: Any) -> None:
         "--keep", metavar="DIR", help="copy the generated files, the plan and the logs to DIR"
     )
     run_parser.add_argument(
-        "-v", "--verbose", action="store_true", help="print every assertion, also those that hold"
+        "-v",
+        "--verbose",
+        action="store_true",
+        help="print every assertion, also those that hold, and every step",
     )
     add_dialect(run_parser)
     run_parser.set_defaults(run=run)
@@ -127,7 +130,11 @@ def run(options: argparse.Namespace) -> int:
     request = LabRequest(path.resolve(), methods, options.kernel, options.dialect, keep)
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGHUP, _stop)
-    result = run_lab(request, scenario, _progress())
+    try:
+        result = run_lab(request, scenario, _progress(is_verbose=options.verbose))
+    finally:
+        if sys.stderr.isatty():
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
     sys.stdout.write(
         to_json(result) if options.json else to_text(result, is_verbose=options.verbose)
     )
@@ -155,12 +162,15 @@ def _stop(number: int, _frame: FrameType | None) -> None:
     sys.exit(128 + number)
 
 
-def _progress() -> Callable[[str], None]:
-    """Steps on standard error when it is a terminal."""
-    if not sys.stderr.isatty():
-        return lambda _text: None
+def _progress(*, is_verbose: bool) -> Callable[[str], None]:
+    """Steps on standard error: one line that changes on a terminal, line by line with -v."""
 
-    def show(text: str) -> None:
+    def rewrite(text: str) -> None:
         print(f"\r\033[K{text[:100]}", end="", file=sys.stderr, flush=True)
 
-    return show
+    def append(text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
+
+    if is_verbose:
+        return append
+    return rewrite if sys.stderr.isatty() else lambda _text: None

@@ -43,8 +43,11 @@ class _Endpoint:
 
 @dataclass
 class _Collector:
-    """What was found so far, each listener once by host, protocol and port."""
+    """What was found so far, each listener once by host, protocol and port. `nannies` are the
+    checks of an lvs.cf by VIP, port and protocol."""
 
+    names: Names
+    nannies: Mapping[tuple[str, int, str], NannyCheck]
     listeners: dict[str, dict[tuple[str, int], Listener]] = field(default_factory=dict)
     notes: dict[str, None] = field(default_factory=dict)
 
@@ -67,8 +70,7 @@ def workload_of(
 ) -> Workload:
     """Flows and servers. `source` is the file as read, which knows an lvs.cf's checks; `lowered` is
     a director's view in keepalived's terms; `vips` are those that the lab brings up."""
-    collector = _Collector()
-    nannies = _nannies(source)
+    collector = _Collector(names, _nannies(source))
     groups = {group.name: group for group in lowered.service_groups}
     flows: list[Flow] = []
     checks: list[Check] = []
@@ -85,10 +87,9 @@ def workload_of(
             elif not servers:
                 collector.note(f"{endpoint.key}: the service has no real server")
             else:
-                nanny = nannies.get((endpoint.vip, endpoint.port, endpoint.protocol))
-                _listen(endpoint, service, servers, nanny, names, collector)
+                _listen(endpoint, service, servers, collector)
                 flows.append(_flow(endpoint, service, servers, names))
-    programs = stand_ins(nannies.values(), checks)
+    programs = stand_ins(collector.nannies.values(), checks)
     for program in programs:
         collector.note(f"{program.path} is played by the lab where the machine does not have it")
     listeners = {host: tuple(found.values()) for host, found in collector.listeners.items()}
@@ -140,12 +141,11 @@ def _listen(
     endpoint: _Endpoint,
     service: VirtualService,
     servers: list[RealServer],
-    nanny: NannyCheck | None,
-    names: Names,
     collector: _Collector,
 ) -> None:
+    nanny = collector.nannies.get((endpoint.vip, endpoint.port, endpoint.protocol))
     for server in servers:
-        host = names.of_server(server.address)
+        host = collector.names.of_server(server.address)
         is_masqueraded = method_of(service, server) == MASQUERADE
         port = (server.port or endpoint.port) if is_masqueraded else endpoint.port
         if nanny is not None:

@@ -44,7 +44,7 @@ _MISSING = [
         r"Static address \S+ requires either an interface or (default interface) must exist$",
     )
 ]
-_LOCATION = re.compile(r"^\((?:\S.*: )?Line \d+\) ")
+_LOCATION = re.compile(r"^\((?:\S.*: )?Line (\d+)\) ")
 _SCRIPT_KEYWORDS = (
     *("script", "notify", "notify_master", "notify_backup", "notify_fault", "notify_stop"),
     *("notify_deleted", "notify_master_rx_lower_pri", "notify_up", "notify_down"),
@@ -69,10 +69,11 @@ _NAMES = {
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """The exit code, a signal negative, None after TIMEOUT_S; and what was said, each once, the
-    place `(FILE: Line N)` left out."""
+    place `(FILE: Line N)` left out. `located` are messages with a place, and its line."""
 
     exit: int | None
     messages: tuple[str, ...]
+    located: tuple[tuple[int, str], ...] = ()
 
 
 def verdict(
@@ -103,7 +104,9 @@ def verdict(
         raise RuntimeError(f"no world to ask in: {answer.stderr.decode(errors='replace').strip()}")
     result = json.loads(answer.stdout)
     messages = dict.fromkeys(without_place(line) for line in result["lines"])
-    return Verdict(result["exit"], tuple(messages))
+    placed = ((_LOCATION.match(line), without_place(line)) for line in result["lines"])
+    located = dict.fromkeys((int(found[1]), text) for found, text in placed if found)
+    return Verdict(result["exit"], tuple(messages), tuple(located))
 
 
 def without_place(message: str) -> str:

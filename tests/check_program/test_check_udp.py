@@ -64,3 +64,12 @@ def test_udp_without_expect_is_up_unless_unreachable(
     with answering_udp(answer) as server:
         assert check("udp", LOOPBACK, str(server.port), "--timeout=1", *mode).is_up
     assert server.received == [b""]
+
+
+@MODES
+def test_udp_answer_that_is_too_short_is_down_at_once(mode: tuple[str, ...]) -> None:
+    started = time.monotonic()
+    with answering_udp(b"po") as server:
+        words = "udp", LOOPBACK, str(server.port), "--send=ping", "--expect=pong"
+        assert not check(*words, *mode).is_up
+    assert time.monotonic() - started < 5

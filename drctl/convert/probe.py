@@ -13,6 +13,7 @@ from drctl.render import checkarg
 LONGEST_TIMEOUT_S = 4294
 MOST_SUCCESSES = 1_000_000
 DEFAULT_TIMEOUT_MS = 10_000
+DEFAULT_REENTRY_MS = 180_000
 NANNY_PROGRAM_BYTES = 254
 """nanny copied no more of a send_program."""
 
@@ -42,10 +43,12 @@ class Job:
 
     @property
     def successes(self) -> int:
-        """Good answers in a row before nanny put a server back."""
+        """Good answers in a row before nanny put a server back; it took a reentry of 0 for none
+        given."""
         if self.nanny.timeout_ms == 0 or not self.has_reentry:
             return 1
-        return min(max(self.nanny.reentry_ms // self.nanny.timeout_ms, 1), MOST_SUCCESSES)
+        reentry_ms = self.nanny.reentry_ms or DEFAULT_REENTRY_MS
+        return min(max(reentry_ms // self.nanny.timeout_ms, 1), MOST_SUCCESSES)
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,11 +76,11 @@ def read(document: Document) -> Reading:
             _warn_misplaced(context, inner)
             pending.append(inner)
         context.misplaced.clear()
-    instances: tuple[VrrpInstance, ...] = top.get("instances", ())
+    fields = top.outer()
     configuration = Configuration(
         settings=settings_of(settings, tuple(settings_places)),
-        rank=_rank(instances),
-        **top.outer(),
+        rank=_rank(fields.get("instances", ())),
+        **fields,
         leftovers=tuple(top.leftovers),
         origins=top.origins(),
     )
@@ -112,11 +112,14 @@ def _read_block(context: Context, top: Values, statement: Statement) -> Leftover
         return context.leftover(statement, "not modelled")
     if statement.body is None:
         raise ValueError("its block is missing")
+    if keyword in _UNIQUE:
+        # before it is read: what is in a skipped block stays in its leftover
+        key = keyword, statement.values[:1]
+        if key in context.seen:
+            raise ValueError(f"a second {' '.join((keyword, *key[1]))}, which keepalived skips")
+        context.seen.add(key)
     name, reader = _BLOCKS[keyword]
-    found = reader(context, statement)
-    if keyword in _UNIQUE and any(found.name == other.name for other in top.get(name, ())):
-        raise ValueError(f"a second {keyword} {found.name}, which keepalived skips")
-    top.add(name, (found,))
+    top.add(name, (reader(context, statement),))
     return None
 
 

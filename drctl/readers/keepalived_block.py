@@ -74,13 +74,16 @@ Table = Mapping[str, Entry]
 
 @dataclass
 class Context:
-    """One file while it is read: its tree, what it defines, and the findings so far."""
+    """One file while it is read: its tree, what it defines, and the findings so far. `outer` are
+    the keywords of blocks at top level; those met inside a block wait in `misplaced`. `seen` are
+    the blocks that there may be only one of, by keyword and name."""
 
     document: Document
     defined: frozenset[str] = frozenset()
     diagnostics: list[Diagnostic] = field(default_factory=list)
     outer: frozenset[str] = frozenset()
     misplaced: list[Statement] = field(default_factory=list)
+    seen: set[tuple[str, tuple[str, ...]]] = field(default_factory=set)
 
     def place(self, statement: Statement) -> Place:
         """Where the statement stands, without its block."""
@@ -131,8 +134,8 @@ class Values:
         self.places.setdefault(name, []).append(place)
 
     def add(self, name: str, items: Iterable[Any]) -> None:
-        """Append to a tuple field."""
-        self.values[name] = (*self.values.get(name, ()), *items)
+        """Append to a tuple field; a list holds it while the block is read."""
+        self.values.setdefault(name, []).extend(items)
 
     def inner(self, prefix: str) -> dict[str, Any]:
         """Keyword arguments of the inner object whose fields were set as `prefix.name`, with its
@@ -148,7 +151,11 @@ class Values:
 
     def outer(self) -> dict[str, Any]:
         """Keyword arguments of the object itself, without origins and leftovers."""
-        return {name: value for name, value in self.values.items() if "." not in name}
+        return {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in self.values.items()
+            if "." not in name
+        }
 
     def opened(self, place: Place, *names: str) -> Origins:
         """Places of all fields of an object that the statement at `place` opened; `names` are the

@@ -133,7 +133,7 @@ def to_tree(reading: Reading) -> str:
 
 
 def _leftover_lines(reading: Reading, where: _Where) -> list[str]:
-    rows = []
+    rows: Rows = []
     for found in _left(reading.configuration):
         first, *more = masked(found.text).split("\n", 1)
         shown = first[:_WIDEST_LEFTOVER] + ("…" if more or len(first) > _WIDEST_LEFTOVER else "")

@@ -62,6 +62,7 @@ class TrialRun:
         emit("progress", method=self.trial.method, text=text)
 
     def _install(self) -> None:
+        self._tell_variants()
         for host in self.plan.hosts:
             if host.folder is None:
                 continue
@@ -73,6 +74,16 @@ class TrialRun:
             script = f"{self.trial.output}/{host.folder}/install.sh"
             said = run(*in_host(host.name, self.site.root(host.name), ("sh", script)))
             emit("log", method=self.trial.method, host=host.name, name="install.sh", text=said)
+
+    def _tell_variants(self) -> None:
+        """Which variants of arptables and iptables the hosts have, into the log."""
+        host = next(host for host in self.plan.hosts if host.folder is not None)
+        script = "for tool in arptables iptables; do command -v $tool && $tool --version; done; :"
+        said = run(*in_host(host.name, self.site.root(host.name), ("sh", "-c", script)))
+        self._log(host.name, "variants", said)
+
+    def _log(self, host: str, name: str, text: str) -> None:
+        emit("log", method=self.trial.method, host=host, name=name, text=text)
 
     def _give_vips_unprotected(self, host: LabHost) -> None:
         """What a recipe without the ARP part does."""
@@ -106,13 +117,7 @@ class TrialRun:
             daemon.end()
         for daemon in daemons.values():
             daemon.wait()
-            emit(
-                "log",
-                method=self.trial.method,
-                host=daemon.name,
-                name="keepalived",
-                text=daemon.log(),
-            )
+            self._log(daemon.name, "keepalived", daemon.log())
 
     def _settle(self, daemons: dict[str, Keepalived]) -> str:
         """Wait until one director holds the VIPs and every service has its real servers."""

@@ -83,6 +83,10 @@ class Box:
             assert done.returncode == 0, f"{words}: {done.returncode}\n{done.stdout}{done.stderr}"
         return done
 
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        """Start a command in the box; its output can be read."""
+        return subprocess.Popen(self.command(*words), stdout=subprocess.PIPE, text=True)
+
     def out(self, *words: str) -> str:
         """Standard output of a command that must succeed."""
         return self.run(*words).stdout

@@ -2,7 +2,8 @@
 
 `CARD who-has ADDRESS` prints the MAC of each station that answers, whatever its answer says;
 `CARD askers TARGET` prints the sender address of each ARP request or neighbour solicitation for
-TARGET. Both end after a second of silence, at most three.
+TARGET. Both end after half a second of silence, at most three. `CARD flood ADDRESS` is who-has with
+a question every millisecond for three seconds.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import struct
 import sys
 import time
 
-SILENCE_S = 1.0
+SILENCE_S = 0.5
 LONGEST_S = 3.0
 
 
@@ -28,16 +29,22 @@ def main() -> None:
     if what == "who-has":
         for _ in range(2):
             sock.send(_question(mac, target))
+    if what == "flood":
+        sock.settimeout(0.001)
     seen = set()
     end = time.monotonic() + LONGEST_S
     while time.monotonic() < end:
+        if what == "flood":
+            sock.send(_question(mac, target))
         try:
             frame = sock.recv(2048)
         except TimeoutError:
+            if what == "flood":
+                continue
             break
         if frame[6:12] == mac:
             continue
-        found = _answer(frame, target) if what == "who-has" else _asker(frame, target)
+        found = _answer(frame, target) if what != "askers" else _asker(frame, target)
         if found is not None and found not in seen:
             seen.add(found)
             print(found, flush=True)

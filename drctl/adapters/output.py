@@ -22,7 +22,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from drctl import __version__
 from drctl.errors import FileRefused
@@ -122,7 +122,8 @@ def _replace(base: Path, wanted: dict[str, OutputFile], *, is_forced: bool) -> W
     if not is_forced:
         _refuse_losses(base, known, present)
     known = known or {}
-    digests = {path: _digest(file.text.encode()) for path, file in wanted.items()}
+    contents = _Contents()
+    digests = {path: contents.of(file).digest for path, file in wanted.items()}
     same = {
         path
         for path, digest in present.items()
@@ -131,7 +132,7 @@ def _replace(base: Path, wanted: dict[str, OutputFile], *, is_forced: bool) -> W
     staging = base / STAGING
     _remove_staging(staging)
     try:
-        _stage(staging, [file for path, file in wanted.items() if path not in same])
+        _stage(staging, [file for path, file in wanted.items() if path not in same], contents)
         both = _either(digests, known)
         _write_manifest(base, both)
         _merge(str(staging), str(base))
@@ -222,35 +223,60 @@ def _read_manifest(base: Path) -> Digests | None:
 
 
 def _write_manifest(base: Path, files: Digests) -> None:
-    rows = ",\n".join(
-        f" {json.dumps(path)}: {json.dumps(sorted(files[path]))}" for path in sorted(files)
-    )
-    text = f'{{"schema": {SCHEMA}, "drctl": {json.dumps(__version__)}, "files": {{\n{rows}\n}}}}\n'
+    rows = {path: sorted(files[path]) for path in sorted(files)}
+    document = {"schema": SCHEMA, "drctl": __version__, "files": rows}
+    text = json.dumps(document, separators=(",\n", ": ")) + "\n"
     new = base / _NEW_MANIFEST
     new.unlink(missing_ok=True)
-    _write(str(new), text.encode(), 0o644)
+    _write(str(new), text.encode(), 0o644, umask=0o777)
     new.replace(base / MANIFEST)
 
 
-def _stage(staging: Path, files: Iterable[OutputFile]) -> None:
+class _Content(NamedTuple):
+    """A file's bytes and their digest."""
+
+    raw: bytes
+    digest: str
+
+
+class _Contents:
+    """Contents by text: thousands of hosts have the same files."""
+
+    def __init__(self) -> None:
+        self._by_text: dict[str, _Content] = {}
+
+    def of(self, file: OutputFile) -> _Content:
+        found = self._by_text.get(file.text)
+        if found is None:
+            raw = file.text.encode()
+            found = self._by_text[file.text] = _Content(raw, _digest(raw))
+        return found
+
+
+def _stage(staging: Path, files: list[OutputFile], contents: _Contents) -> None:
     """Write `files` below a fresh folder."""
-    staging.mkdir(mode=0o755)
-    made: set[str] = set()
     root = str(staging)
+    os.mkdir(root)  # noqa: PTH102 - here and below: a hundred thousand times
+    for folder in sorted(_folders_of(file.path for file in files)):
+        os.mkdir(f"{root}/{folder}")  # noqa: PTH102
+    umask = _umask()
     for file in files:
-        path = f"{root}/{file.path}"
-        folder = path[: path.rfind("/")]
-        if folder not in made:
-            Path(folder).mkdir(parents=True, exist_ok=True)
-            made.add(folder)
-        _write(path, file.text.encode(), file.mode)
+        _write(f"{root}/{file.path}", contents.of(file).raw, file.mode, umask=umask)
 
 
-def _write(path: str, content: bytes, mode: int) -> None:
+def _umask() -> int:
+    """This process's; asking for it sets it, for a moment to what keeps everybody out."""
+    umask = os.umask(0o077)
+    os.umask(umask)
+    return umask
+
+
+def _write(path: str, content: bytes, mode: int, *, umask: int) -> None:
     """A new file with exactly these permissions, whatever the umask."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
     try:
-        os.fchmod(descriptor, mode)
+        if mode & umask:
+            os.fchmod(descriptor, mode)
         while content:
             content = content[os.write(descriptor, content) :]
     finally:

@@ -70,22 +70,28 @@ def _note_block(
 ) -> None:
     """The statements directly in a block: which of several with one keyword counts, and values
     that do not look like what they are."""
-    last: dict[str, Place] = {}
+    last: dict[str, Statement] = {}
     for node in nodes:
         if not isinstance(node, Statement):
             continue
         keyword, words = meant(node)
         if node.body is not None and keyword in BLOCK_KEYWORDS:
             continue
-        is_odd = keyword in last or _is_odd(keyword, words)
-        place = document.place(node)
-        if is_odd and (place.line, place.column) in unread:
-            continue
+        is_odd = _is_odd(keyword, words)
         earlier = last.get(keyword)
+        last[keyword] = node
+        if earlier is None and not is_odd:
+            continue
+        place = document.place(node)
+        if (place.line, place.column) in unread:
+            if earlier is not None:
+                last[keyword] = earlier
+            continue
         if earlier is not None:
-            why = f"{keyword} is given again in line {place.line}, and the last one counts"
-            ledger.void((earlier,), why, "remove it")
-        last[keyword] = place
+            before = document.place(earlier)
+            if (before.line, before.column) not in unread:
+                why = f"{keyword} is given again in line {place.line}, and the last one counts"
+                ledger.void((before,), why, "remove it")
         if is_odd:
             _note_value(keyword, words, place, ledger)
 
@@ -104,8 +110,6 @@ def _is_odd(keyword: str, words: tuple[str, ...]) -> bool:
 
 
 def _note_value(keyword: str, words: tuple[str, ...], place: Place, ledger: Ledger) -> None:
-    if not _is_odd(keyword, words):
-        return
     word = words[0]
     if keyword in _NUMBERS:
         why = f"{word} is {c_integer(word)}, as pulse reads it: octal or hexadecimal"

@@ -88,14 +88,14 @@ def _connect(service: VirtualService, server: RealServer, job: Job) -> Connect:
     if (job.nanny.timeout_ms or DEFAULT_TIMEOUT_MS) // 1000 > LONGEST_TIMEOUT_S:
         why = f"keepalived waits {LONGEST_TIMEOUT_S} s at most"
         job.note("timeout_ms", Verdict.APPROXIMATED, why)
+    origins = {"timeout_ms": job.nanny.origins.get("timeout_ms", ())}
+    if service.mark is not None:
+        origins["port"] = server.origins.get("port", ()) or service.origins.get("port", ())
     return Connect(
         port=server.port if service.mark is not None else None,
         timeout_ms=job.timeout_s * 1000,
         retries=0,
-        origins={
-            "timeout_ms": job.nanny.origins.get("timeout_ms", ()),
-            "port": server.origins.get("port", ()) or service.origins.get("port", ()),
-        },
+        origins=origins,
     )
 
 

@@ -9,7 +9,7 @@ from drctl.convert.ledger import Ledger, Verdict
 from drctl.convert.lower_check import lower_check
 from drctl.convert.options import ConvertOptions
 from drctl.convert.writable import address_or_none
-from drctl.model.check import Connect
+from drctl.model.check import Check, Connect, MiscCheck
 from drctl.model.configuration import Configuration
 from drctl.model.origin import SELF, Origins
 from drctl.model.service import (
@@ -145,7 +145,8 @@ def _service(
     nanny = service.nanny
     assert nanny is not None, "the lvs.cf reader gives every virtual a nanny"
     origins = dict(service.origins)
-    origins[SELF] = (*origins[SELF], *origins.get("is_active", ()))
+    address = () if service.vip is None else service.vip.origins.get("address", ())
+    origins[SELF] = (*origins[SELF], *origins.get("is_active", ()), *address)
     interval_ms = nanny.timeout_ms
     if interval_ms == 0:
         interval_ms = DEFAULT_TIMEOUT_MS
@@ -290,6 +291,7 @@ def _servers(
     service: VirtualService, forwarding: Forwarding, options: ConvertOptions, ledger: Ledger
 ) -> tuple[RealServer, ...]:
     found: dict[tuple[str, int | None], RealServer] = {}
+    checks = _Checks(service, options, ledger)
     for server in service.real_servers:
         reason = _unusable(server)
         if reason is not None:
@@ -307,16 +309,38 @@ def _servers(
                 ledger.note(places, Verdict.DROPPED, why, "remove one of the two")
             continue
         origins = dict(server.origins)
-        origins[SELF] = (*origins[SELF], *origins.get("is_active", ()))
+        used = (*origins.get("is_active", ()), *origins.get("address", ()))
+        origins[SELF] = (*origins[SELF], *used)
         found[key] = RealServer(
             address=server.address,
             port=key[1],
             name=server.name,
             weight=_weight(server, ledger),
-            checks=(lower_check(service, server, options, ledger),),
+            checks=(checks.of(server),),
             origins=origins,
         )
     return tuple(found.values())
+
+
+class _Checks:
+    """Checks of a service's servers; one that does not speak of its server is made once for all
+    that are asked on the same port."""
+
+    def __init__(self, service: VirtualService, options: ConvertOptions, ledger: Ledger) -> None:
+        self._service = service
+        self._options = options
+        self._ledger = ledger
+        self._known: dict[tuple[int | None, tuple[Place, ...]], Check] = {}
+
+    def of(self, server: RealServer) -> Check:
+        """The check of `server`."""
+        key = server.port, server.origins.get("port", ()) if self._service.mark is not None else ()
+        known = self._known.get(key)
+        if known is None:
+            known = lower_check(self._service, server, self._options, self._ledger)
+            if not isinstance(known, MiscCheck):
+                self._known[key] = known
+        return known
 
 
 def _unusable(server: RealServer) -> tuple[str, str] | None:

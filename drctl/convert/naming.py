@@ -16,7 +16,8 @@ from drctl.errors import UsageError
 from drctl.model.configuration import Configuration
 from drctl.model.origin import SELF
 from drctl.model.pair import Rank
-from drctl.render.host import Names, canonical
+from drctl.render.host import Names
+from drctl.render.host_address import canonical
 from drctl.text.place import Place
 
 RESERVED = frozenset({"report.md", "report.json"})
@@ -109,7 +110,7 @@ def _hosts(configuration: Configuration) -> Iterator[tuple[str, str | None, tupl
     for service in configuration.services:
         for server in service.real_servers:
             address = canonical(server.address) or server.address
-            yield address, server.name, server.origins.get(SELF, ())
+            yield address, server.name, server.origins.get(SELF, ())[:1]
     for service in configuration.services:
         sorry = service.sorry_server
         if sorry is not None:

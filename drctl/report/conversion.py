@@ -65,8 +65,7 @@ def to_json(report: Report) -> str:
     return "{\n " + ",\n ".join(parts) + "\n}\n"
 
 
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
+_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def _entry(entry: Entry) -> dict[str, Any]:

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from drctl.convert.as_written import note_as_written
-from drctl.convert.drift import Comparison
+from drctl.convert.drift import Comparison, compare
 from drctl.convert.ledger import Ledger
 from drctl.convert.lower import lower
 from drctl.convert.naming import check_director_names, choose_names
 from drctl.convert.options import ConvertOptions
 from drctl.convert.pairing import Directors, pair_of_keepalived
 from drctl.convert.report import Report, build_report
+from drctl.model.pair import Rank
 from drctl.readers.reading import Reading
 from drctl.render.options import RenderOptions
 from drctl.render.pair import render_pair
@@ -46,7 +47,7 @@ def convert(reading: Reading, options: ConvertOptions, peer: Reading | None = No
     """
     check_director_names(options)
     ledger = Ledger()
-    directors = _directors(reading, options, ledger)
+    directors = _directors(reading, options, ledger, peer)
     names = choose_names(directors, options, ledger)
     _choose_methods(directors, options, ledger)
     render_options = RenderOptions(
@@ -56,16 +57,28 @@ def convert(reading: Reading, options: ConvertOptions, peer: Reading | None = No
         marks=options.marks,
     )
     renderings = render_pair(directors.primary, directors.backup, names, render_options)
-    compared = None if peer is None else Comparison(peer.document.source.path, ())
+    compared = None if peer is None else _compared(reading, peer, directors)
     report = build_report(reading, ledger, renderings, compared)
     return Conversion(renderings, report)
 
 
-def _directors(reading: Reading, options: ConvertOptions, ledger: Ledger) -> Directors:
+def _directors(
+    reading: Reading, options: ConvertOptions, ledger: Ledger, peer: Reading | None
+) -> Directors:
     note_as_written(reading, ledger)
     if reading.document.dialect == LVS_CF:
         return lower(reading.configuration, options, ledger)
-    return pair_of_keepalived(reading.configuration, options, ledger)
+    return pair_of_keepalived(reading.configuration, options, ledger, peer)
+
+
+def _compared(reading: Reading, peer: Reading, directors: Directors) -> Comparison:
+    """The directors' lvs.cf must be alike; of two keepalived.conf the second must be what the
+    first one makes of its peer."""
+    if reading.document.dialect == LVS_CF or directors.backup is None:
+        return compare(reading, peer)
+    is_primary = directors.given is Rank.PRIMARY
+    expected = directors.backup if is_primary else directors.primary
+    return compare(reading, peer, expected)
 
 
 def _choose_methods(directors: Directors, options: ConvertOptions, ledger: Ledger) -> None:

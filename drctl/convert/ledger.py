@@ -85,6 +85,10 @@ class Ledger:
         """Say something of the statements that set the field `name`; nothing when none did."""
         self.note(origins.get(name, ()), verdict, why, todo)
 
+    def forget(self, place: Place) -> None:
+        """Take back what was said of the statement at `place`."""
+        self.notes.pop((place.path, place.line, place.column), None)
+
     def at(self, place: Place) -> list[Note]:
         """The notes of the statement that starts at `place`."""
         return self.notes.get((place.path, place.line, place.column), [])

@@ -10,6 +10,9 @@ from drctl.convert.peer import PeerOptions, derive_pair
 from drctl.model.configuration import Configuration
 from drctl.model.origin import leftovers
 from drctl.model.pair import Rank
+from drctl.readers.reading import Reading
+
+_DERIVED_CHOICES = ("priority of the peer", "router_id of the peer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +26,13 @@ class Directors:
 
 
 def pair_of_keepalived(
-    configuration: Configuration, options: ConvertOptions, ledger: Ledger
+    configuration: Configuration,
+    options: ConvertOptions,
+    ledger: Ledger,
+    peer: Reading | None = None,
 ) -> Directors:
-    """The pair from one director's keepalived.conf."""
+    """The pair from one director's keepalived.conf. What has to differ between the directors is
+    taken from `peer`, the other one's file, when it is given."""
     for leftover in leftovers(configuration):
         if leftover.place is not None and leftover.reason not in {"", "not modelled"}:
             why = f"{leftover.reason}: copied as it is written"
@@ -43,4 +50,43 @@ def pair_of_keepalived(
         ledger,
         PeerOptions(options.given, options.priorities, options.router_id, options.own_address),
     )
-    return Directors(pair.primary, pair.backup, pair.given)
+    primary, backup = pair.primary, pair.backup
+    if peer is not None and pair.given is Rank.PRIMARY:
+        backup = _as_in(peer, backup, configuration, ledger)
+    elif peer is not None:
+        primary = _as_in(peer, primary, configuration, ledger)
+    return Directors(primary, backup, pair.given)
+
+
+def _as_in(
+    peer: Reading, derived: Configuration, own: Configuration, ledger: Ledger
+) -> Configuration:
+    """The derived configuration with the peer's own values of what differs between directors."""
+    actual = {instance.name: instance for instance in peer.configuration.instances}
+    source = peer.document.source.path
+    ledger.choices = [
+        choice for choice in ledger.choices if not choice.what.startswith(_DERIVED_CHOICES)
+    ]
+    why = "the peer's own file says what has to differ: priority, state, router_id"
+    ledger.choose("the peer's own values", f"as in {source}", why, "--peer-file")
+    for instance in own.instances:
+        for name in ("priority", "state"):
+            for place in instance.origins.get(name, ()):
+                ledger.forget(place)
+    for place in own.settings.origins.get("router_id", ()):
+        ledger.forget(place)
+    router_id = peer.configuration.settings.router_id
+    return replace(
+        derived,
+        settings=replace(derived.settings, router_id=router_id or derived.settings.router_id),
+        instances=tuple(
+            instance
+            if instance.name not in actual
+            else replace(
+                instance,
+                priority=actual[instance.name].priority,
+                state=actual[instance.name].state,
+            )
+            for instance in derived.instances
+        ),
+    )

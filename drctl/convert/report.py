@@ -9,14 +9,12 @@ from typing import NamedTuple
 
 from drctl.convert.drift import Comparison, Drift
 from drctl.convert.ledger import Choice, Ledger, Note, Verdict, worst
+from drctl.convert.statement import statement_text
 from drctl.readers.reading import Reading
 from drctl.render.rendered import Loss, RenderedFile, Rendering
-from drctl.syntax.tree import Document, ErrorNode, LeafKind, Node, Statement
+from drctl.syntax.tree import Document, ErrorNode, Node
 from drctl.text.diagnostic import Diagnostic
 from drctl.text.place import Place
-
-SECRET_KEYWORDS = frozenset({"auth_pass", "password", "key"})
-_LONGEST_STATEMENT = 120
 
 
 class Target(NamedTuple):
@@ -165,23 +163,3 @@ def _verdict(notes: list[Note], *, has_targets: bool) -> Verdict:
     if verdict is Verdict.DROPPED and has_targets:
         return Verdict.APPROXIMATED
     return verdict
-
-
-def statement_text(node: Node) -> str:
-    """A statement on one line, its block left out, passwords masked, long ones cut."""
-    if isinstance(node, ErrorNode):
-        text = node.leaves_[0].text
-    else:
-        words = [leaf.text for leaf in node.words]
-        if is_secret(node):
-            words = [words[0], "********"] if len(words) > 1 else words
-        text = " ".join(words) + (" {" if node.body is not None else "")
-    text = "".join(c if c.isprintable() else "\ufffd" for c in text)
-    if len(text) > _LONGEST_STATEMENT:
-        text = text[: _LONGEST_STATEMENT - 1] + "…"
-    return text
-
-
-def is_secret(statement: Statement) -> bool:
-    """Whether the statement holds a password."""
-    return statement.keyword in SECRET_KEYWORDS and statement.words[0].kind is not LeafKind.ERROR

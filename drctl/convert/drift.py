@@ -3,7 +3,7 @@ blanks are."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
@@ -135,10 +135,12 @@ class _Walk:
         ours, theirs = _keyed(left), _keyed(right)
         pairs = [(item, theirs.pop(key)) for key, item in ours.items() if key in theirs]
         paired = {id(one) for one, _ in pairs}
-        unpaired = [item for item in ours.values() if id(item) not in paired]
-        for item in unpaired:
+        by_name = {_named(one): key for key, one in reversed(theirs.items())}
+        for item in ours.values():
+            if id(item) in paired:
+                continue
             # the same name with another address is one server that has moved
-            key = next((k for k, one in theirs.items() if _is_namesake(item, one)), None)
+            key = None if _named(item) is None else by_name.pop(_named(item), None)
             if key is not None:
                 pairs.append((item, theirs.pop(key)))
             else:
@@ -179,16 +181,15 @@ class _Walk:
         self, path: str, left: tuple[Leftover, ...], right: tuple[Leftover, ...]
     ) -> None:
         """Statements outside the model, by their text; two with one keyword are one difference."""
-        ours = list((Counter(left) - Counter(right)).elements())
-        theirs = list((Counter(right) - Counter(left)).elements())
-        for one in ours:
-            word = _word_of(one)
-            other = next((each for each in theirs if _word_of(each) == word), None)
-            if other is not None:
-                theirs.remove(other)
-            self._leftover(path, one, other)
-        for other in theirs:
-            self._leftover(path, None, other)
+        theirs: dict[str, list[Leftover]] = defaultdict(list)
+        for other in (Counter(right) - Counter(left)).elements():
+            theirs[_word_of(other)].insert(0, other)
+        for one in (Counter(left) - Counter(right)).elements():
+            alike = theirs[_word_of(one)]
+            self._leftover(path, one, alike.pop() if alike else None)
+        for others in theirs.values():
+            for other in reversed(others):
+                self._leftover(path, None, other)
 
     def _leftover(self, path: str, one: Leftover | None, other: Leftover | None) -> None:
         present = one or other
@@ -212,9 +213,10 @@ def _path(path: str, item: Any) -> str:
     return f"{path}, {_label(item)}" if path else _label(item)
 
 
-def _is_namesake(one: Any, other: Any) -> bool:
-    name = getattr(one, "name", None)
-    return type(one) is type(other) and bool(name) and name == getattr(other, "name", None)
+def _named(item: Any) -> Hashable:
+    """Class and name of an object that has one."""
+    name = getattr(item, "name", None)
+    return (type(item), name) if name else None
 
 
 def _holds_objects(value: Any) -> bool:

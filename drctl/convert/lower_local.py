@@ -67,6 +67,11 @@ def lower_local_services(
             places = block.origins.get(name, ())
             if command and command_or_none(command, places, ledger) is not None:
                 found.append((command, places))
+                why = (
+                    "pulse ran stop_cmd on entering either role and start_cmd after it; keepalived "
+                    "runs the one on becoming backup, failing or stopping, the other as master"
+                )
+                ledger.note(places, Verdict.APPROXIMATED, why)
         script = _script(block, options, ledger, taken=set(scripts))
         if script is not None:
             scripts[script.name] = script

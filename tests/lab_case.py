@@ -71,7 +71,10 @@ def flow(
     method: str = DIRECT,
 ) -> Flow:
     shares = tuple((weights or {"web1": 1, "web2": 1}).items())
-    return Flow(SERVICE, VIP, 80, "tcp", scheduler, is_persistent, method, shares, requests)
+    present = tuple((name, 1) for name, weight in shares if weight > 0)
+    return Flow(
+        SERVICE, VIP, 80, "tcp", scheduler, is_persistent, method, shares, present, requests
+    )
 
 
 def plan(method: str = "sysctl", asked: Flow | None = None) -> Plan:

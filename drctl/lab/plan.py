@@ -72,7 +72,8 @@ class Vip:
 @dataclass(frozen=True, slots=True)
 class Flow:
     """Requests of the client to one address and port. `service` is IPVS's name of the service
-    (`TCP 192.0.2.80:80`, `FWM 5`); `weights` are by host name; `requests` how many are sent."""
+    (`TCP 192.0.2.80:80`, `FWM 5`); `weights` are by host name, `destinations` how many
+    entries with a weight above 0 IPVS has for each host; `requests` are sent."""
 
     service: str
     vip: str
@@ -82,7 +83,16 @@ class Flow:
     is_persistent: bool
     method: str
     weights: tuple[tuple[str, int], ...]
+    destinations: tuple[tuple[str, int], ...]
     requests: int
+
+    def without(self, host: str) -> Flow:
+        """The flow when a host is dead."""
+        return dataclasses.replace(
+            self,
+            weights=tuple(pair for pair in self.weights if pair[0] != host),
+            destinations=tuple(pair for pair in self.destinations if pair[0] != host),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,10 +156,7 @@ def from_json(text: str) -> Plan:
     return Plan(
         hosts=tuple(_host(host) for host in raw["hosts"]),
         vips=tuple(Vip(**vip) for vip in raw["vips"]),
-        flows=tuple(
-            Flow(**{**flow, "weights": tuple((name, weight) for name, weight in flow["weights"])})
-            for flow in raw["flows"]
-        ),
+        flows=tuple(_flow(flow) for flow in raw["flows"]),
         stand_ins=tuple(StandIn(**program) for program in raw["stand_ins"]),
         trials=tuple(Trial(**trial) for trial in raw["trials"]),
         forwarding=raw["forwarding"],
@@ -157,6 +164,14 @@ def from_json(text: str) -> Plan:
         takeover_limit_ms=raw["takeover_limit_ms"],
         patience=raw["patience"],
     )
+
+
+def _flow(raw: dict[str, Any]) -> Flow:
+    pairs = {
+        name: tuple((host, number) for host, number in raw[name])
+        for name in ("weights", "destinations")
+    }
+    return Flow(**{**raw, **pairs})
 
 
 def _host(raw: dict[str, Any]) -> LabHost:

@@ -10,7 +10,7 @@ from drctl.convert.naming import choose_names
 from drctl.convert.options import ConvertOptions
 from drctl.convert.pairing import pair_of_keepalived
 from drctl.errors import UsageError
-from drctl.lab.plan import NONE, Flow, LabHost, Plan, StandIn, Trial, Vip
+from drctl.lab.plan import DIRECTOR, NONE, REAL_SERVER, Flow, LabHost, Plan, StandIn, Trial, Vip
 from drctl.lab.topology import topology_of, with_listeners
 from drctl.lab.workload import workload_of
 from drctl.model.configuration import Configuration
@@ -38,11 +38,18 @@ class Scenario:
     notes: tuple[str, ...]
 
     def plan(self, trials: tuple[Trial, ...], patience: float) -> Plan:
-        """The plan of a guest. Raises UsageError for `none` with masquerading, where real servers
-        have no VIP that could be hijacked."""
+        """The plan of a guest. Raises UsageError for `none` where it has no meaning: with
+        masquerading real servers have no VIP, and a director has its rules in any case."""
         if self.forwarding == MASQUERADE and any(trial.method == NONE for trial in trials):
             raise UsageError(
                 "with masquerading the real servers have no VIP, so nothing can be hijacked: "
+                "leave out the method none"
+            )
+        if any(trial.method == NONE for trial in trials) and not any(
+            DIRECTOR not in host.roles for host in self.hosts if REAL_SERVER in host.roles
+        ):
+            raise UsageError(
+                "all real servers are directors, which cannot be set up without their rules: "
                 "leave out the method none"
             )
         return Plan(

@@ -174,10 +174,14 @@ def _flow(
     endpoint: _Endpoint, service: VirtualService, servers: list[RealServer], names: Names
 ) -> Flow:
     weights: dict[str, int] = {}
+    destinations: dict[str, set[int | None]] = {}
     for server in servers:
         host = names.of_server(server.address)
         given = server.weight if server.weight is not None else service.weight
-        weights[host] = weights.get(host, 0) + (1 if given is None else given)
+        weight = 1 if given is None else given
+        weights[host] = weights.get(host, 0) + weight
+        if weight > 0:
+            destinations.setdefault(host, set()).add(server.port)
     scheduler = service.scheduler or _DEFAULT_SCHEDULER
     methods = {method_of(service, server) for server in servers}
     return Flow(
@@ -189,6 +193,7 @@ def _flow(
         is_persistent=service.persistence_s is not None,
         method=methods.pop() if len(methods) == 1 else DIRECT,
         weights=tuple(sorted(weights.items())),
+        destinations=tuple(sorted((host, len(ports)) for host, ports in destinations.items())),
         requests=_request_count(scheduler, weights),
     )
 

@@ -130,3 +130,9 @@ def test_scenario_takeover_limit_follows_the_deadtime() -> None:
     slow = PAIR.replace("keepalive = 1", "keepalive = 6").replace("deadtime = 3", "deadtime = 18")
     quick, late = scenario(PAIR + VIRTUAL), scenario(slow + VIRTUAL)
     assert late.takeover_limit_ms - quick.takeover_limit_ms >= 15_000
+
+
+def test_scenario_none_with_directors_as_the_only_real_servers_is_refused() -> None:
+    text = (PAIR + VIRTUAL).replace("192.0.2.12", "192.0.2.2").replace("192.0.2.11", "192.0.2.1")
+    with pytest.raises(UsageError, match="all real servers are directors"):
+        scenario(text).plan((Trial(NONE, "/out", "legacy"),), 1.0)

@@ -174,3 +174,38 @@ def test_judge_masquerading_wants_replies_through_the_director() -> None:
     good = with_flow(straight, reply_macs={MACS["primary"]: 24})
     good = replace(good, counters={SERVICE: Counters(8, 48, 40)})
     assert all(a.holds for a in judge(through, "sysctl", [good], None))
+
+
+def test_judge_director_that_serves_itself_may_count_its_own_replies() -> None:
+    itself = flow(weights={"primary": 1, "web1": 1})
+    alone = replace(plan(asked=itself), has_pair=False)
+    own = with_flow(
+        measured(BEFORE, "primary"),
+        served={"primary": 4, "web1": 4},
+        reply_macs={MACS["primary"]: 12, MACS["web1"]: 12},
+    )
+    hosts = tuple(
+        replace(h, roles=("director", "real-server")) if h.name == "primary" else h
+        for h in alone.hosts
+    )
+    alone = replace(alone, hosts=hosts)
+    counted = replace(own, counters={SERVICE: Counters(8, 48, 16)})
+    assert [a.name for a in judge(alone, "sysctl", [counted], None) if not a.holds] == []
+    unseen = replace(own, counters={SERVICE: Counters(8, 0, 0)})
+    failing = [a.name for a in judge(alone, "sysctl", [unseen], None) if not a.holds]
+    assert failing == ["director.out-packets"]
+
+
+def test_judge_dead_director_is_no_longer_expected_to_serve() -> None:
+    asked = flow(weights={"primary": 1, "web1": 1, "web2": 1})
+    (_, after), failover = good_run()
+    found = judge(plan(asked=asked), "sysctl", [after], failover)
+    spread = [a.holds for a in found if a.name == "requests.spread" and a.phase == AFTER]
+    assert spread == [True]
+
+
+def test_judge_none_answered_by_the_standby_is_no_hijack() -> None:
+    both = (MACS["primary"], MACS["backup"])
+    one = replace(measured(BEFORE, "primary", NONE), arp=(ArpAnswers(VIP, (both,)),))
+    asked = flow(weights={"backup": 1, "web1": 1})
+    assert [a.holds for a in judge(plan(NONE, asked), NONE, [one], None)] == [False]

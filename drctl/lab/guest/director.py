@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,9 @@ from drctl.lab.plan import Plan
 
 _KEEPALIVED = ("keepalived", "-n", "-l", "-D", "-f", "/etc/keepalived/keepalived.conf")
 _STOP_LIMIT_S = 10
+_SERVER_CHANGE = re.compile(
+    r"\b(?:Adding|Removing|Enabling|Disabling) (?:\w+ )?service \[|\bChanging weight from"
+)
 ESTIMATION_S = 2.2
 """The kernel adds up what its processors counted every two seconds only (ip_vs_est.c)."""
 _PROTOCOLS = ("TCP", "UDP", "SCTP", "FWM")
@@ -40,6 +44,10 @@ class Keepalived:
     def log(self) -> str:
         """What it has said so far."""
         return self._log_path.read_text(encoding="utf-8", errors="replace")
+
+    def server_changes(self) -> int:
+        """How often a check has put a real server in or taken one out so far."""
+        return len(_SERVER_CHANGE.findall(self.log()))
 
     def check(self) -> None:
         """Raise GuestError when it has ended by itself."""

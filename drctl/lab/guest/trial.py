@@ -22,6 +22,7 @@ _ANSWER_LIMIT_S = 2.0
 _REQUEST_LIMIT_S = 2.0
 _RETRY_LIMIT_S = 0.5
 _ROUNDS = 4
+_ATTEMPTS = 5
 _SETTLE_S = 60.0
 
 
@@ -52,11 +53,11 @@ class TrialRun:
             ears = self._listen(stack)
             daemons = self._start_keepalived(stack)
             active = self._settle(daemons)
-            self._measure("before", active, ears)
+            self._measure(daemons[active], ears)
             if self.plan.has_pair and self.trial.method != NONE:
                 survivor = self._kill_link(active, daemons, ears)
                 if survivor is not None:
-                    self._measure("after", survivor, ears)
+                    self._measure(daemons[survivor], ears, dead=active)
 
     def _say(self, text: str) -> None:
         emit("progress", method=self.trial.method, text=text)
@@ -73,7 +74,7 @@ class TrialRun:
             self._say(f"{host.name}: ./install.sh")
             script = f"{self.trial.output}/{host.folder}/install.sh"
             said = run(*in_host(host.name, self.site.root(host.name), ("sh", script)))
-            emit("log", method=self.trial.method, host=host.name, name="install.sh", text=said)
+            self._log(host.name, "install.sh", said)
 
     def _tell_variants(self) -> None:
         """Which variants of arptables and iptables the hosts have, into the log."""
@@ -122,9 +123,6 @@ class TrialRun:
     def _settle(self, daemons: dict[str, Keepalived]) -> str:
         """Wait until one director holds the VIPs and every service has its real servers."""
         self._say("waiting for a director to become active, and for the checks to succeed")
-        wanted: dict[str, int] = {}
-        for flow in self.plan.flows:
-            wanted[flow.service] = sum(weight > 0 for _, weight in flow.weights)
         found: list[str] = []
 
         def is_settled() -> bool:
@@ -133,32 +131,53 @@ class TrialRun:
                 daemon.check()
                 if director.holds_vips(daemon.name, self.plan):
                     found.append(daemon.name)
-            if len(found) != 1:
-                return False
-            have = [director.servers_in_table(name) for name in daemons]
-            return all(t.get(s, 0) >= count for t in have for s, count in wanted.items())
+            return len(found) == 1 and all(self._has_servers(n, self.plan.flows) for n in daemons)
 
-        limit_s = (_SETTLE_S + self.plan.takeover_limit_ms / 1000) * self.plan.patience
-        if not wait_until(is_settled, limit_s, 0.2 * self.plan.patience):
+        if not wait_until(is_settled, self._settle_limit_s, 0.2 * self.plan.patience):
             tables = "\n".join(f"{name}:\n{director.table(name)}" for name in daemons)
             raise GuestError(
-                f"after {limit_s:.0f} s the pair has not settled: VIPs on "
-                f"{', '.join(found) or 'no director'}; wanted {wanted}\n{tables}"
+                f"after {self._settle_limit_s:.0f} s the pair has not settled: VIPs on "
+                f"{', '.join(found) or 'no director'}, or a service lacks real servers\n{tables}"
             )
         self._say(f"{found[0]} is active")
         return found[0]
 
-    def _measure(self, phase: str, active: str, ears: dict[str, Ear]) -> None:
+    @property
+    def _settle_limit_s(self) -> float:
+        return (_SETTLE_S + self.plan.takeover_limit_ms / 1000) * self.plan.patience
+
+    def _has_servers(self, name: str, flows: tuple[Flow, ...]) -> bool:
+        """Whether every service of a director has all its real servers, and no other."""
+        have = director.servers_in_table(name)
+        return all(
+            have.get(flow.service, 0) == sum(count for _, count in flow.destinations)
+            for flow in flows
+        )
+
+    def _measure(self, daemon: Keepalived, ears: dict[str, Ear], dead: str | None = None) -> None:
+        """Ask for the VIPs, then send the requests. When a check took a real server out or put
+        one in meanwhile (they do on a machine that is too busy to answer in time), the numbers
+        say nothing about the scheduler, and the requests are sent again."""
+        active = daemon.name
+        alive = tuple(f if dead is None else f.without(dead) for f in self.plan.flows)
         self._say(f"measuring with {active} active")
         since_s = time.monotonic()
         arp = [self._ask(vip.address, ears[vip.segment]) for vip in self.plan.vips]
-        before = self._quiet_counters(active)
-        flows = [self._request(flow, ears) for flow in self.plan.flows]
-        after = self._counters_after(active, before)
+        for attempt in range(1, _ATTEMPTS + 1):
+            if not wait_until(lambda: self._has_servers(active, alive), self._settle_limit_s):
+                table = director.table(active)
+                raise GuestError(f"{active} has other real servers than it should:\n{table}")
+            changes = daemon.server_changes()
+            before = self._quiet_counters(active)
+            flows = [self._request(flow, ears) for flow in alive]
+            after = self._counters_after(active, before)
+            if daemon.server_changes() == changes:
+                break
+            self._say(f"a check changed the real servers meanwhile (attempt {attempt})")
         emit(
             "measurement",
             method=self.trial.method,
-            phase=phase,
+            phase="before" if dead is None else "after",
             active=active,
             arp=arp,
             flows=flows,

@@ -56,6 +56,14 @@ class Leftover:
     place: Place | None = field(default=None, compare=False)
     inner: tuple[Place, ...] = field(default=(), compare=False, repr=False)
 
+    @property
+    def word(self) -> str:
+        """The first word of the text, as it was written; blanks are C's."""
+        for end, character in enumerate(self.text):
+            if character in " \t\n\r\f\v":
+                return self.text[:end]
+        return self.text
+
 
 def leftovers(value: object) -> Iterator[Leftover]:
     """Every leftover in `value`, an object of the model, in the order of its fields."""

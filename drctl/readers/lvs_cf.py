@@ -73,7 +73,7 @@ def _unreadable(configuration: Configuration) -> Iterator[Diagnostic]:
     """A finding for each statement that nothing could be made of."""
     for left in leftovers(configuration):
         if left.reason not in {UNREAD, TAGGED, CALLOUT} and left.place is not None:
-            word = left.text.split(None, 1)[0]
+            word = left.word[:_LONGEST_WORD]
             message = left.reason if word in left.reason else f"{word}: {left.reason}"
             yield Diagnostic(left.place, "DR031", "unreadable-value", Severity.ERROR, message)
 
@@ -100,6 +100,8 @@ def _refused(document: Document, verdict: PulseVerdict) -> Iterator[Diagnostic]:
             rule = ("DR041", "pulse-reads-otherwise")
             yield Diagnostic(place, *rule, _TOLD[note.code], f"pulse: {note.text}")
 
+
+_LONGEST_WORD = 60
 
 _HINTS = {
     EXTRA: "put comments on lines of their own, text with blanks in double quotes",

@@ -46,7 +46,8 @@ class Lexicon:
 
 
 def _lexicon(prefix: str, token: str) -> Lexicon:
-    return Lexicon(re.compile(prefix), re.compile(token))
+    # blanks are C's: a no-break space is part of a word
+    return Lexicon(re.compile(prefix), re.compile(token, re.ASCII))
 
 
 # keepalived 2.2.7, parser.c: `#` and `!` start a comment anywhere outside double quotes; every
@@ -69,7 +70,7 @@ _LVS_CF_TOKEN = (
     r"|(?P<OPEN>\{)|(?P<CLOSE>\})|(?P<EQUALS>=)"
     r"|(?P<WORD>[^\s=\"'{}#][^\s=\"{}]*|[^\s])"
 )
-_LVS_CF_VALUE = re.compile(r"[^\s{]+(?:\{(?![ \t\r]*$)[^\s{]*)*|\{", re.MULTILINE)
+_LVS_CF_VALUE = re.compile(r"[^\s{]+(?:\{(?![ \t\r]*$)[^\s{]*)*|\{", re.MULTILINE | re.ASCII)
 
 LEXICONS = {
     "keepalived": _lexicon(_KEEPALIVED_PREFIX, _KEEPALIVED_TOKEN),

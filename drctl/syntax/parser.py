@@ -3,9 +3,10 @@ no function here calls itself."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import islice
+from typing import Any
 
 from drctl.quickclass import dataclass
 from drctl.syntax.detect import detect
@@ -108,41 +109,49 @@ def _findings(
         hint = "render it first, then read the result"
         place = document.source.place(tag)
         yield Diagnostic(place, "DR020", "template", Severity.WARNING, message, hint)
-    stray = (_Broken(node, node.message, "remove it") for node in document.errors())
-    yield from _limited(document, ("DR021", "stray-brace"), stray)
-    opened = (
-        _Broken(one, f"block {_short(one.keyword)} is not closed, opened here", "add a '}'")
-        for one in unclosed
-    )
-    yield from _limited(document, ("DR022", "unclosed-block"), opened)
-    quotes = (
-        _Broken(leaf, f"quote without end: {_short(leaf.text)}", "close the quote")
-        for leaf in document.leaves()
-        if leaf.kind is LeafKind.ERROR
-    )
-    yield from _limited(document, ("DR023", "unterminated-quote"), quotes)
+    yield from _limited(document, _STRAY, document.errors())
+    yield from _limited(document, _UNCLOSED, iter(unclosed))
+    quotes = (leaf for leaf in document.leaves() if leaf.kind is LeafKind.ERROR)
+    yield from _limited(document, _QUOTE, quotes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """One kind of broken structure: its rule, what to say of a piece, and the way out."""
+
+    code: str
+    name: str
+    hint: str
+    describe: Callable[[Any], str]
 
 
 def _short(text: str) -> str:
     return text if len(text) <= 40 else text[:39].rstrip() + "…"
 
 
-@dataclass(frozen=True, slots=True)
-class _Broken:
-    """A broken piece of structure, what to say of it, and the way out."""
-
-    node: Statement | ErrorNode | Leaf
-    message: str
-    hint: str
+_STRAY = _Kind("DR021", "stray-brace", "remove it", lambda node: node.message)
+_UNCLOSED = _Kind(
+    "DR022",
+    "unclosed-block",
+    "add a '}'",
+    lambda statement: f"block {_short(statement.keyword)} is not closed, opened here",
+)
+_QUOTE = _Kind(
+    "DR023",
+    "unterminated-quote",
+    "close the quote",
+    lambda leaf: f"quote without end: {_short(leaf.text)}",
+)
 
 
 def _limited(
-    document: Document, rule: tuple[str, str], broken: Iterator[_Broken]
+    document: Document, kind: _Kind, broken: Iterator[Statement | ErrorNode | Leaf]
 ) -> Iterator[Diagnostic]:
-    for one in islice(broken, MOST_FINDINGS):
-        place = document.place(one.node)
-        yield Diagnostic(place, *rule, Severity.ERROR, one.message, one.hint)
+    rule = kind.code, kind.name
+    for node in islice(broken, MOST_FINDINGS):
+        place = document.place(node)
+        yield Diagnostic(place, *rule, Severity.ERROR, kind.describe(node), kind.hint)
     first = next(broken, None)
     if first is not None:
         message = f"{1 + sum(1 for _ in broken)} more of the kind from here on"
-        yield Diagnostic(document.place(first.node), *rule, Severity.ERROR, message)
+        yield Diagnostic(document.place(first), *rule, Severity.ERROR, message)

@@ -209,7 +209,7 @@ class _Reading:
 
     def _go_on(self, words: list[str]) -> None:
         """Behind a refused line: open or close the block that it meant to."""
-        keyword = words[0].lower()
+        keyword = words[0].lower() if words else ""
         if keyword in _HEADERS:
             self.levels.append(_Level(self.blocks[_HEADERS[keyword]]))
         if len(words) > 1 and words[-1] == "}" and len(self.levels) > 1:

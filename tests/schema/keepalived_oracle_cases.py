@@ -118,7 +118,8 @@ ALONE = {
     "lvs_sync_daemon_interface",
 }
 """Statements that change how the rest of a configuration is read."""
-MOST_ON_A_SHEET = 200
+MOST_ON_A_SHEET = 50
+READ_TO_THE_END = {0, 4, 5, 6}
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,9 +148,16 @@ class Answer:
 
 
 def ask(questions: Iterable[Question]) -> Iterator[Answer]:
-    """The answers, in the order of the sheets."""
+    """The answers, in the order of the sheets.
+
+    A sheet on which keepalived stops, hangs or crashes tells nothing of what stands behind: its
+    questions are asked again, one by one.
+    """
     for sheet in _sheets(questions):
-        yield from _answers(sheet)
+        answers = list(_answers(sheet))
+        if len(sheet) > 1 and answers[0].exit not in READ_TO_THE_END:
+            answers = [answer for question in sheet for answer in _answers([question])]
+        yield from answers
 
 
 def surroundings(path: str) -> str:

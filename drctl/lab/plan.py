@@ -63,10 +63,12 @@ class LabHost:
 
 @dataclass(frozen=True, slots=True)
 class Vip:
-    """A VIP that clients reach over `segment`."""
+    """A VIP on `segment`. `is_asked`: the client is on that segment; a gateway of masqueraded
+    real servers is not for clients."""
 
     address: str
     segment: str
+    is_asked: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,11 @@ class Plan:
     def host(self, name: str) -> LabHost:
         """The host of that name."""
         return next(host for host in self.hosts if host.name == name)
+
+    @property
+    def asked_vips(self) -> tuple[Vip, ...]:
+        """VIPs that the client can ask for."""
+        return tuple(vip for vip in self.vips if vip.is_asked)
 
     def with_role(self, role: str) -> tuple[LabHost, ...]:
         """Hosts that have the role."""

@@ -104,7 +104,8 @@ def topology_of(
     built = tuple(
         _built(number, seat, everybody, segments) for number, seat in enumerate(everybody, 1)
     )
-    return Topology(built, tuple(vips), tuple(dict.fromkeys(notes)))
+    asked = tuple(Vip(vip.address, vip.segment, vip.segment in client.cards) for vip in vips)
+    return Topology(built, asked, tuple(dict.fromkeys(notes)))
 
 
 def with_listeners(host: LabHost, listeners: tuple[Listener, ...]) -> LabHost:

@@ -63,7 +63,7 @@ def _phase(plan: Plan, measured: Measurement) -> Iterator[Assertion]:
 def _arp(plan: Plan, measured: Measurement) -> Iterator[Assertion]:
     """Only the active director answers, every time, and nobody else speaks in the VIP's name."""
     asked = {answers.vip: answers for answers in measured.arp}
-    for vip in plan.vips:
+    for vip in plan.asked_vips:
         wanted = _mac_on(plan.host(measured.active), vip.segment)
         rounds = asked[vip.address].rounds if vip.address in asked else ()
         answering = {mac for macs in rounds for mac in macs}
@@ -147,7 +147,7 @@ def _takeover(plan: Plan, failover: Failover | None) -> Assertion:
 
 def _hijack(plan: Plan, measurements: Sequence[Measurement]) -> Iterator[Assertion]:
     """Without ARP rules a real server must be seen to answer for a VIP, or nothing is shown."""
-    for vip in plan.vips:
+    for vip in plan.asked_vips:
         users = [flow for flow in plan.flows if flow.vip == vip.address]
         if not users:
             continue  # a gateway or a VIP without a service: no real server has it

@@ -70,6 +70,10 @@ def test_topology_masquerading_puts_real_servers_behind_the_gateway() -> None:
     assert [port.segment for port in web1.ports] == ["eth1"]
     client = host(found, "client")
     assert [port.segment for port in client.ports] == ["eth0"]
+    assert [(vip.address, vip.is_asked) for vip in found.vips] == [
+        ("192.0.2.80", True),
+        ("198.51.100.254", False),
+    ]
     address = client.ports[0].addresses[0]
     assert address not in {route.destination for route in web1.routes}
 

@@ -97,7 +97,7 @@ class TrialRun:
 
     def _listen(self, stack: contextlib.ExitStack) -> dict[str, Ear]:
         host = self.plan.host(self.client)
-        vips = frozenset(vip.address for vip in self.plan.vips)
+        vips = frozenset(vip.address for vip in self.plan.asked_vips)
         ears = {}
         for port in host.ports:
             ear = Ear(host, port, vips)
@@ -162,7 +162,7 @@ class TrialRun:
         alive = tuple(f if dead is None else f.without(dead) for f in self.plan.flows)
         self._say(f"measuring with {active} active")
         since_s = time.monotonic()
-        arp = [self._ask(vip.address, ears[vip.segment]) for vip in self.plan.vips]
+        arp = [self._ask(vip.address, ears[vip.segment]) for vip in self.plan.asked_vips]
         for attempt in range(1, _ATTEMPTS + 1):
             if not wait_until(lambda: self._has_servers(active, alive), self._settle_limit_s):
                 table = director.table(active)
@@ -238,7 +238,7 @@ class TrialRun:
             vip.address: sorted(
                 {h.mac for ear in ears.values() for h in ear.heard(vip.address, since_s)}
             )
-            for vip in self.plan.vips
+            for vip in self.plan.asked_vips
         }
 
     def _request(self, flow: Flow, ears: dict[str, Ear]) -> dict[str, Any]:
@@ -283,7 +283,7 @@ class TrialRun:
         self, active: str, daemons: dict[str, Keepalived], ears: dict[str, Ear]
     ) -> str | None:
         """Take the active director's links away at the switch; returns who serves then."""
-        segments = dict.fromkeys(vip.segment for vip in self.plan.vips)
+        segments = dict.fromkeys(vip.segment for vip in self.plan.asked_vips)
         host = self.plan.host(active)
         dead = [port for port in host.ports if port.segment in segments]
         self._say(f"taking the link of {active} down")
@@ -308,7 +308,7 @@ class TrialRun:
         is_over = served_by is not None and survivor is not None
         announced = {
             vip.address: sorted({h.mac for h in ears[vip.segment].heard(vip.address, killed_s)})
-            for vip in self.plan.vips
+            for vip in self.plan.asked_vips
         }
         emit(
             "failover",

@@ -248,7 +248,7 @@ def _read_field(context: Context, values: Values, statement: Statement, entry: F
     if entry.keeps_first and entry.name in values.values:
         raise ValueError("keepalived keeps the first one")
     if entry.needs and entry.needs not in values.values:
-        raise ValueError(f"no {entry.needs.replace('_', ' ')} before it")
+        raise ValueError(f"no {entry.needs.replace('.', ' ')} before it")
     words = words_of(context, statement)
     value = entry.parse(words)
     if entry.joins:

@@ -22,7 +22,8 @@ A block's table is `grammar/<dialect>/<path>.toml`, that of the outermost level 
     after = "address"                 # must stand above
     newer = ["2.3.2 port port 0..65535"]  # arguments of later versions: VERSION and one argument
 
-    [cases.port]                      # the file's last part, read only when asked for
+    [cases.port]                      # the file's last part, read only when asked for; those of
+                                      # a value block's lines are [cases.entry]
     pass = ["port = 80"]
     fail = [["port = nonsense", "invalid argument"]]
 
@@ -276,6 +277,7 @@ class _Blocks(Mapping[str, Block]):
             block.get("read_by", ()),
             block.get("required", ()),
             block.get("empty", "ignored"),
+            partial(_cases, file, "entry"),
         )
 
     def _keyword(self, path: str, file: Path, name: str, table: object) -> Keyword:

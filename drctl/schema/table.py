@@ -145,6 +145,14 @@ class Block:
     read_by: tuple[str, ...] = ()
     required: tuple[str, ...] = ()
     empty: str = "ignored"
+    read_cases: Callable[[], tuple[Case, ...]] = dataclasses.field(
+        default=tuple, repr=False, compare=False
+    )
+
+    @property
+    def cases(self) -> tuple[Case, ...]:
+        """Examples of a value block's lines, read from the table's file on first use."""
+        return self.read_cases()
 
     @property
     def keyword(self) -> str:

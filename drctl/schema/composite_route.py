@@ -1,0 +1,320 @@
+"""Routes in the manner of ip-route(8), as keepalived 2.2.7 reads them.
+
+`inet` and `inet6` swallow the word behind them: keepalived counts on once too often. `default`,
+`any` and `all` have no family, and that does not agree with the family of an address before them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+from drctl.schema.complaint import Complaint, advice, error, missing_after
+from drctl.schema.composite_address import SCOPES, family, prefixed
+from drctl.schema.composite_number import c_prefix, decimal, unsigned
+
+TYPES = {
+    *("local", "nat", "broadcast", "brd", "anycast", "multicast", "prohibit", "unreachable"),
+    *("blackhole", "xresolve", "unicast", "throw"),
+}
+TABLES = {"default", "main", "local"}
+PROTOCOLS = {
+    *("none", "redirect", "kernel", "boot", "static", "gated", "ra", "mrt", "zebra", "bird"),
+    *("babel", "dnrouted", "xorp", "ntk", "dhcp", "keepalived", "bgp", "isis", "ospf", "rip"),
+    *("eigrp", "mrouted", "openr"),
+}
+ANY_ADDRESS = {"default", "any", "all"}
+_KEEPALIVED_PROTOCOL = 18
+_LONGEST_RTT_MS = 15 * 60 * 1000
+_TIME = re.compile(r"([0-9.]*)(m?)s(?:ecs?)?", re.IGNORECASE)
+_PLAIN = {"onlink", "add", "prepend", "append", "no_track"}
+_LOCKABLE = {
+    *("mtu", "advmss", "rtt", "rttvar", "reordering", "cwnd", "ssthresh", "rto_min", "congctl"),
+}
+_NUMBERS = {
+    **dict.fromkeys(("metric", "priority", "preference", "mtu", "advmss", "reordering"), 2**32 - 1),
+    **dict.fromkeys(("window", "cwnd", "ssthresh", "initcwnd", "initrwnd", "expires"), 2**32 - 1),
+    "hoplimit": 255,
+    "quickack": 1,
+    "fastopen_no_cookie": 1,
+}
+_ENCAPSULATIONS = {"ip", "ip6", "mpls", "ila"}
+_ENCAPSULATED = {"id", "dst", "src", "tos", "ttl", "flags", "tc", "hoplimit"}
+
+
+class Stopped(Exception):  # noqa: N818 - it says that the line is dropped
+    """The rest of a line is not looked at."""
+
+    def __init__(self, complaint: Complaint) -> None:
+        self.complaint = complaint
+        super().__init__(complaint.text)
+
+
+class Reader:
+    """A line's words, taken one by one, and the family that they agree on so far."""
+
+    def __init__(self, words: Sequence[str]) -> None:
+        self.words = words
+        self.position = 0
+        self.family = 0
+        self.complaints: list[Complaint] = []
+
+    @property
+    def has_more(self) -> bool:
+        """Whether a word is left."""
+        return self.position < len(self.words)
+
+    def take(self) -> str:
+        """The next word."""
+        word = self.words[self.position]
+        self.position += 1
+        return word
+
+    def value(self, option: str) -> str:
+        """The word behind `option`; the line ends here without one."""
+        if not self.has_more:
+            raise Stopped(missing_after(len(self.words) - 1, option))
+        return self.take()
+
+    def drop(self, text: str) -> Stopped:
+        """The last word taken is why the line is dropped."""
+        return Stopped(error(self.position - 1, text))
+
+    def agree(self, own: int) -> None:
+        """Keeps to one family."""
+        if self.family and own != self.family:
+            what = "two families" if own else "a family and a word for all addresses of any family"
+            raise self.drop(f"{what} on one line")
+        self.family = own
+
+    def address(self, option: str, *, has_prefix: bool = False) -> int:
+        """An address, or a network where one may stand; gives its family, 0 for no certain one."""
+        word = self.value(option)
+        if has_prefix and word in ANY_ADDRESS:
+            return 0
+        if has_prefix and word == "default6":
+            return 6
+        own, _, wrong = prefixed(word) if has_prefix else (family(word), 0, None)
+        if own is None:
+            raise self.drop(f"{option} {word} is no address")
+        if wrong:
+            self.complaints.append(error(self.position - 1, f"prefix length of {word}: {wrong}"))
+        return own
+
+    def named(self, option: str, names: set[str], most: int) -> str:
+        """A number up to `most`, or one of the names that are known without the machine."""
+        word = self.value(option)
+        if word not in names and not 0 <= c_prefix(word) <= most:
+            raise self.drop(f"{word} is not known for {option}")
+        return word
+
+    def number(self, option: str, most: float) -> None:
+        """A whole number up to `most`."""
+        wrong = unsigned(self.value(option), 0, most)[1]
+        if wrong:
+            raise self.drop(f"{option} {wrong}")
+
+    def realms(self) -> None:
+        """`REALM[/REALM]`."""
+        word = self.value("realms")
+        if not all(0 <= c_prefix(part) <= 255 for part in word.split("/", 1)):
+            raise self.drop(f"realms {word}")
+        self.agree(4)
+
+    def switch_family(self, word: str) -> None:
+        """`inet` or `inet6`, and the word that it swallows."""
+        self.agree(6 if word == "inet6" else 4)
+        self.position += 1
+
+
+class _Route(Reader):
+    def __init__(self, words: Sequence[str], *, is_static: bool) -> None:
+        super().__init__(words)
+        self.is_static = is_static
+        self.has_destination = self.has_device = self.is_untracked = False
+        self.has_group = self.has_or = False
+        self.protocol: int | None = None
+
+    def option(self, word: str) -> bool:
+        """Reads what belongs to `word`; False when it is no option."""
+        special: dict[str, Callable[[str], None]] = {
+            "via": self._via,
+            "gw": self._via,
+            "from": self._from,
+            "realms": lambda _: self.realms(),
+            "encap": self._encapsulation,
+            "or": self._or,
+            "pref": self._preference,
+            "as": self._as,
+        }
+        if word in {"inet", "inet6"}:
+            self.switch_family(word)
+        elif word == "src":
+            self.agree(self.address("src"))
+        elif word in special:
+            special[word](word)
+        elif word in _PLAIN:
+            self.is_untracked = self.is_untracked or word == "no_track"
+        elif word in {"dev", "oif"}:
+            self.has_device = bool(self.value(word))
+        elif word in _NUMBERS or word in _LOCKABLE:
+            self._measure(word)
+        elif word == "track_group" and self.is_static:
+            self.has_group = bool(self.value(word))
+        else:
+            return self._named_option(word)
+        return True
+
+    def _named_option(self, word: str) -> bool:
+        if word in {"tos", "dsfield"}:
+            self.named(word, set(), 255)
+        elif word == "table":
+            self.named(word, TABLES, 2**32 - 1)
+        elif word == "scope":
+            self.named(word, SCOPES, 255)
+        elif word == "protocol":
+            name = self.named(word, PROTOCOLS, 255)
+            number = c_prefix(name)
+            self.protocol = number if number >= 0 else -1
+        elif word == "features":
+            if self.value(word) != "ecn":
+                self.complaints.append(error(self.position - 1, "the only feature is ecn"))
+        elif word == "ttl-propagate":
+            if self.value(word) not in {"enabled", "disabled"}:
+                self.complaints.append(error(self.position - 1, "it is enabled or disabled"))
+        elif word == "vrf":
+            self.value(word)
+        else:
+            return False
+        return True
+
+    def destination(self, word: str) -> None:
+        """`[to] DESTINATION` or `TYPE DESTINATION`."""
+        if word != "to" and (word in TYPES or 0 <= c_prefix(word) <= 255):
+            self.has_destination = True
+            self.agree(self.address(word, has_prefix=True))
+            return
+        if word != "to":
+            self.position -= 1
+        self.agree(self.address("to", has_prefix=True))
+        self.has_destination = True
+
+    def finish(self) -> None:
+        """What must be true of the line as a whole."""
+        last = len(self.words) - 1
+        if not self.has_destination:
+            raise Stopped(error(last, "a destination is needed"))
+        if not self.is_untracked:
+            if self.protocol not in {None, _KEEPALIVED_PROTOCOL}:
+                self.complaints.append(advice(0, "another protocol needs no_track"))
+            if not self.has_device:
+                self.complaints.append(advice(0, "without dev or no_track it is not tracked"))
+        if self.has_group and not self.has_device:
+            self.complaints.append(error(0, "track_group needs dev"))
+
+    def _via(self, word: str) -> None:
+        if word == "gw":
+            self.complaints.append(advice(self.position - 1, "gw is called via now"))
+        own = self.family
+        if self.has_more and self.words[self.position] in {"inet", "inet6"}:
+            own = 6 if self.take() == "inet6" else 4
+        self.agree(own)
+        self.agree(self.address("via"))
+
+    def _from(self, word: str) -> None:
+        own = self.address(word, has_prefix=True)
+        if own != 6:
+            raise self.drop("from is for IPv6 only")
+        self.agree(own)
+
+    def _measure(self, word: str) -> None:
+        if word in _LOCKABLE and self.has_more and self.words[self.position] == "lock":
+            self.position += 1
+        if word in {"rtt", "rttvar", "rto_min"}:
+            text = self.value(word)
+            if not _is_time(text, {"rtt": 8, "rttvar": 4, "rto_min": 1}[word]):
+                raise self.drop(f"{word} {text} is no time")
+        elif word == "congctl":
+            self.value(word)
+        else:
+            if word == "expires":
+                self.agree(6)
+            self.number(word, _NUMBERS[word])
+
+    def _preference(self, word: str) -> None:
+        self.agree(6)
+        if self.has_more and self.words[self.position] in {"low", "medium", "high"}:
+            self.position += 1
+        else:
+            self.number(word, 255)
+
+    def _encapsulation(self, word: str) -> None:
+        if not self.has_more or self.take() not in _ENCAPSULATIONS:
+            self.complaints.append(error(self.position - 1, f"{word} is ip, ip6, mpls or ila"))
+            return
+        kind = self.words[self.position - 1]
+        if kind in {"mpls", "ila"}:
+            self.value(kind)
+            return
+        while self.has_more and self.words[self.position] in _ENCAPSULATED:
+            self.value(self.take())
+
+    def _or(self, word: str) -> None:
+        self.complaints.append(advice(self.position - 1, "or is called nexthop now"))
+        self.has_or = True
+        self.address(word)
+
+    def _as(self, word: str) -> None:
+        self.complaints.append(error(self.position - 1, f"{word} to is for MPLS only"))
+        if self.value(word) == "to":
+            self.value("to")
+
+
+def route(words: Sequence[str], *, is_static: bool = False) -> list[Complaint]:
+    """A virtual or static route."""
+    reader = _Route(words, is_static=is_static)
+    try:
+        while reader.has_more:
+            word = reader.take()
+            if word == "nexthop":
+                if reader.has_or:
+                    reader.complaints.append(error(reader.position - 1, "or is there already"))
+                else:
+                    _next_hops(reader)
+                break
+            if not reader.option(word):
+                reader.destination(word)
+        reader.finish()
+    except Stopped as stopped:
+        reader.complaints.append(stopped.complaint)
+    return reader.complaints
+
+
+def _next_hops(reader: Reader) -> None:
+    while reader.has_more:
+        word = reader.take()
+        if word == "via":
+            own = reader.family
+            if reader.has_more and reader.words[reader.position] in {"inet", "inet6"}:
+                own = 6 if reader.take() == "inet6" else 4
+            reader.agree(own)
+            reader.agree(reader.address("via"))
+        elif word == "weight":
+            text = reader.value(word)
+            value, wrong = unsigned(text, 1, 256)
+            if value is None:
+                raise reader.drop(f"weight {wrong}")
+        elif word == "realms":
+            reader.realms()
+        elif word == "dev":
+            reader.value(word)
+        elif word not in {"onlink", "nexthop"}:
+            raise reader.drop(f"{word} is no option of a next hop")
+
+
+def _is_time(text: str, per_ms: int) -> bool:
+    found = _TIME.fullmatch(text.lstrip())
+    if found and not found[1]:
+        return False
+    digits, places = (found[1], 0 if found[2] else 3) if found else (text, 0)
+    return decimal(digits, places, 0, _LONGEST_RTT_MS * per_ms / 10**places)[1] is None

@@ -27,7 +27,7 @@ def binding(
 ) -> Binding:
     """A VIP on the machine; its real address is of the VIP's family unless given."""
     own = real or (RIP6 if ":" in vip else RIP)
-    return Binding(vip, method, own, ports, mark, options, {"": ()})
+    return Binding(vip, method, own, ports, mark, options, {"": (), "vip": ()})
 
 
 def gateway(address: str = "192.0.2.254", real: str = RIP) -> Gateway:

@@ -72,7 +72,8 @@ class Binding:
 
     `vip` and `real_address` are canonical; `real_address` is what the director sends to, None for
     a host name. `method` is a forwarding method, `options` the words after it. `mark` is the
-    firewall mark of the service, None for one that has an address.
+    firewall mark of the service, None for one that has an address. The origins of `vip` are the
+    service's, those of the binding itself the server's too.
     """
 
     vip: str
@@ -86,12 +87,12 @@ class Binding:
     @property
     def family(self) -> int:
         """4 or 6, the VIP's."""
-        return ip_address(self.vip).version
+        return family_of(self.vip)
 
     @property
     def real_family(self) -> int | None:
         """4 or 6, the real server's."""
-        return None if self.real_address is None else ip_address(self.real_address).version
+        return None if self.real_address is None else family_of(self.real_address)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,10 +180,13 @@ class _Builder:
         if known is None:
             self.bindings[key] = new
             return
-        places = dict.fromkeys((*known.origins[SELF], *new.origins[SELF]))
         ports = tuple(sorted({*known.ports, *new.ports}))
-        if ports != known.ports or len(places) != len(known.origins[SELF]):
-            self.bindings[key] = replace(known, ports=ports, origins={SELF: tuple(places)})
+        origins = {
+            field: tuple(dict.fromkeys((*known.origins[field], *new.origins[field])))
+            for field in (SELF, "vip")
+        }
+        if ports != known.ports or origins != known.origins:
+            self.bindings[key] = replace(known, ports=ports, origins=origins)
 
 
 def _with_work(host: Host, builders: Mapping[str, _Builder], gateways: _Gateways) -> Host:
@@ -267,7 +271,7 @@ def _servers(
                         ports,
                         mark,
                         forwarding.options,
-                        {SELF: tuple(dict.fromkeys((*vip_places, *places)))},
+                        {SELF: tuple(dict.fromkeys((*vip_places, *places))), "vip": vip_places},
                     )
                     yield _Server(text, real, binding)
 

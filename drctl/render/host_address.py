@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 MOST_RANGE_ADDRESSES = 4096
@@ -25,6 +26,7 @@ def parsed(text: str) -> IPv4Address | IPv6Address | None:
     return address
 
 
+@lru_cache(maxsize=1024)
 def order_key(text: str) -> tuple[int, int]:
     """Sorts canonical addresses by family and number."""
     address = ip_address(text)
@@ -32,8 +34,8 @@ def order_key(text: str) -> tuple[int, int]:
 
 
 def family_of(text: str) -> int:
-    """4 or 6."""
-    return ip_address(text).version
+    """4 or 6, of a canonical address."""
+    return 6 if ":" in text else 4
 
 
 def address_range(first: str, last: str) -> list[str] | None:

@@ -35,11 +35,9 @@ def with_installers(rendering: Rendering, source: str) -> Rendering:
     """The rendering with the two scripts that its files and steps ask for. `source` is the base
     name of what all came from."""
     files = tuple(
-        _Copied(file.path, f"{file.mode:04o}")
+        _copied(file.path, file.mode)
         for file in sorted(rendering.files, key=lambda file: file.path)
     )
-    for file in files:
-        _check_path(file.path)
     steps = tuple(sorted(rendering.steps, key=lambda step: step.stage))
     return replace(rendering, installers=_installers(files, steps, source))
 
@@ -82,8 +80,10 @@ def _code(lines: str) -> Trusted:
     return Trusted(shell(lines.strip("\n")))
 
 
-def _check_path(path: str) -> None:
-    """What the scripts' lists of paths, one a line, can hold."""
+@lru_cache(maxsize=512)
+def _copied(path: str, mode: int) -> _Copied:
+    """UnsafeValue for a path that the scripts' lists, one path a line, cannot hold."""
     parts = path.split("/")
     if parts[0] or "" in parts[1:] or ".." in parts or any(c in path for c in "\n\r\0 \t\\"):
         raise UnsafeValue(f"{path!r} is no plain absolute path that a host's file can have")
+    return _Copied(path, f"{mode:04o}")

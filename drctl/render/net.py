@@ -3,9 +3,10 @@ set up their network."""
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 
-from drctl.render.environment import rendered_file, targets
+from drctl.render.made_once import made_file
 from drctl.render.options import RenderOptions
 from drctl.render.real_server_plan import REDIRECTING, Plan, VipAddress
 from drctl.render.rendered import RenderedFile, Stage, Step
@@ -89,8 +90,8 @@ def boot_files(boot: BootPlan) -> tuple[list[RenderedFile], list[Step]]:
             return _systemd(boot)
 
 
-def _file(boot: BootPlan, name: str, **names: object) -> RenderedFile:
-    return rendered_file(targets()[name], source=boot.options.source, **names)
+def _file(boot: BootPlan, name: str, **names: Hashable) -> RenderedFile:
+    return made_file(name, source=boot.options.source, **names)
 
 
 def _systemd(boot: BootPlan) -> tuple[list[RenderedFile], list[Step]]:

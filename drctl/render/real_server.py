@@ -4,11 +4,8 @@ at boot in that order. On a director that is also a real server: what it does on
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from functools import lru_cache
-
-from drctl.render.environment import rendered_file, targets
 from drctl.render.host import Host
+from drctl.render.made_once import made_file
 from drctl.render.net import BootPlan, boot_files
 from drctl.render.options import RenderOptions
 from drctl.render.real_server_plan import Plan, Redirect, plan_of
@@ -91,7 +88,7 @@ def _before_addresses(plan: Plan, source: str) -> _Part:
     has_sysctl = keeps_silent or bool(filtered)
     if has_sysctl:
         files.append(
-            _file(
+            made_file(
                 "sysctl",
                 source=source,
                 keeps_silent=keeps_silent,
@@ -100,7 +97,7 @@ def _before_addresses(plan: Plan, source: str) -> _Part:
             )
         )
     if plan.tunnels:
-        files.append(_file("tunnel-modules", source=source, tunnels=plan.tunnels))
+        files.append(made_file("tunnel-modules", source=source, tunnels=plan.tunnels))
     files.append(_arp_program(plan, rules, source, has_sysctl=has_sysctl))
     return files, [_rules_step(plan, keeps_silent=keeps_silent, has_sysctl=has_sysctl)]
 
@@ -110,7 +107,7 @@ def _addresses(plan: Plan, source: str) -> _Part:
     if not plan.needs_vip_program:
         return [], []
     devices = {line.device for line in plan.addresses} | {t.device for t in plan.tunnels}
-    program = _file(
+    program = made_file(
         "drctl-vip",
         source=source,
         checks_sysctl=plan.method == "sysctl" and bool(plan.silent),
@@ -125,7 +122,9 @@ def _addresses(plan: Plan, source: str) -> _Part:
 def _ways_back(plan: Plan, source: str) -> _Part:
     if not plan.ways_back:
         return [], []
-    program = _file("drctl-route", source=source, is_mixed=plan.is_mixed, gateways=plan.ways_back)
+    program = made_file(
+        "drctl-route", source=source, is_mixed=plan.is_mixed, gateways=plan.ways_back
+    )
     return [program], [_program_step("the way back through the active director", "drctl-route")]
 
 
@@ -134,25 +133,16 @@ def _program_step(title: str, program: str) -> Step:
     return Step(Stage.ADDRESS, title, start, _stop(program), tools=("ip",))
 
 
-def _file(name: str, **names: Hashable) -> RenderedFile:
-    return _cached_file(name, tuple(names.items()))
-
-
-@lru_cache(maxsize=256)
-def _cached_file(name: str, names: tuple[tuple[str, Hashable], ...]) -> RenderedFile:
-    return rendered_file(targets()[name], **dict(names))
-
-
 def _rule_files(plan: Plan, source: str) -> list[RenderedFile]:
     if plan.method in {"arptables", "arptables_jf"} and plan.silent:
-        return [_file(plan.method, source=source, silent=plan.silent)]
+        return [made_file(plan.method, source=source, silent=plan.silent)]
     if plan.method == "nftables" and plan.silent:
-        return [_file("nftables", source=source, silent=plan.silent, vips6=plan.has_vips6)]
+        return [made_file("nftables", source=source, silent=plan.silent, vips6=plan.has_vips6)]
     if not plan.redirects:
         return []
     if plan.method == "nft-redirect":
         return [
-            _file(
+            made_file(
                 "nft-redirect",
                 source=source,
                 table=STANDBY_TABLE if plan.is_standby else TABLE,
@@ -165,7 +155,7 @@ def _rule_files(plan: Plan, source: str) -> list[RenderedFile]:
             )
         ]
     return [
-        _file(
+        made_file(
             "iptables",
             source=source,
             family=family,
@@ -196,7 +186,7 @@ def _nft_tables(plan: Plan) -> tuple[str, ...]:
 def _arp_program(
     plan: Plan, rules: tuple[str, ...], source: str, *, has_sysctl: bool
 ) -> RenderedFile:
-    return _file(
+    return made_file(
         "drctl-arp",
         source=source,
         method=plan.method if rules else "",

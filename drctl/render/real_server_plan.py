@@ -7,11 +7,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
-from ipaddress import ip_address
 
 from drctl.model.origin import SELF, Origins
 from drctl.model.service import MASQUERADE, TUNNEL
 from drctl.render.host import Binding, Host
+from drctl.render.host_address import family_of, order_key
 from drctl.render.options import RenderOptions
 from drctl.render.rendered import Loss
 from drctl.text.place import Place
@@ -79,7 +79,7 @@ class Redirect:
 
     @property
     def family(self) -> int:
-        return ip_address(self.vip).version
+        return family_of(self.vip)
 
     @property
     def origins(self) -> Origins:
@@ -98,7 +98,7 @@ class WayBack:
 
     @property
     def family(self) -> int:
-        return ip_address(self.address).version
+        return family_of(self.address)
 
     @property
     def origins(self) -> Origins:
@@ -243,7 +243,7 @@ def _addresses(
         tunnel = devices.get(binding.vip) if binding.method == TUNNEL else None
         device = "lo" if tunnel is None else tunnel.device
         known = found.get(binding.vip)
-        places = _places(binding.origins)
+        places = _vip_places(binding)
         if known is not None:
             device = device if device == known.device else "lo"
             places = tuple(dict.fromkeys((*known.places, *places)))
@@ -262,7 +262,7 @@ def _redirects(bindings: Iterable[Binding], *, is_standby: bool) -> tuple[Redire
         for port in binding.ports:
             number = port.number if port.protocol else 0
             key = binding.vip, port.protocol, number
-            places = _places(binding.origins)
+            places = _places(binding.origins) if target else _vip_places(binding)
             if key in found:
                 places = tuple(dict.fromkeys((*found[key].places, *places)))
                 target = found[key].target or target
@@ -272,7 +272,7 @@ def _redirects(bindings: Iterable[Binding], *, is_standby: bool) -> tuple[Redire
         for (vip, protocol, number), line in found.items()
         if not (protocol and (vip, "", 0) in found) and not (number and (vip, protocol, 0) in found)
     ]
-    return tuple(sorted(kept, key=lambda r: (r.family, int(ip_address(r.vip)), r.protocol, r.port)))
+    return tuple(sorted(kept, key=lambda r: (order_key(r.vip), r.protocol, r.port)))
 
 
 def _masqueraded_director(host: Host) -> list[Loss]:
@@ -290,4 +290,9 @@ def _masqueraded_director(host: Host) -> list[Loss]:
 
 
 def _places(origins: Origins) -> tuple[Place, ...]:
-    return tuple(origins.get(SELF, ()))
+    return origins.get(SELF, ())
+
+
+def _vip_places(binding: Binding) -> tuple[Place, ...]:
+    """For lines that say nothing of the server, so that equal servers' lines are equal."""
+    return binding.origins.get("vip", binding.origins.get(SELF, ()))

@@ -3,15 +3,19 @@ read-only root. It lacks nf_tables."""
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 from pathlib import Path
+from tempfile import gettempdir
 
 from drctl.errors import ToolMissing
 from drctl.lab.boot import guest_command, python_path
 from drctl.lab.guest.shell import SEARCH_PATH
 
 _MODULES = Path("/usr/lib/uml/modules")
+_SHARED_MEMORY = Path("/dev/shm")
+_MEMORY_BYTES = 1 << 30
 
 
 class UserModeLinux:
@@ -38,7 +42,7 @@ class UserModeLinux:
         init.chmod(0o755)
         return [
             program,
-            "mem=1G",
+            f"mem={_MEMORY_BYTES >> 20}M",
             "root=/dev/root",
             "rootfstype=hostfs",
             "rootflags=/",
@@ -54,5 +58,15 @@ class UserModeLinux:
         ]
 
     def environment(self) -> dict[str, str]:
-        """See `Kernel`."""
-        return {}
+        """See `Kernel`. The guest's memory is a file in /dev/shm unless TMPDIR is set; containers
+        often have a small one, or one that nothing may be executed from."""
+        return {} if _can_hold(_SHARED_MEMORY, _MEMORY_BYTES) else {"TMPDIR": gettempdir()}
+
+
+def _can_hold(folder: Path, size_bytes: int) -> bool:
+    try:
+        found = os.statvfs(folder)
+    except OSError:
+        return False
+    is_executable = not found.f_flag & os.ST_NOEXEC
+    return is_executable and found.f_bavail * found.f_frsize >= size_bytes

@@ -9,9 +9,9 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
-import pkgutil
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from drctl import __version__
@@ -33,8 +33,7 @@ _NOT_COMMANDS = frozenset({"main", "common"})
 
 def commands() -> list[str]:
     """Names of all subcommands: the modules beside this one."""
-    package = importlib.import_module("drctl.cli")
-    names = (module.name for module in pkgutil.iter_modules(package.__path__))
+    names = (file.stem for file in Path(__file__).parent.glob("[a-z]*.py"))
     return sorted(name for name in names if name not in _NOT_COMMANDS)
 
 
@@ -51,8 +50,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"drctl {__version__}")
+    # with prog argparse makes no formatter for it, which would import shutil
     subparsers = parser.add_subparsers(
-        metavar="COMMAND", title="commands", dest="command", required=True
+        prog="drctl", metavar="COMMAND", title="commands", dest="command", required=True
     )
     for name in names:
         importlib.import_module(f"drctl.cli.{name}").register(subparsers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from typing import Any
 
@@ -19,8 +20,9 @@ formats:
   json   everything, for programs: {"schema": 1, "path", "dialect", "encoding", "is_template",
          "pulse": {"accepts", "line", "message"}, "model", "leftovers", "diagnostics"}
 
-Findings about the text itself (encoding, braces, quotes) go to standard error. The exit code is 1
-when one of them is an error.
+Findings about the text go to standard error, or into the JSON. Lines that only pulse rejects are
+warnings; the exit code is 1 when drctl itself could not understand something: a value, a broken
+block. Passwords are shown as ********. docs/show.md describes the JSON.
 
 example:
   drctl show --format table /etc/sysconfig/ha/lvs.cf
@@ -63,6 +65,9 @@ def run(options: argparse.Namespace) -> int:
     reading = read_configuration(options.path, options.dialect)
     if options.format != "json":
         sys.stderr.write(to_summary(reading.diagnostics, reading.document.source))
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # what the terminal cannot show is written as an escape
+        sys.stdout.reconfigure(errors="backslashreplace")
     shown = {"json": to_json, "table": to_table, "tree": to_tree}[options.format](reading)
     sys.stdout.write(shown)
     return int(any(found.severity is Severity.ERROR for found in reading.diagnostics))

@@ -123,7 +123,7 @@ def to_tree(reading: Reading) -> str:
     """Everything the file says, a value a line, with the line it came from."""
     source = reading.document.source
     kind = " template" if reading.document.is_template else ""
-    head = [f"{source.path}: {reading.document.dialect}{kind}, {source.encoding}"]
+    head = [f"{_printable(source.path)}: {reading.document.dialect}{kind}, {source.encoding}"]
     if reading.verdict is not None:
         head.append(verdict_text(reading.verdict))
     where = _Where(source.path)
@@ -138,7 +138,7 @@ def _leftover_lines(reading: Reading, where: _Where) -> list[str]:
         first, *more = masked(found.text).split("\n", 1)
         shown = first[:_WIDEST_LEFTOVER] + ("…" if more or len(first) > _WIDEST_LEFTOVER else "")
         places = () if found.place is None else (found.place,)
-        rows.append(("  " + shown, where(places), masked(found.reason)))
+        rows.append(("  " + _printable(shown), where(places), _printable(masked(found.reason))))
     return ["", "not in the model:", *columns(rows)] if rows else []
 
 
@@ -228,7 +228,11 @@ def _shown(name: str, value: Any) -> str:
         return f"{value} bytes"
     if isinstance(value, tuple):
         value = " ".join("-".join(map(str, v)) if isinstance(v, tuple) else str(v) for v in value)
-    return "".join(c if c.isprintable() else "\ufffd" for c in str(value))
+    return _printable(str(value))
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else "\ufffd" for c in text)
 
 
 def to_table(reading: Reading) -> str:
@@ -243,7 +247,11 @@ def to_table(reading: Reading) -> str:
         _service_table(configuration, where),
         _local_table(configuration, where),
     ]
-    text = "\n\n".join("\n".join(columns(rows)) for rows in tables if len(rows) > 1)
+    text = "\n\n".join(
+        "\n".join(columns([tuple(map(_printable, row)) for row in rows]))
+        for rows in tables
+        if len(rows) > 1
+    )
     left = _leftover_lines(reading, where)
     return "\n".join([text or "nothing in the model", *left]) + "\n"
 

@@ -1,0 +1,144 @@
+"""`drctl show` as a program: exit codes, errors, standard input, start-up time."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+GOOD = "vrrp_instance A {\n    interface eth0\n    virtual_router_id 51\n}\n"
+SLOWEST_S = 0.150
+
+
+def show(*words: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [sys.executable, "-m", "drctl", "show", *words],
+        input=given,
+        capture_output=True,
+        check=False,
+    )
+
+
+def test_good_file_ends_with_0_and_says_nothing_on_standard_error(tmp_path: Path) -> None:
+    file = tmp_path / "x"
+    file.write_text(GOOD)
+    done = show(str(file))
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"virtual router id  51" in done.stdout
+
+
+def test_standard_input_is_called_dash() -> None:
+    done = show("--json", "-", given=GOOD.encode())
+    assert done.returncode == 0
+    found = json.loads(done.stdout)
+    assert found["path"] == "-"
+    assert found["model"]["instances"][0]["origins"]["interface"][0]["line"] == 2
+
+
+def test_unreadable_value_ends_with_1() -> None:
+    done = show("-", given=GOOD.replace("51", "510").encode())
+    assert done.returncode == 1
+    assert b"-:3:5: error: virtual_router_id: 510 is outside 1..255 [DR031" in done.stderr
+
+
+def test_line_that_only_pulse_rejects_ends_with_0() -> None:
+    done = show("--format", "json", "-", given=b"primary = 192.0.2.1 # a\n")
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["pulse"] == {
+        "accepts": False,
+        "line": 1,
+        "message": "unexpected arguments",
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "verdict"),
+    [
+        (b"", {"accepts": False, "line": 0, "message": "Empty configuration"}),
+        (b"# nothing\n", {"accepts": True, "line": None, "message": None}),
+        (b"foo\n", {"accepts": False, "line": 1, "message": "unknown command"}),
+        (b"global_defs {\n}\n", None),
+    ],
+)
+def test_verdict_of_pulse_is_given_unless_the_text_is_keepaliveds(
+    given: bytes, verdict: dict[str, object] | None
+) -> None:
+    assert json.loads(show("--json", "-", given=given).stdout)["pulse"] == verdict
+
+
+def test_dialect_can_be_forced() -> None:
+    done = show("--json", "--dialect", "lvs.cf", "-", given=GOOD.encode())
+    found = json.loads(done.stdout)
+    assert found["dialect"] == "lvs.cf"
+    assert found["pulse"]["message"] == "unknown command"
+
+
+def test_file_that_cannot_be_read_ends_with_2_and_the_reason(tmp_path: Path) -> None:
+    missing = show(str(tmp_path / "none"))
+    assert missing.returncode == 2
+    assert missing.stdout == b""
+    assert missing.stderr.decode() == (
+        f"drctl: cannot read {tmp_path}/none: No such file or directory\n"
+    )
+    folder = show(str(tmp_path))
+    assert folder.returncode == 2
+    assert folder.stderr.decode() == f"drctl: cannot read {tmp_path}: it is a directory\n"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads every file")
+def test_file_without_permission_ends_with_2(tmp_path: Path) -> None:
+    file = tmp_path / "x"
+    file.write_text(GOOD)
+    file.chmod(0)
+    assert show(str(file)).returncode == 2
+
+
+def test_wrong_option_ends_with_2() -> None:
+    assert show("--format", "yaml", "-").returncode == 2
+
+
+def test_binary_file_is_shown_with_findings() -> None:
+    done = show("--json", "-", given=bytes(range(256)) * 20)
+    names = {found["name"] for found in json.loads(done.stdout)["diagnostics"]}
+    assert {"not-utf8", "control-character"} <= names
+    assert b"Traceback" not in done.stderr
+
+
+def test_text_is_written_whatever_the_terminal_can_show() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "drctl", "show", "-"],
+        input='global_defs {\n router_id "caf\u00e9"\n}\n'.encode(),
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def hundred_lines() -> str:
+    servers = "".join(
+        f"     server s{n} {{\n         address = 192.0.2.{n}\n         active = 1\n"
+        f"         weight = {n}\n     }}\n"
+        for n in range(1, 18)
+    )
+    head = "primary = 192.0.2.100\nbackup = 192.0.2.101\nnetwork = direct\nvirtual web {\n"
+    return f"{head}     active = 1\n     address = 192.0.2.200 eth0:1\n{servers}}}\n"
+
+
+def test_file_of_a_hundred_lines_is_shown_within_150_ms(tmp_path: Path) -> None:
+    file = tmp_path / "lvs.cf"
+    file.write_text(hundred_lines())
+    assert 90 <= hundred_lines().count("\n") <= 110
+    if os.getloadavg()[0] > (os.cpu_count() or 1):
+        pytest.skip("the machine is busy: nothing can be said of start-up time")
+    used = []
+    for _ in range(9):
+        started = time.perf_counter()
+        assert show(str(file)).returncode == 0
+        used.append(time.perf_counter() - started)
+    assert min(used) < SLOWEST_S

@@ -41,7 +41,7 @@ class Kernel(Protocol):
         """The command line that boots a guest which runs the plan and powers off; `work` is a
         folder for files that the command needs. Raises ToolMissing."""
 
-    def environment(self) -> dict[str, str]:
+    def environment(self, work: Path) -> dict[str, str]:
         """Variables on top of the caller's for the command."""
 
 
@@ -86,7 +86,7 @@ def run_guest(
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        env={**os.environ, **kernel.environment()},
+        env={**os.environ, **kernel.environment(work)},
         cwd=work,
         start_new_session=True,
     )

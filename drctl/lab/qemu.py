@@ -45,9 +45,10 @@ class Qemu:
         machine = ("--disable-kvm", "--cpus", "2", "--memory", "2G", "--user", "root")
         return [vng, "--run", str(newest_kernel()), *machine, "--", shlex.quote(str(script))]
 
-    def environment(self) -> dict[str, str]:
-        """See `Kernel`: vng looks for its own programs in PATH."""
-        return {"PATH": _search_path()}
+    def environment(self, work: Path) -> dict[str, str]:
+        """See `Kernel`: vng looks for its own programs in PATH, and leaves files in TMPDIR when it
+        is killed."""
+        return {"PATH": _search_path(), "TMPDIR": str(work)}
 
 
 def newest_kernel(folder: Path = _BOOT) -> Path:

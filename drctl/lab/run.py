@@ -29,6 +29,8 @@ from drctl.lab.verdict import judge
 _BOOT_LIMIT_S = 120.0
 _SILENCE_LIMIT_S = 180.0
 _PLAN = "plan.json"
+_HIDDEN = ("/dev", "/proc", "/run", "/sys", "/var/cache", "/var/log", "/var/tmp")
+"""Where guests mount something of their own over the machine's files."""
 _KERNEL_FOLDER = ".kernel"
 """The kernel's own files: sockets and scripts of no interest to anybody."""
 
@@ -52,6 +54,7 @@ def run_lab(request: LabRequest, scenario: Scenario, progress: Progress) -> LabR
     methods = tuple(METHODS[name] for name in request.methods)
     kernel = _kernel(request.kernel, methods)
     _check_machine(methods)
+    _check_temporary_folder(Path(tempfile.gettempdir()).resolve())
     with tempfile.TemporaryDirectory(prefix="drctl-lab-") as folder:
         work = Path(folder)
         try:
@@ -178,6 +181,16 @@ def _check_machine(methods: tuple[Method, ...]) -> None:
     for tool, package in tools.items():
         if shutil.which(tool, path=SEARCH_PATH) is None:
             raise ToolMissing(tool, package)
+
+
+def _check_temporary_folder(folder: Path) -> None:
+    """The guest must see the plan and the converted files."""
+    for hidden in _HIDDEN:
+        if folder.is_relative_to(hidden):
+            raise DrctlError(
+                f"temporary files are below {hidden}, which a guest has its own of: "
+                "set TMPDIR to another folder"
+            )
 
 
 def _convert(request: LabRequest, arp: str, marks: str, output: Path) -> None:

@@ -7,7 +7,6 @@ import os
 import shlex
 import shutil
 from pathlib import Path
-from tempfile import gettempdir
 
 from drctl.errors import ToolMissing
 from drctl.lab.boot import guest_command, python_path
@@ -57,10 +56,10 @@ class UserModeLinux:
             "umid=uml",
         ]
 
-    def environment(self) -> dict[str, str]:
+    def environment(self, work: Path) -> dict[str, str]:
         """See `Kernel`. The guest's memory is a file in /dev/shm unless TMPDIR is set; containers
         often have a small one, or one that nothing may be executed from."""
-        return {} if _can_hold(_SHARED_MEMORY, _MEMORY_BYTES) else {"TMPDIR": gettempdir()}
+        return {} if _can_hold(_SHARED_MEMORY, _MEMORY_BYTES) else {"TMPDIR": str(work)}
 
 
 def _can_hold(folder: Path, size_bytes: int) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
 from lab_case import PAIR, VIRTUAL
+from lab_run import command, need_uml
 
 from drctl.cli.main import main
 from drctl.errors import ToolMissing
@@ -50,3 +52,12 @@ def test_newest_kernel_in_an_empty_folder_names_the_package(tmp_path: Path) -> N
 def test_kernel_for_methods_is_the_quickest_that_can_do_all() -> None:
     assert kernel_for((METHODS["none"], METHODS["arptables"])) == UML
     assert kernel_for((METHODS["sysctl"], METHODS["nftables"])) == QEMU
+
+
+def test_lab_with_temporary_files_where_the_guest_cannot_see_them_is_refused(source: str) -> None:
+    need_uml()
+    done = subprocess.run(
+        ["env", "TMPDIR=/dev/shm", *command(source)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "set TMPDIR" in done.stderr

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import fields, is_dataclass
 
 from drctl.convert.ledger import Ledger, Verdict
-from drctl.model.origin import leftovers
+from drctl.model.origin import NO_ORIGINS, Origins, leftovers
 from drctl.readers.lvs_cf_block import BLOCK_KEYWORDS, meant
 from drctl.readers.reading import Reading
 from drctl.syntax.detect import LVS_CF
@@ -41,6 +42,7 @@ def note_as_written(reading: Reading, ledger: Ledger) -> None:
     """Note lines that pulse rejected, repeated keywords, octal numbers and the like."""
     document = reading.document
     if document.dialect != LVS_CF:
+        _note_repeated(reading.configuration, ledger)
         return
     unread = {
         (left.place.line, left.place.column)
@@ -54,6 +56,30 @@ def note_as_written(reading: Reading, ledger: Ledger) -> None:
             _note_statement(document, statement, rejected, ledger)
             if statement.body is not None:
                 _note_block(document, statement.body.children, unread, ledger)
+
+
+def _note_repeated(value: object, ledger: Ledger) -> None:
+    """Statements of a keepalived.conf whose only value was replaced by a later one."""
+    if isinstance(value, tuple):
+        for item in value:
+            _note_repeated(item, ledger)
+    if not is_dataclass(value) or isinstance(value, type):
+        return
+    origins: Origins = getattr(value, "origins", NO_ORIGINS)
+    names = {field.name for field in fields(value) if field.name != "origins"}
+    for name, places in origins.items():
+        # of several host blocks in an SMTP_CHECK the last one counts
+        is_single = name == "host" or (name in names and not _is_collection(value, name))
+        if len(places) > 1 and is_single:
+            why = f"given again in line {places[-1].line}, and the last one counts"
+            ledger.void((place for place in places[:-1] if place != places[-1]), why, "remove it")
+    for name in names:
+        _note_repeated(getattr(value, name), ledger)
+
+
+def _is_collection(value: object, name: str) -> bool:
+    item = getattr(value, name)
+    return isinstance(item, tuple) or is_dataclass(item)
 
 
 def _note_statement(

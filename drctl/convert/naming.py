@@ -40,7 +40,7 @@ def folder_name(text: str) -> str:
 def check_director_names(options: ConvertOptions) -> None:
     """Raises UsageError when the directors cannot be called what the user wants."""
     for name, option in ((options.primary, "--primary"), (options.backup, "--backup")):
-        if folder_name(name) != name:
+        if not name or folder_name(name) != name:
             rule = "letters, digits, '.', '_' and '-' are allowed, '-' and '.' not in front"
             raise UsageError(f"{option} {name!r} is no name for a folder: {rule}")
         if name.lower() in RESERVED:

@@ -12,7 +12,7 @@ from drctl.convert.ledger import Choice, Ledger, Note, Verdict, worst
 from drctl.convert.statement import statement_text
 from drctl.readers.reading import Reading
 from drctl.render.rendered import Loss, RenderedFile, Rendering
-from drctl.syntax.tree import Document, ErrorNode, Node
+from drctl.syntax.tree import Document, ErrorNode, Node, Statement
 from drctl.text.diagnostic import Diagnostic
 from drctl.text.place import Place
 
@@ -147,10 +147,16 @@ def _entry(document: Document, node: Node, ledger: Ledger, became: _Starts) -> E
     why = "; ".join(dict.fromkeys(note.why for note in notes if note.why))
     todo = "; ".join(dict.fromkeys(note.todo for note in notes if note.todo))
     is_loss = any(note.is_loss for note in notes)
-    if verdict is Verdict.DROPPED and not notes:
+    if verdict is Verdict.DROPPED and not notes and _is_empty(node):
+        why = "the block is empty"
+    elif verdict is Verdict.DROPPED and not notes:
         why, todo = "nothing that is generated has a place for it", "carry it over by hand"
         is_loss = True
     return Entry(place, statement_text(node), verdict, targets, why, todo, is_loss)
+
+
+def _is_empty(node: Statement) -> bool:
+    return node.body is not None and not node.body.children
 
 
 def _verdict(notes: list[Note], *, has_targets: bool) -> Verdict:

@@ -138,12 +138,14 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What keepalived said: `inside` of the case's own lines, `around` of its surroundings or,
-    without a line, of something with its name. `exit` is that of the whole sheet."""
+    """What keepalived said: `inside` of the case's own lines, `around` of its surroundings, `later`
+    without a line of something with its name. What it says later depends on the whole sheet: the
+    first fatal thing ends it. `exit` is that of the sheet."""
 
     question: Question
     inside: tuple[str, ...]
     around: tuple[str, ...]
+    later: tuple[str, ...]
     exit: int | None
 
 
@@ -219,14 +221,14 @@ def _answers(sheet: list[Question]) -> Iterator[Answer]:
         zip(sheet, spans, strict=True), start=2
     ):
         inside = [text for line, text in verdict.located if first <= line <= last]
-        around_it = [
+        outside = [
             text
             for line, text in verdict.located
             if start <= line <= end and not first <= line <= last
         ]
         name = re.compile(rf"\b[BGSTVWfgps]{number}\b|:{1000 + number}\b")
-        around_it += [text for text in unplaced if len(sheet) == 1 or name.search(text)]
-        yield Answer(question, tuple(inside), tuple(around_it), verdict.exit)
+        later = [text for text in unplaced if len(sheet) == 1 or name.search(text)]
+        yield Answer(question, tuple(inside), tuple(outside), tuple(later), verdict.exit)
 
 
 def _is_said(line: str, question: Question) -> bool:

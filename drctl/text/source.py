@@ -76,7 +76,7 @@ def decode(path: str, raw: bytes) -> SourceFile:
     found: list[Diagnostic] = []
     if remark is not None:
         code, name, message, hint = remark
-        found.append(_finding(source, 0, (code, name), message, hint))
+        found.append(_finding(source, 0, (code, name, Severity.WARNING), message, hint))
     found.extend(_oddities(source))
     return SourceFile(path, text, encoding, tuple(found))
 
@@ -110,7 +110,7 @@ def _oddities(source: SourceFile) -> list[Diagnostic]:
             _finding(
                 source,
                 0,
-                ("DR012", "byte-order-mark"),
+                ("DR012", "byte-order-mark", Severity.WARNING),
                 "byte-order mark, which keepalived and pulse read as part of the first keyword",
                 "remove the first three bytes",
             )
@@ -120,23 +120,32 @@ def _oddities(source: SourceFile) -> list[Diagnostic]:
         what = "carriage return before each line end" if crlf == line_feeds else "carriage return"
         found.append(
             _finding(
-                source, at, ("DR013", "carriage-return"), what, "convert the file with dos2unix"
+                source,
+                at,
+                ("DR013", "carriage-return", Severity.WARNING),
+                what,
+                "convert the file with dos2unix",
             )
         )
     if odd := _ODD_CONTROL.search(text):
         name = "NUL byte" if odd[0] == "\0" else f"control character 0x{ord(odd[0]):02x}"
         found.append(
-            _finding(source, odd.start(), ("DR014", "control-character"), name, "remove it")
+            _finding(
+                source,
+                odd.start(),
+                ("DR014", "control-character", Severity.WARNING),
+                name,
+                "remove it",
+            )
         )
     if text and not text.endswith("\n"):
         found.append(
             _finding(
                 source,
                 len(text) - 1,
-                ("DR015", "missing-final-newline"),
+                ("DR015", "missing-final-newline", Severity.INFO),
                 "no line end after the last line",
                 "add one",
-                Severity.INFO,
             )
         )
     starts = source.line_starts()
@@ -148,19 +157,20 @@ def _oddities(source: SourceFile) -> list[Diagnostic]:
         if size_bytes > LONG_LINE:
             message = f"line of {size_bytes} bytes; keepalived 2.2.7 splits it after {LONG_LINE}"
             found.append(
-                _finding(source, start, ("DR016", "long-line"), message, f"shorten line {number}")
+                _finding(
+                    source,
+                    start,
+                    ("DR016", "long-line", Severity.WARNING),
+                    message,
+                    f"shorten line {number}",
+                )
             )
             break
     return found
 
 
 def _finding(
-    source: SourceFile,
-    offset: int,
-    rule: tuple[str, str],
-    message: str,
-    hint: str,
-    severity: Severity = Severity.WARNING,
+    source: SourceFile, offset: int, rule: tuple[str, str, Severity], message: str, hint: str
 ) -> Diagnostic:
     end = min(offset + 1, len(source.text))
-    return Diagnostic(source.place(Span(offset, end)), *rule, severity, message, hint)
+    return Diagnostic(source.place(Span(offset, end)), *rule, message, hint)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections.abc import Iterator
 from dataclasses import field
 
 from drctl.quickclass import dataclass
@@ -102,53 +103,30 @@ def _decode(raw: bytes) -> tuple[str, str, tuple[str, str, str, str] | None]:
         return raw.decode("latin-1"), "latin-1", ("DR010", "not-utf8", message, hint)
 
 
-def _oddities(source: SourceFile) -> list[Diagnostic]:
+def _oddities(source: SourceFile) -> Iterator[Diagnostic]:
     text = source.text
-    found = []
     if text.startswith("\ufeff"):
-        found.append(
-            _finding(
-                source,
-                0,
-                ("DR012", "byte-order-mark", Severity.WARNING),
-                "byte-order mark, which keepalived and pulse read as part of the first keyword",
-                "remove the first three bytes",
-            )
-        )
+        message = "byte-order mark, which keepalived and pulse read as part of the first keyword"
+        rule = ("DR012", "byte-order-mark", Severity.WARNING)
+        yield _finding(source, 0, rule, message, "remove the first three bytes")
     if (at := text.find("\r")) >= 0:
         crlf, line_feeds = text.count("\r\n"), text.count("\n")
         what = "carriage return before each line end" if crlf == line_feeds else "carriage return"
-        found.append(
-            _finding(
-                source,
-                at,
-                ("DR013", "carriage-return", Severity.WARNING),
-                what,
-                "convert the file with dos2unix",
-            )
-        )
+        rule = ("DR013", "carriage-return", Severity.WARNING)
+        yield _finding(source, at, rule, what, "convert the file with dos2unix")
     if odd := _ODD_CONTROL.search(text):
         name = "NUL byte" if odd[0] == "\0" else f"control character 0x{ord(odd[0]):02x}"
-        found.append(
-            _finding(
-                source,
-                odd.start(),
-                ("DR014", "control-character", Severity.WARNING),
-                name,
-                "remove it",
-            )
-        )
+        rule = ("DR014", "control-character", Severity.WARNING)
+        yield _finding(source, odd.start(), rule, name, "remove it")
     if text and not text.endswith("\n"):
-        found.append(
-            _finding(
-                source,
-                len(text) - 1,
-                ("DR015", "missing-final-newline", Severity.INFO),
-                "no line end after the last line",
-                "add one",
-            )
-        )
-    starts = source.line_starts()
+        rule = ("DR015", "missing-final-newline", Severity.INFO)
+        yield _finding(source, len(text) - 1, rule, "no line end after the last line", "add one")
+    yield from _long_line(source)
+
+
+def _long_line(source: SourceFile) -> Iterator[Diagnostic]:
+    """A finding for the first line that is too long."""
+    text, starts = source.text, source.line_starts()
     for number, (start, end) in enumerate(zip(starts, [*starts[1:], len(text)], strict=True), 1):
         # at most four bytes a character
         if 4 * (end - start) <= LONG_LINE:
@@ -156,17 +134,9 @@ def _oddities(source: SourceFile) -> list[Diagnostic]:
         size_bytes = len(text[start:end].encode("utf-8", "surrogatepass"))
         if size_bytes > LONG_LINE:
             message = f"line of {size_bytes} bytes; keepalived 2.2.7 splits it after {LONG_LINE}"
-            found.append(
-                _finding(
-                    source,
-                    start,
-                    ("DR016", "long-line", Severity.WARNING),
-                    message,
-                    f"shorten line {number}",
-                )
-            )
-            break
-    return found
+            rule = ("DR016", "long-line", Severity.WARNING)
+            yield _finding(source, start, rule, message, f"shorten line {number}")
+            return
 
 
 def _finding(

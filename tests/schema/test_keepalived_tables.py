@@ -263,3 +263,41 @@ def test_tables_are_read_without_tomllib() -> None:
         for name in files:
             text = Path(root, name).read_text("utf-8").partition("\n[cases")[0]
             assert read_simple(text) is not None, name
+
+
+@pytest.mark.parametrize(
+    ("path", "word", "since"),
+    [
+        ("", "track_group", "2.0.3"),
+        ("", "interface_up_down_delays", "2.2.3"),
+        ("", "linkbeat_interfaces", "2.0.13"),
+        ("global_defs", "vrrp_strict", "1.2.20"),
+        ("global_defs", "vrrp_min_garp", "2.0.12"),
+        ("global_defs", "reload_check_config", "2.2.0"),
+        ("global_defs", "json_version", "2.2.8"),
+        ("global_defs", "use_symlink_paths", "2.3.0"),
+        ("global_defs", "iproute_usr_dir", "2.3.2"),
+        ("global_defs", "state_dump_file", "2.3.3"),
+        ("vrrp_instance", "accept", "1.2.17"),
+        ("vrrp_instance", "unicast_ttl", "2.1.0"),
+        ("vrrp_instance", "down_timer_adverts", "2.2.3"),
+        ("vrrp_instance", "mcast_dst_ip", "2.2.5"),
+        ("vrrp_instance", "no_virtual_ipaddress", "2.2.8"),
+        ("vrrp_instance", "auth_hmac", "2.4.0"),
+        ("bfd_instance", "multihop", "2.2.8"),
+        ("virtual_server/real_server", "PING_CHECK", "2.1.0"),
+        ("virtual_server/real_server/HTTP_GET", "fast_recovery", "2.0.17"),
+        ("virtual_server/real_server/HTTP_GET", "enable_sni", "1.4.3"),
+        ("virtual_server/real_server/SSL_GET", "tls_compliant", "2.2.8"),
+        ("virtual_server", "mh-port", "2.0.20"),
+    ],
+)
+def test_since_names_the_first_release_that_knows_the_keyword(
+    path: str, word: str, since: str
+) -> None:
+    assert DIALECT.blocks[path].keywords[word].since == since
+
+
+def test_since_is_left_out_for_what_was_always_known() -> None:
+    assert DIALECT.root.keywords["vrrp_instance"].since is None
+    assert DIALECT.blocks["vrrp_instance"].keywords["priority"].since is None

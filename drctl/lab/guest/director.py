@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +15,9 @@ from drctl.lab.plan import Plan
 _KEEPALIVED = ("keepalived", "-n", "-l", "-D", "-f", "/etc/keepalived/keepalived.conf")
 _STOP_LIMIT_S = 10
 _SERVER_CHANGE = re.compile(
-    r"\b(?:Adding|Removing|Enabling|Disabling) (?:\w+ )?service \[|\bChanging weight from"
+    r"\b(?:(?:Adding|Removing|Enabling|Disabling) |Changing weight from ).*\bservice .* VS (.*)"
 )
+_VS_ADDRESS = re.compile(r"\[([0-9.]+)\]:(\w+):(\d+)")
 ESTIMATION_S = 2.2
 """The kernel adds up what its processors counted every two seconds only (ip_vs_est.c)."""
 _PROTOCOLS = ("TCP", "UDP", "SCTP", "FWM")
@@ -45,9 +47,9 @@ class Keepalived:
         """What it has said so far."""
         return self._log_path.read_text(encoding="utf-8", errors="replace")
 
-    def server_changes(self) -> int:
-        """How often a check has put a real server in or taken one out so far."""
-        return len(_SERVER_CHANGE.findall(self.log()))
+    def server_changes(self) -> Counter[str]:
+        """How often a check has put a real server in or taken one out so far, by service."""
+        return changes_in(self.log())
 
     def check(self) -> None:
         """Raise GuestError when it has ended by itself."""
@@ -68,6 +70,20 @@ class Keepalived:
             self._process.kill()
             self._process.wait()
         self._log.close()
+
+
+def changes_in(log: str) -> Counter[str]:
+    """Changes of real servers by service; those of a service that the log names in another way
+    than IPVS does (a group) are under the empty name."""
+    return Counter(_service_name(name) for name in _SERVER_CHANGE.findall(log))
+
+
+def _service_name(logged: str) -> str:
+    """IPVS's name of a service from keepalived's (`[192.0.2.80]:tcp:80`, `FWM 5`)."""
+    found = _VS_ADDRESS.match(logged)
+    if found is not None:
+        return f"{found[2].upper()} {found[1]}:{found[3]}"
+    return logged if logged.startswith("FWM ") else ""
 
 
 def holds_vips(name: str, plan: Plan) -> bool:

@@ -22,7 +22,6 @@ _ANSWER_LIMIT_S = 2.0
 _REQUEST_LIMIT_S = 2.0
 _RETRY_LIMIT_S = 0.5
 _ROUNDS = 4
-_ATTEMPTS = 5
 _SETTLE_S = 60.0
 
 
@@ -91,7 +90,7 @@ class TrialRun:
         device = "lo"
         if self.plan.forwarding == "tunnelling":
             device = "tunl0"
-            run("ip", "netns", "exec", host.name, "modprobe", "ipip")
+            run(*in_host(host.name, self.site.root(host.name), ("modprobe", "ipip")))
             ip_batch(("link set tunl0 up",), host.name)
         ip_batch((f"addr add {vip.address}/32 dev {device}" for vip in self.plan.vips), host.name)
 
@@ -155,25 +154,13 @@ class TrialRun:
         )
 
     def _measure(self, daemon: Keepalived, ears: dict[str, Ear], dead: str | None = None) -> None:
-        """Ask for the VIPs, then send the requests. When a check took a real server out or put
-        one in meanwhile (they do on a machine that is too busy to answer in time), the numbers
-        say nothing about the scheduler, and the requests are sent again."""
+        """Ask for the VIPs, then send the requests; `dead` is the director without a link."""
         active = daemon.name
         alive = tuple(f if dead is None else f.without(dead) for f in self.plan.flows)
         self._say(f"measuring with {active} active")
         since_s = time.monotonic()
         arp = [self._ask(vip.address, ears[vip.segment]) for vip in self.plan.asked_vips]
-        for attempt in range(1, _ATTEMPTS + 1):
-            if not wait_until(lambda: self._has_servers(active, alive), self._settle_limit_s):
-                table = director.table(active)
-                raise GuestError(f"{active} has other real servers than it should:\n{table}")
-            changes = daemon.server_changes()
-            before = self._quiet_counters(active)
-            flows = [self._request(flow, ears) for flow in alive]
-            after = self._counters_after(active, before)
-            if daemon.server_changes() == changes:
-                break
-            self._say(f"a check changed the real servers meanwhile (attempt {attempt})")
+        flows, counters = self._measure_flows(daemon, alive, ears)
         emit(
             "measurement",
             method=self.trial.method,
@@ -181,10 +168,45 @@ class TrialRun:
             active=active,
             arp=arp,
             flows=flows,
-            counters=director.difference(before, after),
+            counters=counters,
             announced=self._announced(ears, since_s),
             table=director.table(active),
         )
+
+    def _measure_flows(
+        self, daemon: Keepalived, flows: tuple[Flow, ...], ears: dict[str, Ear]
+    ) -> tuple[list[dict[str, Any]], dict[str, tuple[int, int, int]]]:
+        """Send the requests; results of every flow, and counters by service.
+
+        When a check takes a real server of a service out or puts one in meanwhile (they do on a
+        machine that is too busy to answer in time), the numbers say nothing about the scheduler:
+        requests of that service are sent again, until the time is over.
+        """
+        name = daemon.name
+        results: dict[tuple[str, str, int], dict[str, Any]] = {}
+        counters: dict[str, tuple[int, int, int]] = {}
+        end_s = time.monotonic() + self._settle_limit_s
+        pending = flows
+        while pending:
+            self._wait_for_servers(name, pending)
+            changes = daemon.server_changes()
+            before = self._quiet_counters(name)
+            for flow in pending:
+                results[flow.service, flow.vip, flow.port] = self._request(flow, ears)
+            found = director.difference(before, self._counters_after(name, pending, before))
+            counters |= {f.service: found[f.service] for f in pending if f.service in found}
+            changed = set(daemon.server_changes() - changes)
+            if time.monotonic() > end_s:
+                break
+            pending = tuple(f for f in pending if changed & {f.service, ""})
+            for service in dict.fromkeys(flow.service for flow in pending):
+                self._say(f"a check changed the real servers of {service} meanwhile: once more")
+        return list(results.values()), counters
+
+    def _wait_for_servers(self, name: str, flows: tuple[Flow, ...]) -> None:
+        if not wait_until(lambda: self._has_servers(name, flows), self._settle_limit_s):
+            table = director.table(name)
+            raise GuestError(f"{name} has other real servers than it should:\n{table}")
 
     def _quiet_counters(self, active: str) -> dict[str, Counted]:
         """IPVS counters when everything sent so far is in them."""
@@ -192,11 +214,13 @@ class TrialRun:
         time.sleep(max(0.0, director.ESTIMATION_S - quiet_s))
         return director.counted(active)
 
-    def _counters_after(self, active: str, before: dict[str, Counted]) -> dict[str, Counted]:
+    def _counters_after(
+        self, active: str, flows: tuple[Flow, ...], before: dict[str, Counted]
+    ) -> dict[str, Counted]:
         """The counters as soon as all requests are in them; when some never come (they by-passed
         the director), those that are there when everything must have been counted."""
         sent: Counter[str] = Counter()
-        for flow in self.plan.flows:
+        for flow in flows:
             sent[flow.service] += flow.requests
         nothing = Counted(0, 0, 0)
 

@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import jinja2
 
@@ -98,11 +98,45 @@ def render(name: str, **names: Any) -> tuple[str, dict[int, tuple[Place, ...]]]:
         """Mark the line with all origins of `subject`."""
         return mark(p for places in subject.origins.values() for p in places)
 
+    def once(make: Any, subject: object, *rest: object) -> Trusted:
+        """`make(subject, *rest)`, a macro's text that depends on nothing else, made once for one
+        and the same object: both directors have the same services, their servers the same check."""
+        key = (make.name, id(subject), *rest)
+        known = _MADE.get(key)
+        if known is None:
+            known = _Made(subject, make(subject, *rest), marks)
+            if len(_MADE) >= _MOST_MADE:
+                _MADE.clear()
+            _MADE[key] = known
+        return known.text if known.marks is marks else known.adopted_by(marks)
+
     template = _environment().get_template(name)
-    text = template.render(at=at, at_all=at_all, mark=mark, version=__version__, **names)
+    text = template.render(at=at, at_all=at_all, mark=mark, once=once, version=__version__, **names)
     if not marks:
         return text, {}
     return _take_marks(text, marks)
+
+
+class _Made(NamedTuple):
+    """A macro's text of `subject`, whose marks are numbers into the list of that rendering."""
+
+    subject: object
+    text: Trusted
+    marks: list[tuple[Place, ...]]
+
+    def adopted_by(self, marks: list[tuple[Place, ...]]) -> Trusted:
+        """The text with its marks added to those of another rendering."""
+
+        def renumbered(found: re.Match[str]) -> str:
+            marks.append(self.marks[int(found[1])])
+            return f"\ue000{len(marks) - 1}\ue001"
+
+        return Trusted(_MARK.sub(renumbered, self.text))
+
+
+_MOST_MADE = 4096
+_MADE: dict[tuple[object, ...], _Made] = {}
+"""By identity of the subject, which the entry keeps alive, and the macro's other arguments."""
 
 
 def rendered_file(target: Target, **names: Any) -> RenderedFile:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from operator import attrgetter
 
 from drctl.errors import UnsafeValue
 from drctl.model.check import (
@@ -25,7 +26,7 @@ from drctl.model.check import (
 from drctl.model.configuration import Configuration
 from drctl.model.origin import SELF, Leftover
 from drctl.model.pair import Settings
-from drctl.model.service import DIRECT, MASQUERADE, TUNNEL, VirtualService
+from drctl.model.service import DIRECT, MASQUERADE, TUNNEL, RealServer, VirtualService
 from drctl.render.environment import rendered_file, targets
 from drctl.render.keepalived_leftover import leftover_lines
 from drctl.render.keepalived_word import argument, comment
@@ -80,6 +81,7 @@ def keepalived_file(
         method_word=_method_word,
         service_key=_service_key,
         check_kind=_check_kind,
+        has_limits=_has_limits,
     )
     if any(instance.authentication is not None for instance in configuration.instances):
         file = replace(file, mode=SECRET_MODE)
@@ -153,6 +155,17 @@ def _service_key(service: VirtualService) -> str:
         raise UnsafeValue("a virtual service has neither address nor mark nor group")
     port = "" if service.port is None else f" {service.port}"
     return f"{argument(service.address)}{port}"
+
+
+_limits = attrgetter(
+    *("upper_threshold", "lower_threshold", "inhibits_on_failure", "is_alpha"),
+    *("loop_ms", "retries", "delay_before_retry_ms", "virtualhost"),
+)
+
+
+def _has_limits(server: RealServer) -> bool:
+    """Whether a real server has one of the values that few have: most of thousands do not."""
+    return any(value is not None for value in _limits(server))
 
 
 def _check_kind(check: Check) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from keepalived_case import difference, model_of, rendered
 
@@ -373,7 +373,13 @@ class Case:
         printer.text(repr(self))
 
 
-@settings(deadline=None, max_examples=100, suppress_health_check=list(HealthCheck))
+# not shrunk: models are large, and the file that is shown says where it differs
+@settings(
+    deadline=None,
+    max_examples=100,
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),
+    suppress_health_check=list(HealthCheck),
+)
 @given(MODELS.map(Case))
 def test_keepalived_file_of_any_model_reads_back_to_the_same_model(case: Case) -> None:
     model = case.model

@@ -121,7 +121,8 @@ def _systemd(boot: BootPlan) -> tuple[list[RenderedFile], list[Step]]:
         units.append("drctl-route.service")
         files.append(_file(boot, "drctl-route.service"))
     if elsewhere and net == "networkd":
-        devices = sorted({line.device for line in plan.addresses})
+        tunnels = {tunnel.device for tunnel in plan.tunnels}
+        devices = sorted({line.device for line in plan.addresses} | tunnels)
         files.extend(
             _file(
                 boot,
@@ -154,11 +155,9 @@ def _systemd(boot: BootPlan) -> tuple[list[RenderedFile], list[Step]]:
 def _held_by_manager(boot: BootPlan) -> bool:
     """Whether networkd or NetworkManager brings up the VIPs; NetworkManager cannot have the
     kernel's own tunnel devices, so those VIPs come from our unit."""
-    if not boot.plan.addresses:
-        return False
     if boot.options.net == "networkmanager":
-        return not boot.plan.tunnels
-    return boot.options.net == "networkd"
+        return bool(boot.plan.addresses) and not boot.plan.tunnels
+    return boot.options.net == "networkd" and boot.plan.needs_vip_program
 
 
 def _on(plan: Plan, device: str) -> tuple[VipAddress, ...]:

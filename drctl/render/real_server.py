@@ -115,7 +115,8 @@ def _addresses(plan: Plan, source: str) -> _Part:
         devices=tuple(sorted(devices)),
         vips6=plan.has_vips6,
     )
-    title = "the VIPs" if plan.addresses else "the tunnel's device"
+    has_vips = any(not line.is_own for line in plan.addresses)
+    title = "the VIPs" if has_vips else "the tunnel's device"
     return [program], [_program_step(title, "drctl-vip")]
 
 
@@ -194,7 +195,7 @@ def _arp_program(
         nft_tables=_nft_tables(plan),
         chain=STANDBY_CHAIN if plan.is_standby else CHAIN,
         tunnels=plan.tunnels,
-        has_vips=bool(plan.addresses),
+        has_vips=any(not line.is_own for line in plan.addresses),
         has_sysctl=has_sysctl,
         refused=_never_held(plan),
     )

@@ -30,8 +30,9 @@ class Tunnel:
     module: str
 
 
+_IPV4_TUNNEL = Tunnel("tunl0", "ipip")
 _TUNNELS = {
-    (4, 4): Tunnel("tunl0", "ipip"),
+    (4, 4): _IPV4_TUNNEL,
     (6, 6): Tunnel("ip6tnl0", "ip6_tunnel"),
     (6, 4): Tunnel("sit0", "sit"),
 }
@@ -54,12 +55,14 @@ class Silent:
 
 @dataclass(frozen=True, slots=True)
 class VipAddress:
-    """A VIP on a device of this server, `prefix` 32 or 128."""
+    """A VIP on a device of this server, `prefix` 32 or 128. `is_own`: it is the server's own
+    address instead, on a tunnel's device that has no VIP."""
 
     vip: str
     device: str
     prefix: int
     places: tuple[Place, ...]
+    is_own: bool = False
 
     @property
     def origins(self) -> Origins:
@@ -164,6 +167,7 @@ def plan_of(host: Host, options: RenderOptions) -> Plan:
     else:
         silent = _silent(usable, method, losses)
         addresses = _addresses(usable, {b.vip: devices[id(b)] for b in usable if id(b) in devices})
+    addresses = (*addresses, *_own_addresses(usable, addresses, tunnels))
     return Plan(
         method=method,
         silent=silent,
@@ -250,6 +254,21 @@ def _addresses(
         prefix = 32 if binding.family == 4 else 128
         found[binding.vip] = VipAddress(binding.vip, device, prefix, places)
     return tuple(found.values())
+
+
+def _own_addresses(
+    bindings: Iterable[Binding], addresses: tuple[VipAddress, ...], tunnels: set[Tunnel]
+) -> tuple[VipAddress, ...]:
+    """The server's own address for a tunl0 without a VIP: on a device without any address the
+    kernel checks the path back strictly, whatever rp_filter says (__fib_validate_source)."""
+    if _IPV4_TUNNEL not in tunnels or any(a.device == _IPV4_TUNNEL.device for a in addresses):
+        return ()
+    for binding in bindings:
+        real = binding.real_address
+        if binding.method == TUNNEL and real is not None and binding.real_family == 4:
+            places = _places(binding.origins)
+            return (VipAddress(real, _IPV4_TUNNEL.device, 32, places, is_own=True),)
+    return ()
 
 
 def _redirects(bindings: Iterable[Binding], *, is_standby: bool) -> tuple[Redirect, ...]:

@@ -74,10 +74,28 @@ def test_plan_tunnelled_vip_is_on_the_tunnel_and_checked_loosely() -> None:
 def test_plan_vip_of_tunnel_and_direct_routing_is_on_lo_once() -> None:
     both = (binding(), binding(VIP, TUNNEL))
     program = texts(rendering(Host("rs1", (RIP,), both)))[VIP_PROGRAM]
-    assert [line.split() for line in program.splitlines() if line.startswith("    add ")] == [
-        ["add", f"{VIP}/32", "lo"]
+    assert [line.split() for line in program.splitlines() if line.startswith("    add")] == [
+        ["add", f"{VIP}/32", "lo"],
+        ["add_own", f"{RIP}/32", "tunl0"],
     ]
     assert "ip link set dev tunl0 up" in program
+
+
+@pytest.mark.parametrize("net", NETS)
+@pytest.mark.parametrize("arp", ["iptables", "nft-redirect"])
+def test_plan_redirecting_tunnel_has_an_address_of_its_own_and_comes_up(arp: str, net: str) -> None:
+    files = texts(rendering("tunnel", arp, net))
+    program = files[VIP_PROGRAM]
+    assert f"    add_own {RIP}/32 tunl0\n" in program
+    assert "198.51.100.10" not in program
+    starters = {
+        "systemd": ["/etc/systemd/system/drctl-vip.service"],
+        "networkd": [f"/etc/systemd/network/00-drctl-{d}.network" for d in ("tunl0", "ip6tnl0")],
+        "networkmanager": ["/etc/systemd/system/drctl-vip.service"],
+        "ifcfg": ["/sbin/ifup-local"],
+        "ifupdown": ["/etc/network/interfaces.d/drctl"],
+    }[net]
+    assert set(starters) <= set(files)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from drctl.model.origin import NO_ORIGINS, SELF, Origins
 from drctl.model.pair import Rank
 from drctl.model.service import (
     MASQUERADE,
+    TUNNEL,
     Forwarding,
     GroupEntry,
     RealServer,
@@ -264,6 +265,8 @@ def _servers(
                 text = server.address if real is None else str(real)
                 places = server.origins.get(SELF) or server.origins.get("address", ())
                 for vip, ports, mark, vip_places in entries.for_family(real):
+                    if forwarding.method == TUNNEL and vip in vips:
+                        losses.extend(_loss_tunnel_source(vip, vips[vip]))
                     binding = Binding(
                         vip,
                         forwarding.method,
@@ -438,6 +441,20 @@ class _Gateways:
         vip = self._vips[text]
         places = vip.origins.get(SELF) or vip.origins.get("address", ())
         return Gateway(text, real_address, {SELF: places})
+
+
+def _loss_tunnel_source(address: str, vip: Vip) -> tuple[Loss, ...]:
+    """The director may take an IPv6 VIP for the source of its tunnel's packets unless the VIP is
+    deprecated, which keepalived does by itself for /128; the kernel of a real server that holds the
+    VIP drops packets from itself (ip6_tnl_rcv_ctl)."""
+    if family_of(address) == 4 or vip.prefix in {None, 128} or "preferred_lft" in vip.options:
+        return ()
+    why = (
+        f"{address}/{vip.prefix} may become the source of the packets that the director sends "
+        "through the tunnel, and a real server that holds it drops those: write the VIP as /128, or "
+        "with preferred_lft 0"
+    )
+    return (Loss("vip.tunnel-source", why, vip.origins.get(SELF, ())),)
 
 
 def _loss_own_vip(server: _Server) -> Loss:

@@ -11,6 +11,7 @@ from drctl.model.pair import Rank
 from drctl.model.service import (
     DIRECT,
     MASQUERADE,
+    TUNNEL,
     Forwarding,
     GroupEntry,
     MarkRule,
@@ -181,6 +182,23 @@ def test_hosts_director_that_is_a_real_server_is_one_machine() -> None:
     assert list(found) == ["primary", "backup"]
     assert found["primary"].rank is Rank.PRIMARY
     assert [b.real_address for b in found["backup"].bindings] == ["192.0.2.2"]
+
+
+@pytest.mark.parametrize(
+    ("vip", "features"),
+    [
+        (Vip("2001:db8::10", 64), ["vip.tunnel-source"]),
+        (Vip("2001:db8::10", 64, options=("preferred_lft", "0")), []),
+        (Vip("2001:db8::10", 128), []),
+        (Vip("2001:db8::10"), []),
+    ],
+)
+def test_hosts_ipv6_vip_that_a_tunnel_may_come_from_is_a_loss(
+    vip: Vip, features: list[str]
+) -> None:
+    tunnelled = service("2001:db8::10", "2001:db8::21", forwarding=Forwarding(TUNNEL))
+    found = machines(view([tunnelled, tunnelled], [instance(vip)]))
+    assert [loss.feature for loss in found["primary"].losses] == features
 
 
 def masqueraded(*vips: Vip) -> Host:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from drctl.model.pair import Rank
 from drctl.model.service import DIRECT, MASQUERADE, TUNNEL
-from drctl.render.host import Binding, Gateway, Host, Port
+from drctl.render.host import Binding, Host, Port
+from drctl.render.host_gateway import Gateway
 from drctl.render.install import with_installers
 from drctl.render.options import RenderOptions
 from drctl.render.real_server import render_real_server

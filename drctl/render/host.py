@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address
 
 from drctl.model.configuration import Configuration
 from drctl.model.origin import NO_ORIGINS, SELF, Origins
@@ -34,11 +34,9 @@ from drctl.render.host_address import (
 from drctl.render.host_address import (
     canonical as canonical,
 )
+from drctl.render.host_gateway import Gateway, Gateways
 from drctl.render.rendered import Loss
 from drctl.text.place import Place
-
-_NEAR_PREFIX = {4: 24, 6: 64}
-"""How near a gateway without a network must be to the real server to be taken for its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +95,6 @@ class Binding:
 
 
 @dataclass(frozen=True, slots=True)
-class Gateway:
-    """The VIP that a masqueraded real server must answer through."""
-
-    address: str
-    real_address: str
-    origins: Origins = field(default=NO_ORIGINS, compare=False, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
 class Host:
     """A machine. `rank` is set for a director; `bindings` for what serves behind the directors,
     which a director may do too. `addresses` are those the configuration knows it by."""
@@ -139,7 +128,7 @@ def hosts_of(
             continue
         name = owners.get(server.text) or names.of_server(server.text)
         builders.setdefault(name, _Builder()).add(server)
-    gateways = _Gateways(views, vips)
+    gateways = Gateways(views, vips)
     director_names = {host.name for host in directors}
     first, *others = (_with_work(host, builders, gateways) for host in directors)
     first = replace(first, losses=(*dict.fromkeys(general), *first.losses))
@@ -190,7 +179,7 @@ class _Builder:
             self.bindings[key] = replace(known, ports=ports, origins=origins)
 
 
-def _with_work(host: Host, builders: Mapping[str, _Builder], gateways: _Gateways) -> Host:
+def _with_work(host: Host, builders: Mapping[str, _Builder], gateways: Gateways) -> Host:
     builder = builders.get(host.name)
     if builder is None:
         return host
@@ -400,49 +389,6 @@ class _Entries:
             yield vip, (Port(),), number, places
 
 
-class _Gateways:
-    """VIPs of the directors that a masqueraded real server can answer through."""
-
-    def __init__(self, views: list[Configuration], vips: Mapping[str, Vip]) -> None:
-        served = {
-            canonical(text)
-            for view in views
-            for service in view.services
-            for text in (service.address, *(rule.address for rule in service.mark_rules))
-            if text is not None
-        }
-        usual = sorted(vips.items(), key=lambda item: item[0] in served)
-        self._free = [text for text, _ in usual if text not in served]
-        self._vips = vips
-        self._networks = [
-            (ip_network(f"{text}/{vip.prefix}", strict=False), text)
-            for text, vip in usual
-            if vip.prefix is not None and vip.prefix < ip_address(text).max_prefixlen
-        ]
-
-    def of(self, real_address: str, places: tuple[Place, ...]) -> Gateway | Loss:
-        """A VIP in the server's network, one that is no service's if there is a choice."""
-        real = ip_address(real_address)
-        for network, text in self._networks:
-            if real in network:
-                return self._gateway(text, real_address)
-        near = ip_network(f"{real}/{_NEAR_PREFIX[real.version]}", strict=False)
-        close = [text for text in self._free if ip_address(text) in near]
-        if len(close) == 1:
-            return self._gateway(close[0], real_address)
-        why = (
-            f"no VIP of the directors lies in the network of {real_address}, so its default route, "
-            "which must lead to the active director for masquerading, is not written: set it by "
-            "hand"
-        )
-        return Loss("gateway", why, places)
-
-    def _gateway(self, text: str, real_address: str) -> Gateway:
-        vip = self._vips[text]
-        places = vip.origins.get(SELF) or vip.origins.get("address", ())
-        return Gateway(text, real_address, {SELF: places})
-
-
 def _loss_tunnel_source(address: str, vip: Vip) -> tuple[Loss, ...]:
     """The director may take an IPv6 VIP for the source of its tunnel's packets unless the VIP is
     deprecated, which keepalived does by itself for /128; the kernel of a real server that holds the
@@ -451,7 +397,7 @@ def _loss_tunnel_source(address: str, vip: Vip) -> tuple[Loss, ...]:
         return ()
     why = (
         f"{address}/{vip.prefix} may become the source of the packets that the director sends "
-        "through the tunnel, and a real server that holds it drops those: write the VIP as /128, or "
+        "through the tunnel, and a real server that holds it drops those: write the VIP as /128 or "
         "with preferred_lft 0"
     )
     return (Loss("vip.tunnel-source", why, vip.origins.get(SELF, ())),)

@@ -51,6 +51,11 @@ def ipv4_number(text: str) -> int | None:
     One to four parts, the last one fills the rest (`10.9` is 10.0.0.9); each part decimal, octal
     (`010` is 8) or hexadecimal. Anything may follow behind a blank.
     """
+    if plain := _DOTTED.fullmatch(text):
+        first, second, third, fourth = plain.groups()
+        value = int(first) << 24 | int(second) << 16 | int(third) << 8 | int(fourth)
+        if max(int(first), int(second), int(third), int(fourth)) <= 0xFF:
+            return value
     parts: list[int] = []
     position = 0
     while True:

@@ -12,7 +12,7 @@ from drctl.model.origin import NO_ORIGINS, Origins, leftovers
 from drctl.readers.lvs_cf_block import BLOCK_KEYWORDS, meant
 from drctl.readers.reading import Reading
 from drctl.syntax.detect import LVS_CF
-from drctl.syntax.tree import Document, Node, Statement
+from drctl.syntax.tree import Document, LeafKind, Node, Statement
 from drctl.text.place import Place
 from drctl.units import c_integer, inet_aton
 
@@ -52,10 +52,10 @@ def note_as_written(reading: Reading, ledger: Ledger) -> None:
     rejected = {d.place.line: d.message for d in reading.diagnostics if d.code == REJECTED}
     _note_block(document, document.children, unread, ledger)
     for statement in document.walk():
-        if rejected or statement.body is not None:
+        if rejected:
             _note_statement(document, statement, rejected, ledger)
-            if statement.body is not None:
-                _note_block(document, statement.body.children, unread, ledger)
+        if statement.body is not None:
+            _note_block(document, statement.body.children, unread, ledger)
 
 
 def _note_repeated(value: object, ledger: Ledger) -> None:
@@ -100,7 +100,7 @@ def _note_block(
     for node in nodes:
         if not isinstance(node, Statement):
             continue
-        keyword, words = meant(node)
+        keyword, words = _plainly(node)
         if node.body is not None and keyword in BLOCK_KEYWORDS:
             continue
         is_odd = _is_odd(keyword, words)
@@ -120,6 +120,14 @@ def _note_block(
                 ledger.void((before,), why, "remove it")
         if is_odd:
             _note_value(keyword, words, place, ledger)
+
+
+def _plainly(node: Statement) -> tuple[str, tuple[str, ...]]:
+    """Keyword and arguments; of the common `KEYWORD = VALUE` without a closer look."""
+    words = node.words
+    if len(words) == 3 and words[1].kind is LeafKind.EQUALS:
+        return words[0].text.lower(), (words[2].text,)
+    return meant(node)
 
 
 def _is_odd(keyword: str, words: tuple[str, ...]) -> bool:

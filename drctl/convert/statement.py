@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from drctl.syntax.tree import ErrorNode, Node
 from drctl.text.secret import masked
 
 _LONGEST = 120
+_MAY_BE_SECRET = re.compile(r"pass|key|\$", re.IGNORECASE)
 
 
 def statement_text(node: Node) -> str:
@@ -16,7 +19,8 @@ def statement_text(node: Node) -> str:
         text = " ".join([leaf.text for leaf in node.words])
         if node.body is not None:
             text += " {"
-    text = masked(text)
+    if _MAY_BE_SECRET.search(text):
+        text = masked(text)
     if not text.isprintable():
         text = "".join(c if c.isprintable() else "\ufffd" for c in text)
     if len(text) > _LONGEST:

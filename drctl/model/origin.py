@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import field, fields, is_dataclass
+from functools import lru_cache
+from types import NoneType
 
 from drctl.quickclass import dataclass
 from drctl.text.place import Place
@@ -71,8 +73,19 @@ def leftovers(value: object) -> Iterator[Leftover]:
         yield value
     elif isinstance(value, tuple):
         for item in value:
-            yield from leftovers(item)
+            if not isinstance(item, _PLAIN):
+                yield from leftovers(item)
     elif is_dataclass(value) and not isinstance(value, type):
-        for each in fields(value):
-            if each.name != "origins":
-                yield from leftovers(getattr(value, each.name))
+        for name in _names(type(value)):
+            item = getattr(value, name)
+            if item and not isinstance(item, _PLAIN):
+                yield from leftovers(item)
+
+
+_PLAIN = (str, int, NoneType)
+
+
+@lru_cache(maxsize=256)
+def _names(kind: type) -> tuple[str, ...]:
+    """The fields that leftovers may be in; asked a hundred thousand times."""
+    return tuple(each.name for each in fields(kind) if each.name != "origins")

@@ -74,7 +74,7 @@ def _entry(entry: Entry) -> dict[str, Any]:
         "line": entry.place.line,
         "statement": entry.statement,
         "verdict": entry.verdict.value,
-        "became": [{"host": t.host, "path": t.path, "line": t.line} for t in entry.became],
+        "became": [{"host": host, "path": path, "line": at} for host, path, at in entry.became],
         "why": entry.why,
         "todo": entry.todo,
     }
@@ -237,6 +237,9 @@ def _became(targets: tuple[Target, ...]) -> str:
     """Lines by host and file; a file that is alike on many hosts is named once."""
     if not targets:
         return "–"
+    if len(targets) == 1:
+        (target,) = targets
+        return f"{_code(f'{target.path}:{target.line}')} on {target.host}"
     lines: dict[tuple[str, str], list[int]] = {}
     for target in targets:
         lines.setdefault((target.host, target.path), []).append(target.line)

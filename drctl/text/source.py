@@ -55,7 +55,12 @@ class SourceFile:
 
     def place(self, span: Span) -> Place:
         """The place of `span`, which must lie inside the text."""
-        line, column = self.position(span.start)
+        starts = self.line_starts()
+        line = bisect_right(starts, span.start)
+        first = starts[line - 1]
+        column = span.start - first + 1
+        if line == len(starts) or span.end < starts[line]:
+            return Place(self.path, line, column, line, span.end - first + 1)
         end_line, end_column = self.position(span.end)
         return Place(self.path, line, column, end_line, end_column)
 

@@ -32,8 +32,8 @@ def to_json(report: Report) -> str:
         "peer": report.peer,
         "summary": {verdict.value: report.count(verdict) for verdict in Verdict},
     }
+    entries = _Entries()
     lists: dict[str, list[Any]] = {
-        "entries": [_entry(entry) for entry in report.entries],
         "choices": [
             {"what": c.what, "value": c.value, "why": c.why, "option": c.option}
             for c in report.choices
@@ -58,26 +58,43 @@ def to_json(report: Report) -> str:
             for host in report.hosts
         ],
     }
-    parts = [f"{json.dumps(key)}: {_json(value)}" for key, value in head.items()]
-    for key, items in lists.items():
-        rows = ",\n  ".join(_json(item) for item in items)
-        parts.append(f"{json.dumps(key)}: [\n  {rows}\n ]" if items else f"{json.dumps(key)}: []")
+    parts = [f"{_json(key)}: {_json(value)}" for key, value in head.items()]
+    parts.append(_list("entries", [entries.text(entry) for entry in report.entries]))
+    parts += [_list(key, [_json(item) for item in items]) for key, items in lists.items()]
     return "{\n " + ",\n ".join(parts) + "\n}\n"
+
+
+def _list(key: str, rows: list[str]) -> str:
+    text = "[\n  " + ",\n  ".join(rows) + "\n ]" if rows else "[]"
+    return f"{_json(key)}: {text}"
 
 
 _json = json.JSONEncoder(ensure_ascii=False).encode
 
 
-def _entry(entry: Entry) -> dict[str, Any]:
-    return {
-        "path": entry.place.path,
-        "line": entry.place.line,
-        "statement": entry.statement,
-        "verdict": entry.verdict.value,
-        "became": [{"host": host, "path": path, "line": at} for host, path, at in entry.became],
-        "why": entry.why,
-        "todo": entry.todo,
-    }
+class _Entries:
+    """Entries as JSON; one line of a file is what several statements became, and is put into text
+    once."""
+
+    def __init__(self) -> None:
+        self._targets: dict[Target, str] = {}
+
+    def text(self, entry: Entry) -> str:
+        """One entry."""
+        became = ", ".join([self._target(target) for target in entry.became])
+        return (
+            f'{{"path": {_json(entry.place.path)}, "line": {entry.place.line}, '
+            f'"statement": {_json(entry.statement)}, "verdict": {_json(entry.verdict.value)}, '
+            f'"became": [{became}], "why": {_json(entry.why)}, "todo": {_json(entry.todo)}}}'
+        )
+
+    def _target(self, target: Target) -> str:
+        found = self._targets.get(target)
+        if found is None:
+            host, path = _json(target.host), _json(target.path)
+            found = f'{{"host": {host}, "path": {path}, "line": {target.line}}}'
+            self._targets[target] = found
+        return found
 
 
 def _place(place: Place) -> dict[str, Any]:
@@ -199,7 +216,11 @@ def to_markdown(report: Report) -> str:
     ]
     lines += ["", "## Every statement", "", "| line | statement | verdict | became | why |"]
     lines += ["|---:|---|---|---|---|"]
-    lines += [_row(entry) for entry in report.entries]
+    became: dict[tuple[Target, ...], str] = {}
+    for entry in report.entries:
+        if entry.became not in became:
+            became[entry.became] = _became(entry.became)
+        lines.append(_row(entry, became[entry.became]))
     return "\n".join(lines) + "\n"
 
 
@@ -225,11 +246,11 @@ def _todos(report: Report) -> list[str]:
     return found
 
 
-def _row(entry: Entry) -> str:
+def _row(entry: Entry, became: str) -> str:
     why = entry.why + (f" **To do:** {entry.todo}" if entry.todo else "")
     return (
         f"| {entry.place.line} | {_code(entry.statement)} | {entry.verdict} "
-        f"| {_became(entry.became)} | {_cell(why)} |"
+        f"| {became} | {_cell(why)} |"
     )
 
 

@@ -13,6 +13,7 @@ from drctl.convert.naming import check_director_names, choose_names
 from drctl.convert.options import ConvertOptions
 from drctl.convert.pairing import Directors, pair_of_keepalived
 from drctl.convert.report import Report, build_report
+from drctl.errors import UnsafeValue
 from drctl.model.pair import Rank
 from drctl.readers.reading import Reading
 from drctl.render.options import RenderOptions
@@ -56,10 +57,22 @@ def convert(reading: Reading, options: ConvertOptions, peer: Reading | None = No
         net=options.net,
         marks=options.marks,
     )
-    renderings = render_pair(directors.primary, directors.backup, names, render_options)
+    try:
+        renderings = render_pair(directors.primary, directors.backup, names, render_options)
+    except UnsafeValue as refused:
+        raise _placed(refused, reading) from refused
     compared = None if peer is None else _compared(reading, peer, directors)
     report = build_report(reading, ledger, renderings, compared)
     return Conversion(renderings, report)
+
+
+def _placed(refused: UnsafeValue, reading: Reading) -> UnsafeValue:
+    """The refusal with the place of the first statement that has the value."""
+    message = str(refused)
+    for statement in reading.document.walk():
+        if any(repr(leaf.value) in message for leaf in statement.words):
+            return UnsafeValue(f"{reading.document.place(statement)}: {message}")
+    return refused
 
 
 def _directors(

@@ -194,11 +194,12 @@ def _joined_hooks(events: tuple[str, ...], commands: Commands, ledger: Ledger) -
 @dataclass(frozen=True, slots=True)
 class Networks:
     """Devices of the directors: `own` is the one VRRP runs on, `public` and `private` those of
-    the two networks, None when unknown."""
+    the two networks, None when unknown; `gateway` has an instance of its own."""
 
     own: str
     public: str | None
     private: str | None
+    gateway: str | None = None
 
 
 def private_device(pulse: Pulse, options: ConvertOptions) -> str | None:
@@ -229,14 +230,15 @@ def lower_tracks(
         devices[networks.public] = None
     if networks.private is not None and (has_private or options.private_interface is not None):
         devices[networks.private] = None
-        if options.private_interface is None:
+        if options.private_interface is None and networks.private != networks.gateway:
             ledger.choose(
                 "device of the private network",
                 networks.private,
                 "lvs.cf does not name it; syncd_iface is the best guess",
                 "--private-interface",
             )
-    devices.pop(networks.own, None)
+    for device in (networks.own, networks.gateway):
+        devices.pop(device or "", None)
     if has_private and networks.private is None:
         why = (
             f"{networks.own} is the instance's own device, which keepalived watches anyhow; the "

@@ -60,7 +60,8 @@ def lower_vrrp(
         _note_without_instance(pulse, directors, ledger)
         empty: Instances = dict.fromkeys(Rank, ())
         return VrrpParts(empty, (), has_backup)
-    networks = _choose_networks(vips, gateway, pulse, directors, (options, ledger))
+    public = _public_device(vips, gateway, directors)
+    networks = _choose_networks(public, pulse, directors, options, ledger)
     hooks = lower_hooks(pulse, list(local.starts), list(local.stops), ledger)
     first = VrrpInstance(
         name=INSTANCE,
@@ -70,6 +71,9 @@ def lower_vrrp(
         vips=on_interface(vips, networks.own),
     )
     instances = _with_gateway(timed(first, pulse, ledger), gateway, networks.own, ledger)
+    if len(instances) > 1:
+        device = instances[1].interface
+        networks = replace(networks, private=networks.private or device, gateway=device)
     tracks = lower_tracks(pulse, directors, networks, options, ledger) if has_backup else ()
     if not has_backup:
         why = "pulse did not watch links without a backup"
@@ -116,16 +120,15 @@ def _with_gateway(
 
 
 def _choose_networks(
-    vips: tuple[Vip, ...],
-    gateway: Vip | None,
+    public: str | None,
     pulse: Pulse,
     directors: dict[Rank, Director],
-    context: tuple[ConvertOptions, Ledger],
+    options: ConvertOptions,
+    ledger: Ledger,
 ) -> Networks:
     """The directors' devices; VRRP runs on that of the VIPs unless the user wants the private
     network."""
-    options, ledger = context
-    public, private = _public_device(vips, gateway, directors), private_device(pulse, options)
+    private = private_device(pulse, options)
     if options.vrrp_network == "private":
         if private is None:
             raise UsageError(

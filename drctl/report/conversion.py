@@ -132,7 +132,7 @@ def summary(report: Report) -> str:
 
 def summary_lines(report: Report) -> list[str]:
     """The last words on the terminal."""
-    todos = len({(entry.todo, entry.why) for entry in report.entries if entry.todo})
+    todos = len(_todos(report)[0])
     lines = [
         summary(report),
         f"{_counted(len(report.choices), 'choice')} made for you, {_counted(todos, 'thing')} to do",
@@ -199,7 +199,11 @@ def to_markdown(report: Report) -> str:
         f"drctl {__version__}. {summary(report)}.",
     ]
     lines += ["", *(f"- **{verdict}**: {text}" for verdict, text in _LEGEND.items())]
-    lines += ["", "## To do", "", *_todos(report)]
+    todos, ways = _todos(report)
+    nothing = ["Nothing: every statement was carried over without a question."]
+    lines += ["", "## To do", "", *(todos or nothing)]
+    if ways:
+        lines += ["", "## Other ways", "", *ways]
     if report.peer is not None:
         lines += ["", f"## Differences from {_code(report.peer)}", "", *_drift_rows(report)]
     lines += ["", "## Hosts", ""]
@@ -230,20 +234,23 @@ def _drift_rows(report: Report) -> list[str]:
     return [f"- {_text(drift_text(drift))}" for drift in report.drift]
 
 
-def _todos(report: Report) -> list[str]:
+def _todos(report: Report) -> tuple[list[str], list[str]]:
+    """What the user has to do, and options that give something else."""
     grouped: dict[tuple[str, str], list[Entry]] = {}
     for entry in report.entries:
         if entry.todo:
             grouped.setdefault((entry.todo, entry.why), []).append(entry)
-    if not grouped:
-        return ["Nothing: every statement was carried over without a question."]
-    found = []
+    todos, ways = [], []
     for (todo, why), entries in grouped.items():
         numbers = ", ".join(str(entry.place.line) for entry in entries[:8])
         more = f" and {len(entries) - 8} more" if len(entries) > 8 else ""
         word = "line" if len(entries) == 1 else "lines"
-        found.append(f"- [ ] {_text(todo)} ({word} {numbers}{more}: {_text(why)})")
-    return found
+        text = f"{_text(todo)} ({word} {numbers}{more}: {_text(why)})"
+        if todo.startswith("--"):
+            ways.append(f"- {text}")
+        else:
+            todos.append(f"- [ ] {text}")
+    return todos, ways
 
 
 def _row(entry: Entry, became: str) -> str:

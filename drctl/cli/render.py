@@ -102,7 +102,7 @@ def _add_choices(parser: argparse.ArgumentParser) -> None:
         help="what brings the VIPs up at boot (that of --target, else systemd)",
     )
     group.add_argument(
-        "--marks", choices=MARKS, default=MARKS[0], help="how packets are marked (nftables)"
+        "--marks", choices=MARKS, help="how packets are marked (that of --target, else nftables)"
     )
     group.add_argument("--primary", metavar="NAME", default="primary", help="its router_id")
     group.add_argument("--backup", metavar="NAME", default="backup", help="its router_id")
@@ -173,7 +173,7 @@ def _convert(options: argparse.Namespace) -> Conversion:
     from drctl.convert.conversion import convert
     from drctl.convert.options import ConvertOptions
     from drctl.model.pair import Rank
-    from drctl.render.options import ARP_METHODS, NETS
+    from drctl.render.options import ARP_METHODS, MARKS, NETS
 
     target = options.target
     choices = ConvertOptions(
@@ -181,12 +181,24 @@ def _convert(options: argparse.Namespace) -> Conversion:
         backup=options.backup,
         arp=options.arp or (target if target in ARP_METHODS else ARP_METHODS[0]),
         net=options.net or _net_of(target) or NETS[0],
-        marks=options.marks,
+        marks=options.marks or _marks_of(target) or MARKS[0],
         given=None if options.given is None else Rank(options.given),
-        own_address=options.own_address,
+        own_address=_address(options.own_address),
         is_backup_forced=options.host in {"backup", options.backup},
     )
     return convert(read_configuration(options.path, options.dialect), choices)
+
+
+def _address(text: str | None) -> str | None:
+    """The address in canonical form."""
+    from drctl.errors import UsageError
+    from drctl.units import ip_address
+
+    if text is None:
+        return None
+    if (found := ip_address(text)) is None:
+        raise UsageError(f"--own-address {text} is no IPv4 or IPv6 address")
+    return found
 
 
 def _net_of(target: str) -> str | None:
@@ -200,6 +212,13 @@ def _net_of(target: str) -> str | None:
     if target in {"if-up", "if-pre-up"}:
         return "ifupdown"
     return None
+
+
+def _marks_of(target: str) -> str | None:
+    """How packets are marked where a target's file is at home."""
+    from drctl.render.options import MARKS
+
+    return next((name for name in MARKS if target.endswith(f"-{name}")), None)
 
 
 def _choose(
@@ -217,16 +236,14 @@ def _choose(
         rendering = _host(conversion, options)
         files = _files_of(rendering, options.target)
         if not files:
+            names = ", ".join(found.host for found, _ in having)
+            where = f"these have: {names}" if having else _why_nowhere(options.target)
             raise UsageError(
-                f"{rendering.host} ({rendering.role}) has no {options.target}"
-                f"{_elsewhere([found.host for found, _ in having])}"
+                f"{rendering.host} ({rendering.role}) has no {options.target}; {where}"
             )
         return rendering, files
     if not having:
-        raise UsageError(
-            f"no host has {options.target} with what is chosen; see --arp, --net and --marks, and "
-            f"--list for what {options.target} is"
-        )
+        raise UsageError(_why_nowhere(options.target))
     rendering, files = having[0]
     if len(having) > 1 and rendering.host != options.primary:
         names = ", ".join(found.host for found, _ in having)
@@ -234,10 +251,20 @@ def _choose(
     return rendering, files
 
 
-def _elsewhere(hosts: list[str]) -> str:
-    if hosts:
-        return f"; these have: {', '.join(hosts)}"
-    return " with what is chosen, nor has any other host; see --arp, --net and --marks"
+def _why_nowhere(target: str) -> str:
+    """Why no host has a target's file."""
+    from drctl.render.environment import targets
+    from drctl.render.options import ARP_METHODS
+
+    if target in ARP_METHODS:
+        return (
+            f"no host needs {target}: no real server is behind direct routing or tunnelling, with "
+            "which it would have to keep silent about a VIP"
+        )
+    return (
+        f"no host has {target} ({targets()[target].doc}): nothing in PATH needs it, or it belongs "
+        "to another --arp, --net or --marks"
+    )
 
 
 def _files_of(rendering: Rendering, target: str) -> list[RenderedFile]:

@@ -16,7 +16,7 @@ _MOST_OF_A_KIND = 5
 def diagnostic_text(found: Diagnostic, source: SourceFile | None = None) -> str:
     """One finding over several lines; without `source` the line and its caret are left out."""
     rule = f"[{found.code} {found.name}]"
-    lines = [f"{found.place}: {found.severity}: {_printable(masked(found.message))} {rule}"]
+    lines = [f"{found.place}: {found.severity}: {printable(masked(found.message))} {rule}"]
     if source is not None and source.path == found.place.path:
         lines.extend(_excerpt(found, source))
     lines.extend(f"  {related.place}: {masked(related.message)}" for related in found.related)
@@ -30,9 +30,9 @@ def _excerpt(found: Diagnostic, source: SourceFile) -> list[str]:
     taken out."""
     begin = max(0, found.place.column - 1 - _BEFORE) if found.place.column > _WIDEST else 0
     text = source.line(found.place.line, begin, begin + _WIDEST)
-    shown = _printable(text)
+    shown = printable(text)
     if masked(text) != text:
-        return [f"  {_printable(masked(text))}"]
+        return [f"  {printable(masked(text))}"]
     start = found.place.column - 1 - begin
     if start > len(shown):
         return [f"  {shown}"]
@@ -42,7 +42,8 @@ def _excerpt(found: Diagnostic, source: SourceFile) -> list[str]:
     return [f"  {shown}", f"  {blank}{'^' * max(1, min(end, len(shown)) - start)}"]
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """`text` with a replacement character for what cannot be shown."""
     return "".join(c if c.isprintable() or c == "\t" else "\ufffd" for c in text)
 
 

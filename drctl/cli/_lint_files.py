@@ -1,0 +1,142 @@
+"""Which files `drctl lint` reads, and what is found in each; many files by several processes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from drctl.cli.common import read_bytes
+from drctl.errors import FileRefused, UsageError
+from drctl.quickclass import dataclass
+from drctl.syntax.detect import LVS_CF, detect
+from drctl.syntax.lexer import find_template_tag
+from drctl.text.diagnostic import Diagnostic, Severity
+from drctl.text.source import SourceFile, decode
+
+if TYPE_CHECKING:
+    from drctl.lint.engine import Checked
+
+SUFFIXES = (".conf", ".cf")
+"""Files of a folder that are checked."""
+FEW_FILES = 48
+"""So many are read by one process: starting others takes longer."""
+_TEMPLATE = ("DR020", "template", Severity.INFO)
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the command line asks for, the same for all files."""
+
+    version: str = "2.2.7"
+    dialect: str = "auto"
+    config_id: str | None = None
+    ignored: tuple[str, ...] = ()
+    is_forced: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Findings in one file and in the files that it includes; `sources` are those with findings,
+    `included` the paths of the files that it includes."""
+
+    path: str
+    diagnostics: tuple[Diagnostic, ...]
+    sources: tuple[SourceFile, ...]
+    included: frozenset[str] = frozenset()
+
+
+def lint_paths(paths: Sequence[str], wishes: Wishes) -> list[Outcome]:
+    """The outcome for each file, in order; a file that another one includes is judged there."""
+    _check_version(wishes.version)
+    files = list(dict.fromkeys(_files(paths)))
+    if len(files) <= FEW_FILES:
+        outcomes = [lint_file(file, wishes) for file in files]
+    else:
+        outcomes = _in_parallel(files, wishes)
+    included = {name for outcome in outcomes for name in outcome.included}
+    if not included:
+        return outcomes
+    return [one for one in outcomes if one.path == "-" or _real(one.path) not in included]
+
+
+def _check_version(version: str) -> None:
+    if not all(part.isascii() and part.isdigit() for part in version.split(".")):
+        raise UsageError(f"--target-version {version} is no version like 2.2.7")
+
+
+def _files(paths: Iterable[str]) -> Iterable[str]:
+    for path in paths:
+        if path != "-" and Path(path).is_dir():
+            found = [p for p in Path(path).rglob("*") if p.suffix in SUFFIXES and p.is_file()]
+            if not found:
+                raise FileRefused("check", path, f"no {' or '.join(SUFFIXES)} file in it")
+            yield from map(str, sorted(found))
+        else:
+            yield path
+
+
+def _in_parallel(files: list[str], wishes: Wishes) -> list[Outcome]:
+    import multiprocessing
+    from functools import partial
+
+    processes = min(os.cpu_count() or 1, len(files) // FEW_FILES + 1)
+    with multiprocessing.get_context("fork").Pool(processes) as pool:
+        size = max(1, len(files) // (processes * 8))
+        return pool.map(partial(lint_file, wishes=wishes), files, size)
+
+
+def lint_file(path: str, wishes: Wishes) -> Outcome:
+    """What is found in one file."""
+    raw = read_bytes(path)
+    source = decode("<stdin>" if path == "-" else path, raw)
+    tag = None if wishes.is_forced else find_template_tag(source.text)
+    if tag is not None:
+        mark = source.text[tag.start : tag.end]
+        message = f"{mark} opens a template tag: not checked, since this is no configuration yet"
+        hint = "check what it is rendered to, or say --force"
+        found = Diagnostic(source.place(tag), *_TEMPLATE, message, hint)
+        return _outcome(path, [found], (source,), wishes)
+    dialect = detect(source.text) if wishes.dialect == "auto" else wishes.dialect
+    if dialect == LVS_CF:
+        from drctl.readers.lvs_cf import read
+        from drctl.syntax.parser import parse
+
+        reading = read(parse(source, LVS_CF))
+        return _outcome(path, reading.diagnostics, (source,), wishes)
+    checked = _check(source, raw, wishes)
+    found_all = [*source.diagnostics, *checked.diagnostics]
+    included = frozenset(_real(other.path) for other in checked.sources if other is not source)
+    return _outcome(path, found_all, (source, *checked.sources), wishes, included)
+
+
+def _check(source: SourceFile, raw: bytes, wishes: Wishes) -> Checked:
+    from drctl.lint.engine import check_source
+
+    del raw
+    return check_source(source, wishes.version, wishes.config_id)
+
+
+def _outcome(
+    path: str,
+    found: Sequence[Diagnostic],
+    sources: tuple[SourceFile, ...],
+    wishes: Wishes,
+    included: frozenset[str] = frozenset(),
+) -> Outcome:
+    from drctl.lint.suppression import is_silenced, silences, split_codes
+
+    if not found:
+        return Outcome(path, (), (), included)
+    ignored = split_codes(wishes.ignored)
+    by_file = {source.path: silences(source) for source in sources}
+    kept = tuple(
+        one for one in found if not is_silenced(one, ignored, by_file.get(one.place.path, {}))
+    )
+    named = {one.place.path for one in kept}
+    return Outcome(path, kept, tuple(s for s in sources if s.path in named), included)
+
+
+def _real(path: str) -> str:
+    return os.path.realpath(path)

@@ -1,0 +1,1 @@
+"""What drctl finds wrong in a configuration: the tables' checks and the rules beyond them."""

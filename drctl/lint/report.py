@@ -1,0 +1,51 @@
+"""Collects findings, each once, and puts them in the order of the text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from drctl.text.diagnostic import Diagnostic, Related, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from drctl.lint.kind import Problem
+    from drctl.syntax.expanded import Line
+
+_STRUCTURE_FROM, _STRUCTURE_TO = "DR200", "DR209"
+"""Codes of which a line has only one finding: the processes of keepalived differ in their words."""
+_RANK = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
+
+
+class Report:
+    """The findings on one configuration."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[object, ...], Diagnostic] = {}
+
+    def add(self, line: Line, problem: Problem, *related: tuple[Line, str] | None) -> None:
+        """Note `problem` about `line`; `related` are other lines with what they have to do."""
+        place = line.place(problem.word + 1)
+        kind = problem.kind
+        is_structural = _STRUCTURE_FROM < kind.code < _STRUCTURE_TO
+        key = (place.path, place.line, "") if is_structural else (place, kind.code, problem.message)
+        if key in self._found:
+            return
+        others = tuple(Related(other.place(0), text) for other, text in filter(None, related))
+        self._found[key] = Diagnostic(
+            place, kind.code, kind.name, kind.severity, problem.message, problem.hint, others
+        )
+
+    def extend(self, diagnostics: Iterable[Diagnostic]) -> None:
+        """Note findings of others."""
+        for one in diagnostics:
+            self._found.setdefault((one.place, one.code, one.message), one)
+
+    def diagnostics(self) -> tuple[Diagnostic, ...]:
+        """All findings in the order of the text, on one place the worst first."""
+        return tuple(sorted(self._found.values(), key=_order))
+
+
+def _order(one: Diagnostic) -> tuple[object, ...]:
+    place = one.place
+    return place.path, place.line, place.column, _RANK[one.severity], one.code

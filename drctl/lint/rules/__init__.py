@@ -1,0 +1,1 @@
+"""One module for each rule or family of rules; found by listing this folder."""

@@ -1,0 +1,86 @@
+"""Statements of checks that do not go together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from drctl.lint.kind import Kind, Problem
+from drctl.lint.rule import at_end
+from drctl.lint.section import Section
+from drctl.lint.service import family_of
+from drctl.lint.world import World
+from drctl.schema.composite_address import cut_address
+from drctl.text.diagnostic import Severity
+
+if TYPE_CHECKING:
+    from drctl.syntax.expanded import Line
+
+NEEDS_DEVICE = Kind("DR366", "link-local-without-bind-if", Severity.ERROR)
+FAMILIES_DIFFER = Kind("DR367", "check-of-mixed-families", Severity.ERROR)
+LENGTHS = Kind("DR368", "no-length-possible", Severity.WARNING)
+NOT_DEFINED_ABOVE = Kind("DR369", "check-of-undefined", Severity.ERROR)
+
+_REAL = "virtual_server/real_server"
+_CONNECTING = tuple(
+    f"{_REAL}/{name}"
+    for name in (
+        *("HTTP_GET", "SSL_GET", "TCP_CHECK", "SMTP_CHECK", "SMTP_CHECK/host"),
+        *("DNS_CHECK", "PING_CHECK", "UDP_CHECK"),
+    )
+)
+
+
+@at_end(*_CONNECTING)
+def check_connection(section: Section, world: World) -> None:
+    """Families of connect_ip and bindto, and a link-local address without a device."""
+    known: Line | None = None
+    for line in section.statements("connect_ip", "bindto"):
+        if known is None or known.words[0] == line.words[0]:
+            known = line
+        elif family_of(known.words[1]) != family_of(line.words[1]):
+            text = f"{line.words[1]} is ignored: it is not of the family of {known.words[1]}"
+            world.report.add(line, Problem(FAMILIES_DIFFER, 0, text), (known, "the other"))
+            section.refused.add(id(line))
+    target = section.last("connect_ip")
+    end = section.close or section.header
+    if target is not None and end is not None and not section.has("bind_if"):
+        address = cut_address(target.words[1]).lower()
+        if address[:3] in ("fe8", "fe9", "fea", "feb") and address[4:5] == ":":
+            text = f"{address} is link-local: the check is removed"
+            hint = "say with bind_if where it is"
+            related = target, "set here"
+            world.report.add(end, Problem(NEEDS_DEVICE, -1, text, hint), related)
+
+
+@at_end(f"{_REAL}/UDP_CHECK")
+def check_lengths(section: Section, world: World) -> None:
+    """A reply cannot be longer than allowed and long enough."""
+    least, most = section.last("min_reply_length"), section.last("max_reply_length")
+    end = section.close or section.header
+    low = int(least.words[1] or 0) if least is not None else 0
+    high = int(most.words[1] or 0) if most is not None else 255
+    at = least or most
+    if low > high and end is not None and at is not None:
+        text = f"min_reply_length {low} is more than max_reply_length {high}: every check fails"
+        world.report.add(end, Problem(LENGTHS, -1, text), (at, "set here"))
+
+
+@at_end(f"{_REAL}/FILE_CHECK", f"{_REAL}/BFD_CHECK")
+def check_reference(section: Section, world: World) -> None:
+    """The file or session must be defined above."""
+    is_bfd = section.block.keyword == "BFD_CHECK"
+    known = set(world.bfds) if is_bfd else set(world.files)
+    lines = section.statements("name" if is_bfd else "track_file")
+    home = "bfd_instance" if is_bfd else "track_file"
+    is_found = False
+    for line in lines:
+        if line.words[1] in known:
+            is_found = True
+            continue
+        text = f"{line.words[1]}: no {home} of this name above"
+        text += "" if is_bfd else "; keepalived -t 2.2.7 hangs or crashes"
+        world.report.add(line, Problem(NOT_DEFINED_ABOVE, 0, text))
+    end = section.close
+    if lines and not is_found and not is_bfd and end is not None:
+        text = f"{section.block.keyword} without {home}: it is ignored"
+        world.report.add(end, Problem(NOT_DEFINED_ABOVE, -1, text), (lines[-1], "refused here"))

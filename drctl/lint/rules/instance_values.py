@@ -1,0 +1,144 @@
+"""What a vrrp_instance says in conflict with itself: keepalived takes the first and says so."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from drctl.lint.instance import Instance, address_of
+from drctl.lint.kind import Kind, Problem
+from drctl.lint.rule import at_end
+from drctl.lint.section import Section
+from drctl.lint.world import World
+from drctl.schema.composite_address import cut_address, family
+from drctl.text.diagnostic import Severity
+
+if TYPE_CHECKING:
+    from drctl.syntax.expanded import Line
+
+MIXED_FAMILIES = Kind("DR301", "mixed-families", Severity.ERROR)
+VERSION_CONFLICT = Kind("DR302", "version-conflict", Severity.ERROR)
+STATE_IGNORED = Kind("DR303", "state-ignored", Severity.ERROR)
+LOOPBACK = Kind("DR304", "loopback-interface", Severity.ERROR)
+VRF_AND_INTERFACE = Kind("DR305", "vrf-and-interface", Severity.ERROR)
+VMAC_NAME_TAKEN = Kind("DR306", "device-name-taken", Severity.ERROR)
+
+_WITH_ADDRESS = frozenset({"mcast_src_ip", "unicast_src_ip", "mcast_dst_ip"})
+
+
+@at_end("vrrp_instance")
+def read_instance(section: Section, world: World) -> None:
+    """Note the instance, going through its statements in order: the first address makes the
+    family."""
+    reader = _Reader(Instance(section, world), world)
+    for item in section.items:
+        if isinstance(item, Section):
+            reader.block(item)
+        elif id(item) not in section.refused:
+            reader.statement(item)
+    world.instances.setdefault(section.name, reader.instance)
+
+
+class _Reader:
+    def __init__(self, instance: Instance, world: World) -> None:
+        self.instance = instance
+        self.world = world
+        self.has_interface = False
+        self.is_master = False
+
+    def block(self, section: Section) -> None:
+        instance = self.instance
+        keyword = section.block.keyword
+        if keyword == "virtual_ipaddress":
+            instance.vips += self._of_family(section, "an address")
+        elif keyword == "unicast_peer":
+            instance.peers += self._of_family(section, "a peer")
+        elif keyword == "virtual_ipaddress_excluded":
+            instance.extra_vips += section.lines
+
+    def _of_family(self, section: Section, what: str) -> list[Line]:
+        return [line for line in section.lines if self._fits(line, 0, address_of(line), what)]
+
+    def _fits(self, line: Line, word: int, address: str, what: str) -> bool:
+        """Whether an address is of the instance's family, which it tells if nothing has."""
+        found = family(address) or 0
+        own = self.instance.family = self.instance.family or found
+        if found == own:
+            return True
+        text = f"{address}: {what} of IPv{found} in an instance of IPv{own} is dropped"
+        hint = "give each family an instance of its own"
+        self._say(line, MIXED_FAMILIES, word - 1, text, hint)
+        return False
+
+    def _say(self, line: Line, kind: Kind, word: int, text: str, hint: str = "") -> None:
+        self.world.report.add(line, Problem(kind, word, text, hint))
+        self.instance.section.refused.add(id(line))
+
+    def statement(self, line: Line) -> None:
+        words = line.words
+        keyword = words[0]
+        if keyword in _WITH_ADDRESS and len(words) > 1:
+            address = cut_address(words[1])
+            if self._fits(line, 1, address, keyword) and keyword != "mcast_dst_ip":
+                self.instance.source = address
+        elif keyword == "use_ipvlan":
+            for position, word in enumerate(words[1:], 1):
+                if family(word) and self._fits(line, position, word, keyword):
+                    self.instance.source = self.instance.source or word
+        elif keyword == "native_ipv6":
+            self._native(line)
+        elif keyword == "version":
+            self._version(line)
+        elif keyword == "state":
+            self._state(line)
+        elif keyword in ("interface", "vrf"):
+            self._device(line)
+        elif keyword == "use_vmac":
+            self._vmac(line)
+
+    def _native(self, line: Line) -> None:
+        if self.instance.family == 4:
+            self._say(line, MIXED_FAMILIES, -1, "native_ipv6 in an instance of IPv4 is ignored")
+            return
+        self.instance.family = 6
+        self.instance.version = 3
+
+    def _version(self, line: Line) -> None:
+        version, known = int(line.words[1] or "0"), self.instance.version
+        if known and known != version:
+            text = f"version {version} is ignored, the instance has version {known}"
+        elif version == 2 and self.instance.family == 6:
+            text = "version 2 is ignored: IPv6 needs version 3"
+        else:
+            self.instance.version = version
+            return
+        self._say(line, VERSION_CONFLICT, 0, text)
+
+    def _state(self, line: Line) -> None:
+        is_master = line.words[1:2] == ("MASTER",)
+        if self.is_master and not is_master:
+            self._say(line, STATE_IGNORED, 0, "BACKUP is ignored: the state is MASTER already")
+        self.is_master = self.is_master or is_master
+
+    def _device(self, line: Line) -> None:
+        keyword, device = line.words[:2]
+        if device == "lo":
+            self._say(line, LOOPBACK, 0, "lo is ignored: VRRP cannot run on a loopback device")
+        elif keyword == "interface":
+            self.has_interface = True
+        elif self.has_interface:
+            text = "vrf is ignored below interface"
+            self._say(line, VRF_AND_INTERFACE, -1, text, "remove one of them")
+        elif self.instance.section.first("vrf") is not line:
+            self._say(line, VRF_AND_INTERFACE, -1, "a second vrf is ignored")
+
+    def _vmac(self, line: Line) -> None:
+        for position, word in enumerate(line.words[1:3], 0):
+            if ":" in word:
+                continue
+            for other in self.world.instances.values():
+                taken = other.line("use_vmac", "use_ipvlan")
+                if taken is not None and word in taken.words[1:]:
+                    text = f"{word} is the device of {other.name} already: the name is ignored"
+                    self.world.report.add(
+                        line, Problem(VMAC_NAME_TAKEN, position, text), (taken, "used here")
+                    )

@@ -1,0 +1,57 @@
+"""What keepalived looks up on the machine that reads the configuration."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from drctl.lint.kind import Kind, Problem
+from drctl.lint.rule import after_reading, at_end
+from drctl.lint.section import Section
+from drctl.lint.world import World
+from drctl.units import ip_address
+from drctl.text.diagnostic import Severity
+
+if TYPE_CHECKING:
+    from drctl.syntax.expanded import Line
+
+LOOKED_UP = Kind("DR374", "name-looked-up", Severity.WARNING)
+USER_OF_SCRIPT = Kind("DR375", "word-taken-as-user", Severity.WARNING)
+NO_USER = Kind("DR376", "no-user-name", Severity.ERROR)
+
+_USER = re.compile(r"[A-Za-z_][\w.-]*\$?|\d+")
+_LOCAL = frozenset({"localhost", "localhost.localdomain"})
+_PROCESS_SCRIPTS = frozenset({"startup_script", "shutdown_script"})
+
+
+@after_reading
+def check_settings(world: World) -> None:
+    """Names of mail servers and users in global_defs."""
+    for block in world.globals:
+        for line in block.lines:
+            word = line.words[1] if len(line.words) > 1 else ""
+            keyword = line.words[0]
+            if keyword == "smtp_server" and not ip_address(word) and word not in _LOCAL:
+                text = f"{word} is looked up while the file is read, and dropped if not found"
+                hint = "write the address, or make sure that the name is known early"
+                world.report.add(line, Problem(LOOKED_UP, 0, text, hint))
+            elif keyword in _PROCESS_SCRIPTS and len(line.words) > 2:
+                text = f"{line.words[2]} is taken as the user that runs the script"
+                hint = "put quotes around the program with its arguments"
+                world.report.add(line, Problem(USER_OF_SCRIPT, 1, text, hint))
+            elif keyword == "script_user":
+                _check_user(line, world)
+
+
+@at_end("vrrp_script", "virtual_server/real_server/MISC_CHECK")
+def check_script_user(section: Section, world: World) -> None:
+    """The user of one script."""
+    for line in section.statements("user"):
+        _check_user(line, world)
+
+
+def _check_user(line: Line, world: World) -> None:
+    for position, word in enumerate(line.words[1:3]):
+        if not _USER.fullmatch(word):
+            world.report.add(line, Problem(NO_USER, position, f"{word} is no user or group"))
+            return

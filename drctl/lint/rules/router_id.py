@@ -1,0 +1,52 @@
+"""Two instances with one virtual router ID on one network."""
+
+from __future__ import annotations
+
+from drctl.lint.instance import Instance, address_of
+from drctl.lint.kind import Kind, Problem
+from drctl.lint.rule import after_reading
+from drctl.lint.world import World
+from drctl.text.diagnostic import Severity
+
+DUPLICATE = Kind("DR342", "duplicate-router-id", Severity.ERROR)
+
+
+@after_reading
+def check_router_ids(world: World) -> None:
+    """As check_vrid_conflicts of keepalived: each pair of instances once."""
+    by_id: dict[tuple[int, str], list[Instance]] = {}
+    for instance in world.instances.values():
+        number = instance.word("virtual_router_id")
+        if number is None:
+            continue
+        same = by_id.setdefault((instance.family or 4, str(int(number or "0"))), [])
+        for other in same:
+            if _is_conflict(other, instance):
+                at = instance.at("virtual_router_id")
+                text = f"virtual_router_id {number} of {instance.name} is that of {other.name} too"
+                related = other.at("virtual_router_id"), f"in {other.name}"
+                world.report.add(at, Problem(DUPLICATE, 0, text, "choose another"), related)
+        same.append(instance)
+
+
+def _is_conflict(one: Instance, other: Instance) -> bool:
+    if one.is_unicast != other.is_unicast:
+        return False
+    devices = one.device, other.device
+    if not one.is_unicast:
+        return devices[0] == devices[1] and _group(one) == _group(other)
+    if None not in devices and devices[0] != devices[1]:
+        return False
+    if not one.source or one.source != other.source:
+        return False
+    return bool({*map(address_of, one.peers)} & {*map(address_of, other.peers)})
+
+
+def _group(instance: Instance) -> str:
+    own = instance.word("mcast_dst_ip")
+    if own is not None:
+        return own
+    keyword = "vrrp_mcast_group6" if instance.family == 6 else "vrrp_mcast_group4"
+    line = instance.world.setting(keyword)
+    default = "ff02::12" if instance.family == 6 else "224.0.0.18"
+    return line.words[1] if line is not None else default

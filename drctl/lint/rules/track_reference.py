@@ -1,0 +1,67 @@
+"""Tracked things must be defined above, and be named once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from drctl.lint.kind import Kind, Problem
+from drctl.lint.rule import at_end
+from drctl.lint.section import Section
+from drctl.lint.world import World
+from drctl.text.diagnostic import Severity
+
+if TYPE_CHECKING:
+    from drctl.syntax.expanded import Line
+
+NOT_DEFINED_ABOVE = Kind("DR311", "not-defined-above", Severity.ERROR)
+TRACKED_TWICE = Kind("DR312", "tracked-twice", Severity.ERROR)
+
+_DEFINED_BY = {
+    "track_script": "vrrp_script",
+    "track_process": "vrrp_track_process",
+    "track_file": "track_file",
+    "track_bfd": "bfd_instance",
+}
+
+
+@at_end("vrrp_instance", "vrrp_sync_group")
+def check_tracked(section: Section, world: World) -> None:
+    """Each line of the track_... blocks, in order."""
+    seen: dict[tuple[str, str], Line] = {}
+    for block in section.sections:
+        keyword = block.block.keyword
+        if not keyword.startswith("track_"):
+            continue
+        known = _known(world, keyword)
+        for line in [item for item in block.items if not isinstance(item, Section)]:
+            name = line.words[0]
+            if known is not None and name not in known:
+                text = f"{name}: no {_DEFINED_BY[keyword]} of this name above, it is not tracked"
+                if keyword == "track_file":
+                    text += "; keepalived -t 2.2.7 hangs or crashes"
+                world.report.add(line, Problem(NOT_DEFINED_ABOVE, -1, text))
+                section.refused.add(id(line))
+                continue
+            if id(line) in section.refused:
+                continue
+            first = seen.setdefault((keyword, name), line)
+            if first is not line:
+                text = f"{name} is tracked already: this line is ignored"
+                world.report.add(line, Problem(TRACKED_TWICE, -1, text), (first, "the first one"))
+                section.refused.add(id(line))
+
+
+def _known(world: World, keyword: str) -> set[str] | None:
+    """The names that may be tracked, None where nothing defines them."""
+    if keyword == "track_bfd":
+        return {name for name, block in world.bfds.items() if _is_for_vrrp(block)}
+    known = {
+        "track_script": world.scripts,
+        "track_process": world.processes,
+        "track_file": world.files,
+    }.get(keyword)
+    return None if known is None else set(known)
+
+
+def _is_for_vrrp(section: Section) -> bool:
+    return section.has("vrrp") or not section.has("checker")

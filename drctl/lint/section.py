@@ -1,0 +1,73 @@
+"""Blocks as keepalived's parser finds them: a header, and the statements and blocks inside."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from drctl.schema.table import Block
+    from drctl.syntax.expanded import Line
+
+
+class Section:
+    """One block. `items` are its statements (lines) and blocks in the order of the text.
+
+    `header` is None for the outermost level, `close` the line of the closing brace, None when the
+    file ends first. `refused` holds the lines that the program drops, by `id`.
+    """
+
+    __slots__ = ("block", "close", "header", "items", "refused")
+
+    def __init__(self, block: Block, header: Line | None, refused: set[int]) -> None:
+        self.block = block
+        self.header = header
+        self.items: list[Line | Section] = []
+        self.close: Line | None = None
+        self.refused = refused
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The words behind the header's keyword."""
+        return self.header.words[1:] if self.header is not None else ()
+
+    @property
+    def name(self) -> str:
+        """The first word behind the keyword, empty without one."""
+        return self.words[0] if self.words else ""
+
+    @property
+    def sections(self) -> Iterator[Section]:
+        """The blocks directly inside."""
+        return (item for item in self.items if isinstance(item, Section))
+
+    def blocks(self, keyword: str) -> list[Section]:
+        """The blocks directly inside that `keyword` opens."""
+        return [item for item in self.sections if item.block.keyword == keyword]
+
+    @property
+    def lines(self) -> Iterator[Line]:
+        """The statements without a block that the program takes."""
+        refused = self.refused
+        for item in self.items:
+            if not isinstance(item, Section) and id(item) not in refused:
+                yield item
+
+    def statements(self, *keywords: str) -> list[Line]:
+        """The statements with one of these keywords that the program takes."""
+        return [line for line in self.lines if line.words[0] in keywords]
+
+    def last(self, *keywords: str) -> Line | None:
+        """The last of `statements`, the one that counts."""
+        found = self.statements(*keywords)
+        return found[-1] if found else None
+
+    def first(self, *keywords: str) -> Line | None:
+        """The first of `statements`."""
+        found = self.statements(*keywords)
+        return found[0] if found else None
+
+    def has(self, *keywords: str) -> bool:
+        """Whether there is a statement with one of these keywords that the program takes."""
+        return self.first(*keywords) is not None

@@ -1,0 +1,102 @@
+"""What a virtual_server comes to, as keepalived 2.2.7 works it out after reading."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from drctl.schema.composite_address import cut_address, family
+
+if TYPE_CHECKING:
+    from drctl.lint.section import Section
+    from drctl.lint.world import World
+    from drctl.syntax.expanded import Line
+
+_FALSE = frozenset({"off", "false", "no"})
+
+
+class Server:
+    """A real server, or the sorry server when `section` is None; `line` is its header."""
+
+    __slots__ = ("address", "line", "method", "method_set", "port", "section", "weight")
+
+    def __init__(self, line: Line, section: Section | None) -> None:
+        self.line = line
+        self.section = section
+        words = line.words
+        self.address = cut_address(words[1]) if len(words) > 1 else ""
+        self.port = port_of(words[2]) if len(words) > 2 else 0
+        self.method: str | None = None
+        self.method_set: Line | None = None
+        self.weight: int | None = None
+
+
+class Service:
+    """A virtual service with the servers that count."""
+
+    __slots__ = ("name", "section", "servers", "sorry")
+
+    def __init__(self, section: Section, name: str) -> None:
+        self.section = section
+        self.name = name
+        self.servers: list[Server] = []
+        self.sorry: Server | None = None
+
+    @property
+    def header(self) -> Line:
+        """The line with its address."""
+        assert self.section.header is not None
+        return self.section.header
+
+    @property
+    def is_mark(self) -> bool:
+        """Whether it is a firewall mark."""
+        return self.section.name == "fwmark"
+
+    @property
+    def group(self) -> str | None:
+        """The name of its virtual_server_group."""
+        words = self.section.words
+        return words[1] if words[:1] == ("group",) and len(words) > 1 else None
+
+    @property
+    def port(self) -> int:
+        """Its port, 0 for all ports."""
+        words = self.section.words
+        return port_of(words[1]) if len(words) > 1 and words[0] not in ("group", "fwmark") else 0
+
+    @property
+    def method(self) -> str | None:
+        """The forwarding method, None when it is not set."""
+        line = self.section.last("lb_kind", "lvs_method")
+        return line.words[1] if line is not None else None
+
+    @property
+    def is_persistent(self) -> bool:
+        """Whether it has persistence."""
+        return self.section.has("persistence_timeout", "persistence_granularity")
+
+    def number(self, keyword: str, default: int) -> int:
+        """The value of a number."""
+        line = self.section.last(keyword)
+        return int(line.words[1] or 0) if line is not None and len(line.words) > 1 else default
+
+
+def port_of(word: str) -> int:
+    """A port as a number; 0 when it is none."""
+    return int(word) if word.isascii() and word.isdigit() else 0
+
+
+def family_of(word: str) -> int:
+    """4 or 6 for an address, else 0."""
+    return family(cut_address(word)) or 0
+
+
+def is_on(section: Section, keyword: str) -> bool | None:
+    """The value of a switch; None when it is not set."""
+    line = section.last(keyword)
+    if line is None:
+        return None
+    return len(line.words) < 2 or line.words[1] not in _FALSE
+
+
+__all__ = ["Server", "Service", "World", "family_of", "is_on", "port_of"]

@@ -1,0 +1,180 @@
+"""Judges single statements by the tables; each distinct statement of a block once.
+
+What depends on other statements is found by `structure` (a second one, one that must stand above)
+and by the rules.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from drctl.lint import kind
+from drctl.lint.kind import Problem
+from drctl.schema.composite import judge, judge_words
+from drctl.schema.table import version_of
+
+if TYPE_CHECKING:
+    from drctl.schema.complaint import Complaint
+    from drctl.schema.table import Block, Dialect, Keyword
+
+Words = tuple[str, ...]
+
+NOT_IN_EVERY_BUILD = frozenset({"vrrp_ipsets", "vrrp_iptables"})
+"""Keywords that depend on a library which Debian's keepalived is built without."""
+SKIPPED_WHEN_REFUSED = frozenset(
+    {
+        *("vrrp_instance", "vrrp_sync_group", "track_group", "group"),
+        *("virtual_server", "real_server", "bfd_instance"),
+    }
+)
+"""keepalived does not look into these blocks when it refuses their header."""
+_FALSE = frozenset({"off", "false", "no"})
+_OPENING = ("{",)
+_CLOSING = ("}",)
+
+
+class Judgement:
+    """What is to be said of one statement.
+
+    `keyword` is None for a line of a value block and for an unknown keyword. `is_refused` says that
+    the program drops the statement, `opens` is the block that it opens. `is_plain` statements have
+    nothing to be said and open nothing.
+    """
+
+    __slots__ = ("is_plain", "is_refused", "is_unknown", "keyword", "opens", "problems")
+
+    def __init__(
+        self,
+        keyword: Keyword | None,
+        problems: tuple[Problem, ...] = (),
+        opens: Block | None = None,
+        *,
+        is_unknown: bool = False,
+    ) -> None:
+        self.keyword = keyword
+        self.problems = problems
+        self.opens = opens
+        self.is_unknown = is_unknown
+        self.is_refused = is_unknown or any(
+            p.kind in (kind.BAD_VALUE, kind.MISSING_VALUE) for p in problems
+        )
+        is_counted = keyword is not None and (
+            keyword.again in ("refused", "reported") or keyword.after is not None
+        )
+        self.is_plain = not problems and opens is None and not is_unknown and not is_counted
+
+
+class Statements:
+    """Judgements for one dialect and target version."""
+
+    def __init__(self, dialect: Dialect, version: tuple[int, ...]) -> None:
+        self.dialect = dialect
+        self.version = version
+        self._known: dict[str, dict[Words, Judgement]] = {}
+        self._homes: dict[str, list[str]] = {}
+
+    def judge(self, block: Block, words: Words) -> Judgement:
+        """The judgement on `words` as a statement of `block`."""
+        known = self._known.setdefault(block.path, {})
+        found = known.get(words)
+        if found is None:
+            found = self._judge_entry(block, words) if block.entry else self._judge(block, words)
+            known[words] = found
+        return found
+
+    def is_known(self, keyword: Keyword) -> bool:
+        """Whether the target version knows the keyword."""
+        if keyword.since is not None and version_of(keyword.since) > self.version:
+            return False
+        return keyword.removed is None or version_of(keyword.removed) > self.version
+
+    def _judge_entry(self, block: Block, words: Words) -> Judgement:
+        assert block.entry is not None
+        if words == _OPENING:
+            problem = Problem(kind.BAD_VALUE, -1, f"'{{' inside {block.keyword} is no entry of it")
+            return Judgement(None, (problem,))
+        complaints = judge_words(block.entry, words)
+        # of a value block's line the first word is word 0, there is no keyword
+        return Judgement(None, tuple(_problem(c, c.word - 1) for c in complaints))
+
+    def _judge(self, block: Block, words: Words) -> Judgement:
+        name = words[0]
+        keyword = block.keywords.get(name)
+        if keyword is None:
+            return Judgement(None, (self._unknown(block, name),), is_unknown=True)
+        if not self.is_known(keyword):
+            return Judgement(None, (self._other_version(keyword),), is_unknown=True)
+        problems = [_problem(c, c.word) for c in judge(keyword, words[1:], self.version)]
+        if len(words) <= 1:
+            problems = [
+                p._replace(kind=kind.MISSING_VALUE, hint=_missing_hint(keyword))
+                if p.word == -1 and p.kind is kind.BAD_VALUE
+                else p
+                for p in problems
+            ]
+        if name in NOT_IN_EVERY_BUILD:
+            text = f"{name} is unknown to builds without the library that it needs, as Debian's"
+            problems.append(Problem(kind.OPTIONAL_IN_BUILD, -1, text))
+        elif keyword.deprecated and version_of(keyword.deprecated) <= self.version:
+            text = f"{name} is deprecated since {keyword.deprecated}"
+            problems.append(Problem(kind.DEPRECATED_KEYWORD, -1, text, _instead(keyword)))
+        if not keyword.args and len(words) > 1 and words[1] in _FALSE and keyword.opens is None:
+            text = f"{words[1]} is ignored: {name} is switched on whatever follows"
+            problems.append(Problem(kind.IGNORED_WORD, 0, text, "remove the line"))
+        opens = self.dialect.blocks[keyword.opens] if keyword.opens is not None else None
+        return Judgement(keyword, tuple(problems), opens)
+
+    def _other_version(self, keyword: Keyword) -> Problem:
+        version = ".".join(map(str, self.version))
+        if keyword.removed is not None and version_of(keyword.removed) <= self.version:
+            text = f"{keyword.name} is gone since {keyword.removed}, {version} does not know it"
+            return Problem(kind.REMOVED_KEYWORD, -1, text, _instead(keyword))
+        text = f"{keyword.name} is known from {keyword.since} on, {version} does not know it"
+        return Problem(kind.NEWER_KEYWORD, -1, text, "remove it, or say --target-version")
+
+    def _unknown(self, block: Block, name: str) -> Problem:
+        where = f" in {block.keyword}" if block.path else ""
+        if homes := self._homes_of(name):
+            text = f"{name} is no keyword{where or ' here'}"
+            shown = " or ".join(homes[:3])
+            return Problem(kind.MISPLACED_KEYWORD, -1, text, f"it belongs in {shown}")
+        text = f"unknown keyword {name}{where}"
+        close = _similar(name, list(block.keywords))
+        hint = f"did you mean {close}?" if close else ""
+        return Problem(kind.UNKNOWN_KEYWORD, -1, text, hint)
+
+    def _homes_of(self, name: str) -> list[str]:
+        """The blocks that know a keyword."""
+        if not self._homes:
+            for path, block in self.dialect.blocks.items():
+                if path == "directive" or path.startswith("common/"):
+                    continue
+                shown = block.keyword or "the outermost level"
+                for word in block.keywords:
+                    homes = self._homes.setdefault(word, [])
+                    if shown not in homes:
+                        homes.append(shown)
+        return self._homes.get(name, [])
+
+
+def _problem(complaint: Complaint, word: int) -> Problem:
+    found = kind.CHANGED_VALUE if complaint.is_advice else kind.BAD_VALUE
+    return Problem(found, word, complaint.text)
+
+
+def _missing_hint(keyword: Keyword) -> str:
+    if keyword.missing == "stops":
+        return "keepalived stops here, also when it reloads: give a value or remove the line"
+    return "give a value or remove the line"
+
+
+def _instead(keyword: Keyword) -> str:
+    return f"use {keyword.replacement}" if keyword.replacement else ""
+
+
+def _similar(name: str, keywords: list[str]) -> str:
+    from difflib import get_close_matches
+
+    by_lower = {word.lower(): word for word in keywords}
+    found = get_close_matches(name.lower()[:64], list(by_lower), n=1, cutoff=0.75)
+    return by_lower[found[0]] if found else ""

@@ -1,1 +1,1 @@
-"""L5: model to text through templates/, and what a target cannot express. No file I/O but templates."""
+"""L5: model to text through templates/, and what a target cannot say. Reads templates only."""

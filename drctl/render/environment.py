@@ -19,24 +19,16 @@ import jinja2
 from drctl import __version__
 from drctl.errors import UnsafeValue
 from drctl.model.origin import SELF
+from drctl.render.keepalived_line import Lines
 from drctl.render.keepalived_word import argument, command, comment, runs, seconds
 from drctl.render.rendered import RenderedFile
+from drctl.render.trusted import NOTHING, Trusted, refuse_line
 from drctl.resources import resource_dir
 from drctl.text.place import Place
 
 _MARK = re.compile("\ue000([0-9]+)\ue001")
-_FORBIDDEN = re.compile("[\x00-\x08\x0a-\x1f\x7f\u0085\u2028\u2029\ue000\ue001]")
 _FRONT_MATTER = re.compile(r"\A\{#---\n(.*?)---#\}\n?", re.DOTALL)
 _WORD = re.compile(r"[^\s\"'{}#!\\$`;&|<>()*?~]+")
-
-
-class Trusted(str):
-    """Text that a template made itself (several lines, marks) and that may be printed as it is."""
-
-    __slots__ = ()
-
-
-NOTHING = Trusted("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +103,8 @@ def render(name: str, **names: Any) -> tuple[str, dict[int, tuple[Place, ...]]]:
         return known.text if known.marks is marks else known.adopted_by(marks)
 
     template = _environment().get_template(name)
-    text = template.render(at=at, at_all=at_all, mark=mark, once=once, version=__version__, **names)
+    ours = {"at": at, "at_all": at_all, "mark": mark, "once": once, "field": Lines(at)}
+    text = template.render(**ours, version=__version__, **names)
     if not marks:
         return text, {}
     return _take_marks(text, marks)
@@ -196,15 +189,6 @@ def _environment() -> jinja2.Environment:
         argument=argument, command=command, comment=comment, runs=runs, seconds=seconds
     )
     return environment
-
-
-def refuse_line(value: str) -> str:
-    """`value` when it can stand on one line, or UnsafeValue."""
-    if bad := _FORBIDDEN.search(value):
-        raise UnsafeValue(
-            f"{value!r} holds the character {bad[0]!r}, which would break out of its line"
-        )
-    return value
 
 
 def _refuse(value: object) -> object:

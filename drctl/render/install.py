@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from drctl.errors import UnsafeValue
-from drctl.render.environment import Trusted, rendered_file, shell, targets
+from drctl.render.environment import rendered_file, shell, targets
 from drctl.render.rendered import RenderedFile, Rendering, Step
+from drctl.render.trusted import Trusted
 
 _PACKAGES = {
     "arptables": ("arptables", "iptables-nft (arptables_jf before 7)"),

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
 from drctl.model.origin import Leftover, Origins
-from drctl.render.environment import Trusted, refuse_line
+from drctl.render.trusted import Trusted, refuse_line
 from drctl.syntax.parser import parse
 from drctl.syntax.tree import Document
 from drctl.text.place import Place

@@ -1,4 +1,4 @@
-"""What a renderer gives: files of a host, what brings them to life, what their format cannot say."""
+"""What a renderer gives: a host's files, what brings them to life, what a format cannot say."""
 
 from __future__ import annotations
 

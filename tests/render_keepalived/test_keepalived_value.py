@@ -13,10 +13,11 @@ from drctl.model.origin import SELF, Leftover
 from drctl.model.pair import Hook, Settings
 from drctl.model.service import RealServer, VirtualService
 from drctl.model.vrrp import Authentication, TrackScript, VrrpInstance
-from drctl.render.environment import refuse_line, word
+from drctl.render.environment import word
 from drctl.render.keepalived import keepalived_file
 from drctl.render.keepalived_word import argument, command, comment, seconds
 from drctl.render.options import RenderOptions
+from drctl.render.trusted import refuse_line
 from drctl.text.place import Place
 
 PLACE = Place("lb1.conf", 3, 5, 3, 20)

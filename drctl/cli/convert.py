@@ -37,6 +37,21 @@ what is written:
   drctl made it and no file of it was edited since; files in it that drctl did not write are left
   alone. --force replaces edited files as well.
 
+methods of --arp, compared in docs/real-servers.md:
+  sysctl         (default) two kernel settings; the VIPs are on lo
+  arptables      ARP packet filter; the VIPs are on lo
+  arptables_jf   the same in the words and files of RHEL 4 to 6; chooses --net ifcfg
+  nftables       the same as a table of nftables
+  iptables       no VIP on the server: packets for it are redirected to the server's own address
+  nft-redirect   the same in nftables
+
+systems of --net, the rules always before the VIPs:
+  systemd        (default) two units; on every system with systemd
+  networkd       a unit and a .network file for lo
+  networkmanager a unit and a keyfile for lo (NetworkManager 1.42 or later)
+  ifcfg          ifcfg-lo:N files of network-scripts
+  ifupdown       a file in /etc/network/interfaces.d
+
 verdicts:
   exact          means the same in the result
   approximated   carried over with a difference that the report names
@@ -107,7 +122,12 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
         help="print the report and the tree of files, write nothing",
     )
     group.add_argument("--force", action="store_true", help="replace edited or foreign files too")
-    group.add_argument("--format", choices=("text", "json"), default="text")
+    group.add_argument(
+        "--format",
+        choices=("text", "json"),
+        default="text",
+        help="what goes to standard output: the tree and a summary (text), or the report as JSON",
+    )
     group.add_argument(
         "--json", dest="format", action="store_const", const="json", help="same as --format json"
     )

@@ -48,7 +48,7 @@ safety:
 
 exit codes:
   0  every assertion holds; for the method none: the hijack was seen
-  1  an assertion failed
+  1  an assertion failed, or a generated installer did
   2  wrong usage, not root, or a tool is missing
 
 examples:
@@ -84,9 +84,9 @@ def _register_run(actions: Any) -> None:
     )
     run_parser.add_argument(
         "path",
-        metavar="LVS_CF",
+        metavar="PATH",
         nargs="?",
-        help="configuration file (the example that comes with drctl)",
+        help="lvs.cf or keepalived.conf; - is standard input (the example that comes with drctl)",
     )
     run_parser.add_argument(
         "--method",
@@ -96,7 +96,9 @@ def _register_run(actions: Any) -> None:
         help="what to try, one of the methods below; may be given several times, all are tried in "
         "one guest (none, then sysctl)",
     )
-    run_parser.add_argument("--kernel", choices=("auto", *KERNELS), default="auto")
+    run_parser.add_argument(
+        "--kernel", choices=("auto", *KERNELS), default="auto", help="one of those below (auto)"
+    )
     run_parser.add_argument(
         "--json", action="store_true", help="print the result as JSON (docs/lab.md has the schema)"
     )

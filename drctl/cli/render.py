@@ -37,6 +37,11 @@ output:
   [{"feature", "message", "places"}]}, and with --list {"schema": 1, "targets": [{"name", "for",
   "path", "mode", "doc"}]}.
 
+exit codes:
+  0  done
+  1  losses, with --on-loss error
+  2  wrong usage, no host has the target, or a file cannot be read or written
+
 examples:
   drctl render --list
   drctl render lvs.cf --target keepalived-director --host backup
@@ -75,9 +80,9 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
 
 def _add_output(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("output")
-    group.add_argument("-o", "--output", metavar="FILE|DIR", help="where to write to")
+    group.add_argument("-o", "--output", metavar="FILE|DIR", help="file or folder to write to")
     group.add_argument("--force", action="store_true", help="replace files that are there already")
-    group.add_argument("--json", action="store_true", help="print JSON")
+    group.add_argument("--json", action="store_true", help="print the files as JSON, see below")
     group.add_argument(
         "--on-loss",
         choices=("ignore", "warn", "error"),
@@ -102,10 +107,16 @@ def _add_choices(parser: argparse.ArgumentParser) -> None:
         help="what brings the VIPs up at boot (that of --target, else systemd)",
     )
     group.add_argument(
-        "--marks", choices=MARKS, help="how packets are marked (that of --target, else nftables)"
+        "--marks",
+        choices=MARKS,
+        help="how directors mark packets (that of --target, else nftables)",
     )
-    group.add_argument("--primary", metavar="NAME", default="primary", help="its router_id")
-    group.add_argument("--backup", metavar="NAME", default="backup", help="its router_id")
+    group.add_argument(
+        "--primary", metavar="NAME", default="primary", help="router_id of the primary (primary)"
+    )
+    group.add_argument(
+        "--backup", metavar="NAME", default="backup", help="router_id of the backup (backup)"
+    )
     group.add_argument(
         "--given",
         choices=[rank.value for rank in Rank],

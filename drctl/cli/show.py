@@ -21,11 +21,17 @@ formats:
          "pulse": {"accepts", "line", "message"}, "model", "leftovers", "diagnostics"}
 
 Findings about the text go to standard error, or into the JSON. Lines that only pulse rejects are
-warnings; the exit code is 1 when drctl itself could not understand something: a value, a broken
-block. Passwords are shown as ********. docs/show.md describes the JSON.
+warnings. Passwords are shown as ********. docs/show.md describes the findings and the JSON.
 
-example:
+exit codes:
+  0  all of the file was understood
+  1  something was not: a value, a broken block
+  2  wrong usage, or PATH cannot be read
+
+examples:
+  drctl show /etc/keepalived/keepalived.conf
   drctl show --format table /etc/sysconfig/ha/lvs.cf
+  ssh root@192.0.2.3 cat /etc/sysconfig/ha/lvs.cf | drctl show -
 """
 
 
@@ -43,7 +49,12 @@ def register(subparsers: Any) -> None:
     parser.add_argument(
         "path", metavar="PATH", help="keepalived.conf or lvs.cf; - is standard input"
     )
-    parser.add_argument("--format", choices=("tree", "table", "json"), default="tree")
+    parser.add_argument(
+        "--format",
+        choices=("tree", "table", "json"),
+        default="tree",
+        help="one of the formats below (tree)",
+    )
     parser.add_argument(
         "--json",
         dest="format",

@@ -133,8 +133,11 @@ def test_program_does_not_outlive_a_check_that_is_stopped(script: Path, tmp_path
 
 def test_program_has_no_input_and_default_signals(script: Path) -> None:
     assert run(script, "cat; echo OK", "--expect=OK")
-    ignored = "grep SigIgn /proc/self/status"
-    assert run(script, ignored, f"--expect={encoded('SigIgn:' + chr(9) + '0' * 16)}")
+    # Python ignores SIGPIPE, which is bit 12; what else is ignored comes from whoever runs the tests
+    ignored = (
+        "case $(grep SigIgn /proc/self/status) in *[13579bdf]???) echo IGNORED;; *) echo OK;; esac"
+    )
+    assert run(script, ignored, "--expect=OK")
 
 
 def is_running(pid: int) -> bool:

@@ -50,7 +50,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
 def test_wheel_carries_every_data_file(installed: Installed) -> None:
     names = set(zipfile.ZipFile(installed.wheel).namelist())
     for kind in ("grammar", "templates", "examples"):
-        files = [p for p in (PROJECT / kind).rglob("*") if p.is_file() and p.name[0] != "."]
+        files = [p for p in (PROJECT / kind).rglob("*") if p.is_file() and p.suffix != ".pyc"]
         assert files, f"{kind} is empty"
         wanted = {f"drctl/_data/{kind}/{p.relative_to(PROJECT / kind).as_posix()}" for p in files}
         assert wanted - names == set()

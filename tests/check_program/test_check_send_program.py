@@ -133,7 +133,7 @@ def test_program_does_not_outlive_a_check_that_is_stopped(script: Path, tmp_path
 
 def test_program_has_no_input_and_default_signals(script: Path) -> None:
     assert run(script, "cat; echo OK", "--expect=OK")
-    # Python ignores SIGPIPE, which is bit 12; what else is ignored comes from whoever runs the tests
+    # Python ignores SIGPIPE (bit 12); what else is ignored comes from who runs the tests
     ignored = (
         "case $(grep SigIgn /proc/self/status) in *[13579bdf]???) echo IGNORED;; *) echo OK;; esac"
     )

@@ -105,17 +105,24 @@ def lint_file(path: str, wishes: Wishes) -> Outcome:
 
         reading = read(parse(source, LVS_CF))
         return _outcome(path, reading.diagnostics, (source,), wishes)
-    checked = _check(source, raw, wishes)
+    checked = _check(source, wishes)
     found_all = [*source.diagnostics, *checked.diagnostics]
     included = frozenset(_real(other.path) for other in checked.sources if other is not source)
-    return _outcome(path, found_all, (source, *checked.sources), wishes, included)
+    return _outcome(path, found_all, checked.sources, wishes, included)
 
 
-def _check(source: SourceFile, raw: bytes, wishes: Wishes) -> Checked:
+def _check(source: SourceFile, wishes: Wishes) -> Checked:
     from drctl.lint.engine import check_source
+    from drctl.schema.table import version_of
+    from drctl.syntax.expanded import ExpandOptions
 
-    del raw
-    return check_source(source, wishes.version, wishes.config_id)
+    options = ExpandOptions(
+        config_id=wishes.config_id,
+        version=version_of(wishes.version),
+        host_name=os.uname().nodename,
+        environment=os.environ,
+    )
+    return check_source(source, wishes.version, None, options)
 
 
 def _outcome(

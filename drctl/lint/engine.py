@@ -7,19 +7,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from drctl.lint.fragment import fragment_of
 from drctl.lint.report import Report
-from drctl.lint.rule import Rules, rules
+from drctl.lint.rule import rules
 from drctl.lint.section import Section
 from drctl.lint.statement import Statements
 from drctl.lint.structure import PROCESSES, Structure
 from drctl.lint.world import World
 from drctl.schema.load import load_dialect
 from drctl.schema.table import version_of
+from drctl.syntax.expanded import expand
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from drctl.syntax.expanded import Line
+    from drctl.syntax.expanded import ExpandOptions, Files, Line
     from drctl.text.diagnostic import Diagnostic
     from drctl.text.source import SourceFile
 
@@ -41,39 +43,54 @@ def statements_of(version: str) -> Statements:
     return _VERSIONS[version]
 
 
-def check_source(source: SourceFile, version: str, config_id: str | None) -> Checked:
-    """Check one file."""
-    from drctl.lint.lines import lines_of
+def check_source(
+    source: SourceFile,
+    version: str,
+    files: Files | None = None,
+    options: ExpandOptions | None = None,
+) -> Checked:
+    """Check one file and what it includes."""
+    expanded = expand(source, files, options)
+    report = Report()
+    report.extend(expanded.findings)
+    check(expanded.lines, expanded.parent_lines, version, report)
+    return Checked(report.diagnostics(), expanded.files)
 
-    del config_id
-    return Checked(check(lines_of(source.path, source.text), version), (source,))
 
-
-def check(lines: Sequence[Line], version: str) -> tuple[Diagnostic, ...]:
-    """Findings on the lines of one configuration, in the order of its text."""
+def check(
+    lines: Sequence[Line], parent_lines: Sequence[Line], version: str, report: Report
+) -> None:
+    """Add to `report` what is wrong in the lines of one configuration; `parent_lines` are those
+    that the process sees that reads global_defs."""
     statements = statements_of(version)
-    report = Report()
-    structure = Structure(statements, report)
-    root = structure.read(lines)
-    if structure.is_sound:
-        _apply(World(statements.dialect, statements.version, report), root, rules())
-        return report.diagnostics()
+    block = fragment_of(lines, statements)
+    if block is not None:
+        Structure(statements, report, fragment_of=block).read(lines)
+        return
+    if parent_lines is lines:
+        attempt = Report()
+        structure = Structure(statements, attempt)
+        root = structure.read(lines)
+        if structure.is_sound:
+            _apply(World(statements.dialect, statements.version, attempt), root, structure)
+            report.extend(attempt.diagnostics())
+            return
     # each process of keepalived reads something else
-    report = Report()
     blocks: list[Section] = []
     for process in PROCESSES:
-        root = Structure(statements, report, process).read(lines)
+        structure = Structure(statements, report, process)
+        root = structure.read(parent_lines if process == PROCESSES[0] else lines)
         blocks += root.blocks("global_defs")
         world = World(statements.dialect, statements.version, report)
         world.globals += blocks
-        _apply(world, root, rules())
-    return report.diagnostics()
+        _apply(world, root, structure)
 
 
-def _apply(world: World, root: Section, known: Rules) -> None:
+def _apply(world: World, root: Section, structure: Structure) -> None:
+    known = rules()
     world.globals = world.globals or root.blocks("global_defs")
     world.root = root
-    _end(root, world, known)
+    _End(world, structure).of(root)
     for instance in list(world.instances.values()):
         for instance_rule in known.of_instance:
             instance_rule(instance, world)
@@ -84,10 +101,28 @@ def _apply(world: World, root: Section, known: Rules) -> None:
         rule(world)
 
 
-def _end(section: Section, world: World, known: Rules) -> None:
-    """The rules at the end of each block, inner ones first; blocks are at most a few deep."""
-    for item in section.items:
-        if isinstance(item, Section):
-            _end(item, world, known)
-            for rule in known.at_end.get(item.block.path, ()):
-                rule(item, world)
+class _End:
+    """Asks the rules at the end of each block, inner ones first; blocks are at most a few deep."""
+
+    def __init__(self, world: World, structure: Structure) -> None:
+        self.world = world
+        self.structure = structure
+        self.rules = rules().at_end
+        self.loud: set[int] = set()
+
+    def of(self, section: Section) -> None:
+        """The blocks inside `section`."""
+        world, known = self.world, self.rules
+        for item in section.items:
+            if isinstance(item, Section):
+                if item.like is None:
+                    before = world.report.count
+                    self.of(item)
+                    if world.report.count != before:
+                        self.loud.add(id(item))
+                elif id(item.like) in self.loud:
+                    # the same findings as there, with places of their own
+                    self.structure.own(item)
+                    self.of(item)
+                for rule in known.get(item.block.path, ()):
+                    rule(item, world)

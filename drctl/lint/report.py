@@ -36,6 +36,11 @@ class Report:
             place, kind.code, kind.name, kind.severity, problem.message, problem.hint, others
         )
 
+    @property
+    def count(self) -> int:
+        """How many findings there are."""
+        return len(self._found)
+
     def extend(self, diagnostics: Iterable[Diagnostic]) -> None:
         """Note findings of others."""
         for one in diagnostics:

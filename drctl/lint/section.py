@@ -16,9 +16,13 @@ class Section:
 
     `header` is None for the outermost level, `close` the line of the closing brace, None when the
     file ends first. `refused` holds the lines that the program drops, by `id`.
+
+    `like` is an earlier block with the same body in which nothing is wrong: it is this block's body
+    too, with the places of the other one; `Structure.own` gives it its own. `position` is where its
+    body begins among the lines.
     """
 
-    __slots__ = ("block", "close", "header", "items", "refused")
+    __slots__ = ("block", "close", "header", "items", "like", "position", "refused")
 
     def __init__(self, block: Block, header: Line | None, refused: set[int]) -> None:
         self.block = block
@@ -26,6 +30,8 @@ class Section:
         self.items: list[Line | Section] = []
         self.close: Line | None = None
         self.refused = refused
+        self.like: Section | None = None
+        self.position = -1
 
     @property
     def words(self) -> tuple[str, ...]:

@@ -4,29 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from drctl.schema.composite_address import cut_address, family
+from drctl.schema.composite_address import cut_address
 
 if TYPE_CHECKING:
     from drctl.lint.section import Section
-    from drctl.lint.world import World
     from drctl.syntax.expanded import Line
 
 _FALSE = frozenset({"off", "false", "no"})
 
 
 class Server:
-    """A real server, or the sorry server when `section` is None; `line` is its header."""
+    """A real server, or the sorry server when `section` is None; `line` is its header. `weight` is
+    None where the service's counts, `method` where nothing sets one."""
 
-    __slots__ = ("address", "line", "method", "method_set", "port", "section", "weight")
+    __slots__ = ("address", "line", "method", "port", "section", "weight")
 
-    def __init__(self, line: Line, section: Section | None) -> None:
+    def __init__(self, line: Line, section: Section | None, method: str | None) -> None:
         self.line = line
         self.section = section
         words = line.words
         self.address = cut_address(words[1]) if len(words) > 1 else ""
         self.port = port_of(words[2]) if len(words) > 2 else 0
-        self.method: str | None = None
-        self.method_set: Line | None = None
+        self.method = method
         self.weight: int | None = None
 
 
@@ -87,8 +86,8 @@ def port_of(word: str) -> int:
 
 
 def family_of(word: str) -> int:
-    """4 or 6 for an address, else 0."""
-    return family(cut_address(word)) or 0
+    """4 or 6 for a word that was accepted as an address."""
+    return 6 if ":" in word else 4
 
 
 def is_on(section: Section, keyword: str) -> bool | None:
@@ -97,6 +96,3 @@ def is_on(section: Section, keyword: str) -> bool | None:
     if line is None:
         return None
     return len(line.words) < 2 or line.words[1] not in _FALSE
-
-
-__all__ = ["Server", "Service", "World", "family_of", "is_on", "port_of"]

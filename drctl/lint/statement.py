@@ -56,7 +56,7 @@ class Judgement:
         self.opens = opens
         self.is_unknown = is_unknown
         self.is_refused = is_unknown or any(
-            p.kind in (kind.BAD_VALUE, kind.MISSING_VALUE) for p in problems
+            p.kind in (kind.BAD_VALUE, kind.MISSING_VALUE, kind.NO_EFFECT) for p in problems
         )
         is_counted = keyword is not None and (
             keyword.again in ("refused", "reported") or keyword.after is not None
@@ -112,6 +112,8 @@ class Statements:
                 else p
                 for p in problems
             ]
+        if keyword.missing == "ignored" and len(words) <= keyword.required:
+            problems.append(Problem(kind.NO_EFFECT, -1, f"{name} without a value is ignored"))
         if name in NOT_IN_EVERY_BUILD:
             text = f"{name} is unknown to builds without the library that it needs, as Debian's"
             problems.append(Problem(kind.OPTIONAL_IN_BUILD, -1, text))

@@ -16,7 +16,7 @@ from drctl.lint.section import Section
 from drctl.lint.statement import SKIPPED_WHEN_REFUSED, Judgement, Statements
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from drctl.lint.report import Report
     from drctl.schema.table import Block, Keyword
@@ -35,12 +35,18 @@ _SAID_AFTER_READING = frozenset(
 _AWAITED, _NO_SKIP = -1, 0
 _JUDGED_LATER = frozenset({"real_server"})
 """A second one is found after reading."""
+_REPEATED = frozenset({"virtual_server/real_server"})
+"""Blocks of which a configuration has thousands with the same body, which is then read once."""
+_MOST_SIZES = 8
 
 
 class _Frame:
     """One open block. `plain` are statements that need no more than to be noted."""
 
-    __slots__ = ("has_stray", "is_skipped", "is_value", "needs_brace", "plain", "section", "seen")
+    __slots__ = (
+        *("count", "has_stray", "is_skipped", "is_value", "needs_brace", "plain"),
+        *("section", "seen", "start"),
+    )
 
     def __init__(self, section: Section, plain: set[Words], *, is_value: bool) -> None:
         self.section = section
@@ -50,23 +56,34 @@ class _Frame:
         self.is_skipped = False
         self.seen: dict[tuple[str, ...], Line] = {}
         self.has_stray = False
+        self.start = -1
+        self.count = 0
 
 
 class Structure:
     """Reads lines into sections and reports what is wrong with them one by one.
 
+    With `fragment_of` the lines are the inside of a block of that kind.
+
     `is_sound` says afterwards that all processes of keepalived see the same blocks.
     """
 
-    def __init__(self, statements: Statements, report: Report, owner: str | None = None) -> None:
+    def __init__(
+        self,
+        statements: Statements,
+        report: Report,
+        owner: str | None = None,
+        fragment_of: Block | None = None,
+    ) -> None:
         self.statements = statements
         self.report = report
         self.owner = owner
         self.is_sound = True
         self.refused: set[int] = set()
         self._plain: dict[str, set[Words]] = {}
-        self.root = Section(statements.dialect.root, None, self.refused)
-        outermost = self._frame(self.root, is_value=False)
+        block = statements.dialect.root if fragment_of is None else fragment_of
+        self.root = Section(block, None, self.refused)
+        outermost = self._frame(self.root, is_value=block.entry is not None)
         outermost.needs_brace = False
         self._frames = [outermost]
         self._skip = _NO_SKIP
@@ -74,14 +91,28 @@ class Structure:
         self._last: Line | None = None
         self._noted = 0
         self._wrong: tuple[Section, Line] | None = None
+        self._bodies: dict[str, dict[int, dict[tuple[Words, ...], Section]]] = {}
+        self._words: list[Words] = []
+        self._lines: Sequence[Line] = ()
+        self._position = 0
 
-    def read(self, lines: Iterable[Line]) -> Section:
+    def read(self, lines: Sequence[Line]) -> Section:
         """The outermost level of `lines`."""
+        self._follow(lines, 0, len(lines))
+        self._finish()
+        return self.root
+
+    def _follow(self, lines: Sequence[Line], position: int, end: int) -> None:
+        """Take the lines from `position` up to `end`."""
+        words_of = self._words = [line.words for line in lines]
+        self._lines = lines
         frame = self._frames[-1]
-        plain: set[Words] | frozenset[Words] = frame.plain
+        plain: set[Words] | frozenset[Words] = _NOTHING if frame.needs_brace else frame.plain
         append = frame.section.items.append
-        for line in lines:
-            words = line.words
+        while position < end:
+            words = words_of[position]
+            line = lines[position]
+            position += 1
             if words in plain:
                 append(line)
                 continue
@@ -89,14 +120,67 @@ class Structure:
                 self._opened.append(self._before(line))
             elif words == _CLOSING:
                 self._count_closing(line)
+            self._position = position
             self._step(line, words)
             frame = self._frames[-1]
+            if frame.start == position:
+                position += self._repeat(frame, position)
+                frame = self._frames[-1]
             self._last, self._noted = line, len(frame.section.items)
             is_ready = self._skip == _NO_SKIP and not frame.needs_brace
             plain = frame.plain if is_ready else _NOTHING
             append = frame.section.items.append
-        self._finish()
-        return self.root
+
+    # Blocks like others before.
+
+    def _repeat(self, frame: _Frame, position: int) -> int:
+        """How many lines are the body of a block that is like one before, which is then closed."""
+        words_of = self._words
+        for size, known in self._bodies.get(frame.section.block.path, {}).items():
+            original = known.get(tuple(words_of[position : position + size]))
+            if original is not None:
+                section = frame.section
+                section.items = original.items
+                section.like = original
+                section.position = position
+                section.close = self._lines[position + size - 1]
+                self._frames.pop()
+                return size
+        frame.count = self.report.count
+        return 0
+
+    def _remember(self, frame: _Frame) -> None:
+        """Keep the body of a block in which nothing is wrong."""
+        section = frame.section
+        if frame.count != self.report.count or not self.is_sound:
+            return
+        sizes = self._bodies.setdefault(section.block.path, {})
+        size = self._position - frame.start
+        known = sizes.get(size)
+        if known is None:
+            if len(sizes) == _MOST_SIZES:
+                return
+            known = sizes[size] = {}
+        known[tuple(self._words[frame.start : self._position])] = section
+
+    def own(self, section: Section) -> None:
+        """Give a block that is like another one before its own lines."""
+        original = section.like
+        if original is None:
+            return
+        section.items = []
+        section.like = None
+        other = Structure(self.statements, self.report, self.owner)
+        other.refused = self.refused
+        other._frames.append(other._frame(section, is_value=False))
+        start = section.position
+        size = next(
+            size
+            for size, known in self._bodies[section.block.path].items()
+            if original in known.values()
+            and tuple(self._words[start : start + size]) in known
+        )
+        other._follow(self._lines, start, start + size)
 
     def _frame(self, section: Section, *, is_value: bool) -> _Frame:
         plain = self._plain.setdefault(section.block.path, set())
@@ -224,6 +308,8 @@ class Structure:
         inner.is_skipped = is_skipped
         frame.section.items.append(section)
         self._frames.append(inner)
+        if block.path in _REPEATED and not is_skipped:
+            inner.start = self._position
 
     def _close(self, frame: _Frame, line: Line) -> None:
         section = frame.section
@@ -236,6 +322,8 @@ class Structure:
             if outer.items and outer.items[-1] is section:
                 outer.items.pop()
             return
+        if frame.start >= 0:
+            self._remember(frame)
         block = section.block
         if frame.is_value:
             if block.empty == "reported" and not section.items:

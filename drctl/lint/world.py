@@ -36,7 +36,7 @@ class World:
         self.service_groups: dict[str, Section] = {}
         self.services: list[Service] = []
         self.garp_devices: dict[str, Line] = {}
-        self.sync_daemon: Line | None = None
+        self.bodies: dict[int, tuple[str | None, int | None]] = {}
 
     def setting(self, *keywords: str) -> Line | None:
         """The last statement of global_defs with one of these keywords."""

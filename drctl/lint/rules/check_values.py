@@ -19,6 +19,7 @@ NEEDS_DEVICE = Kind("DR366", "link-local-without-bind-if", Severity.ERROR)
 FAMILIES_DIFFER = Kind("DR367", "check-of-mixed-families", Severity.ERROR)
 LENGTHS = Kind("DR368", "no-length-possible", Severity.WARNING)
 NOT_DEFINED_ABOVE = Kind("DR369", "check-of-undefined", Severity.ERROR)
+NO_URL = Kind("DR377", "check-without-url", Severity.ERROR)
 
 _REAL = "virtual_server/real_server"
 _CONNECTING = tuple(
@@ -84,3 +85,14 @@ def check_reference(section: Section, world: World) -> None:
     if lines and not is_found and not is_bfd and end is not None:
         text = f"{section.block.keyword} without {home}: it is ignored"
         world.report.add(end, Problem(NOT_DEFINED_ABOVE, -1, text), (lines[-1], "refused here"))
+
+
+@at_end(f"{_REAL}/HTTP_GET", f"{_REAL}/SSL_GET")
+def check_urls(section: Section, world: World) -> None:
+    """A url without a path does not count."""
+    urls = section.blocks("url")
+    end = section.close or section.header
+    if urls and end is not None and not any(url.has("path") for url in urls):
+        text = f"{section.block.keyword} without a url that has a path"
+        text += "; keepalived -t 2.2.7 crashes"
+        world.report.add(end, Problem(NO_URL, -1, text))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 LOOKED_UP = Kind("DR374", "name-looked-up", Severity.WARNING)
 USER_OF_SCRIPT = Kind("DR375", "word-taken-as-user", Severity.WARNING)
+TABLES_TWICE = Kind("DR378", "packet-filter-twice", Severity.ERROR)
 NO_USER = Kind("DR376", "no-user-name", Severity.ERROR)
 
 _USER = re.compile(r"[A-Za-z_][\w.-]*\$?|\d+")
@@ -28,6 +29,11 @@ _PROCESS_SCRIPTS = frozenset({"startup_script", "shutdown_script"})
 def check_settings(world: World) -> None:
     """Names of mail servers and users in global_defs."""
     for block in world.globals:
+        tables = block.statements("vrrp_iptables", "nftables")
+        if tables and tables[0].words[0] == "vrrp_iptables":
+            for line in tables[1:]:
+                text = f"{line.words[0]} is ignored: vrrp_iptables above stands for it already"
+                world.report.add(line, Problem(TABLES_TWICE, -1, text), (tables[0], "here"))
         for line in block.lines:
             word = line.words[1] if len(line.words) > 1 else ""
             keyword = line.words[0]

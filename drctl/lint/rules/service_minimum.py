@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from drctl.lint.kind import Kind, Problem
 from drctl.lint.rule import of_service
 from drctl.lint.section import Section
-from drctl.lint.service import Service, family_of, port_of
+from drctl.lint.service import Service, port_of
 from drctl.lint.world import World
 from drctl.text.diagnostic import Severity
 
@@ -87,7 +87,7 @@ def entries_of(service: Service, world: World) -> tuple[list[Line], list[Line]]:
         return [], []
     lines = list(group.lines)
     marks = [line for line in lines if line.words[0] == "fwmark"]
-    return [line for line in lines if family_of(line.words[0].split("-")[0])], marks
+    return [line for line in lines if line.words[0] != "fwmark"], marks
 
 
 def method_of(service: Service) -> str | None:

@@ -46,6 +46,7 @@ class _Reader:
         self.family = family_of(words[0]) if words and is_address else 0
         self.scheduler = ""
         self.method: str | None = None
+        self.bodies: dict[int, tuple[str | None, int | None]] = world.bodies
 
     def statement(self, line: Line) -> None:
         words = line.words
@@ -62,8 +63,7 @@ class _Reader:
             text = f"{keyword} is ignored: it stands below no lb_algo sh or mh"
             self.world.report.add(line, Problem(FLAG_OF_SCHEDULER, -1, text))
         elif keyword == "sorry_server":
-            sorry = self.service.sorry = Server(line, None)
-            sorry.method = self.method
+            self.service.sorry = Server(line, None, self.method)
         elif keyword == "ip_family":
             self._own_family(line, _FAMILIES[words[1]])
         elif keyword == "persistence_granularity":
@@ -89,15 +89,12 @@ class _Reader:
     def real_server(self, section: Section) -> None:
         if section.header is None:
             return
-        server = Server(section.header, section)
-        server.method = self.method
-        for item in section.items:
-            if not isinstance(item, Section):
-                if item.words[0] == "lvs_method":
-                    server.method = _method(item.words) or server.method
-                    server.method_set = item
-                elif item.words[0] == "weight" and id(item) not in section.refused:
-                    server.weight = int(item.words[1] or 0)
+        server = Server(section.header, section, self.method)
+        body = self.bodies.get(id(section.items))
+        if body is None:
+            body = self.bodies[id(section.items)] = _body(section)
+        server.method = body[0] or server.method
+        server.weight = body[1]
         if server.method != "TUN":
             found = family_of(server.address)
             self.family = self.family or found
@@ -123,3 +120,15 @@ class _Reader:
 
 def _method(words: tuple[str, ...]) -> str | None:
     return words[1] if len(words) > 1 and words[1] in _METHODS else None
+
+
+def _body(section: Section) -> tuple[str | None, int | None]:
+    """Forwarding method and weight that a real_server sets itself."""
+    method, weight = None, None
+    for item in section.items:
+        if not isinstance(item, Section):
+            if item.words[0] == "lvs_method":
+                method = _method(item.words) or method
+            elif item.words[0] == "weight" and id(item) not in section.refused:
+                weight = int(item.words[1] or 0)
+    return method, weight

@@ -54,7 +54,7 @@ AFTER_READING: tuple[tuple[str, str], ...] = (
     (r"duplicate VRID conflict|both use VRID", "DR342"),
     (r"has no virtual router|no matching virtual router", "DR343"),
     (r"has only 1 virtual router", "DR344"),
-    (r"specified in sync group .* doesn't exist", "DR345"),
+    (r"specified in sync group .* doesn't exist", "DR345 DR211"),
     (r"cannot exist in more than one sync group", "DR346"),
     (r"some member\(s\) as address owner", "DR347"),
     (r"uses same VMAC", "DR348"),
@@ -103,9 +103,14 @@ def verdict_of(exit_code: str, messages: Iterable[str], main: str) -> Verdict:
     """A verdict from the lines that keepalived printed about the file `main`."""
     placed = set()
     unplaced = set()
-    for message in messages:
-        if found := _PLACE.match(message):
-            placed.add((found[1] or main, int(found[2]), found[3]))
+    matches = [(message, _PLACE.match(message)) for message in messages]
+    told = {(int(found[2]), found[3]) for _, found in matches if found and found[1]}
+    for message, found in matches:
+        if found:
+            line, text = int(found[2]), found[3]
+            # of a last line without a line end the parent process tells the line before
+            is_one_off = not found[1] and (line + 1, text) in told and (line, text) not in told
+            placed.add((found[1] or main, line + is_one_off, text))
         elif message.strip():
             unplaced.add(message)
     return Verdict(exit_code, frozenset(placed), frozenset(unplaced))

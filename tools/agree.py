@@ -1,0 +1,187 @@
+"""How far drctl lint and keepalived -t agree, over the corpus and over mutations of it.
+
+    agree.py [--mutants N] [--seed N] [--jobs N] [--show N] [--strict]
+
+The corpus has verdicts already; mutants are asked about through its `oracle.py`, which needs root
+and keepalived 2.2.7. Verdicts are kept in out/agree, so that the next run asks only what is new.
+Exit code 1 with --strict when a file of the corpus disagrees, or more than 0.5 % of the mutants.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(PROJECT / "tests"))
+
+from agreement.comparison import Disagreement, Verdict, disagreements, read_verdicts, verdict_of  # noqa: E402
+from agreement.linted import findings  # noqa: E402
+from agreement.mutation import Mutant, mutate  # noqa: E402
+from corpus import corpus_dir  # noqa: E402
+
+ALLOWED_PERCENT = 0.5
+BATCH = 400
+CACHE = PROJECT / "out" / "agree"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Compare, print, and say by the exit code whether the aim is reached."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--mutants", type=int, default=10_000, metavar="N")
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the first mutant")
+    parser.add_argument("--jobs", type=int, default=2, metavar="N")
+    parser.add_argument("--show", type=int, default=3, metavar="N", help="examples of each class")
+    parser.add_argument("--strict", action="store_true")
+    options = parser.parse_args(argv)
+    folder = corpus_dir()
+    if folder is None:
+        print("agree: no corpus (set DRCTL_CORPUS)", file=sys.stderr)
+        return 2
+    bad = compare_corpus(folder, options.show)
+    wrong = 0.0
+    if options.mutants:
+        wrong = compare_mutants(folder, options)
+    return int(options.strict and (bad > 0 or wrong > ALLOWED_PERCENT))
+
+
+def compare_corpus(folder: Path, show: int) -> int:
+    """Compare the files of the corpus; returns how many disagree."""
+    home = folder / "keepalived"
+    tally = Tally()
+    for name, verdict in read_verdicts(home / "VERDICTS.tsv").items():
+        tally.add(name, disagreements(verdict, findings(home / name)))
+    tally.print("corpus", show)
+    return tally.bad
+
+
+def compare_mutants(folder: Path, options: argparse.Namespace) -> float:
+    """Compare mutants; returns how many percent disagree."""
+    start = time.monotonic()
+    tally = Tally()
+    mutants = list(mutants_of(folder, range(options.seed, options.seed + options.mutants)))
+    by_kind: Counter[str] = Counter()
+    for mutant, verdict in judged(mutants, folder / "oracle.py", options.jobs):
+        with tempfile.TemporaryDirectory(prefix="agree-") as base:
+            file = Path(base) / file_name(mutant)
+            file.write_bytes(mutant.text.encode("utf-8", "surrogateescape"))
+            reasons = disagreements(verdict, findings(file))
+        by_kind[mutant.kind] += bool(reasons)
+        tally.add(f"mutant {mutant.seed} ({mutant.kind})", reasons)
+    tally.print("mutants", options.show)
+    print("disagreements by kind of mutation:", dict(by_kind.most_common()))
+    print(f"mutants took {(time.monotonic() - start) / 60:.1f} minutes")
+    return tally.percent
+
+
+def mutants_of(folder: Path, seeds: Iterable[int]) -> Iterator[Mutant]:
+    """The mutants with these seeds, each fifth one of the project's own cases: they have what no
+    file of the corpus has."""
+    files = sorted((folder / "keepalived").glob("*.conf"))
+    own = sorted((PROJECT / "tests" / "agree" / "cases").glob("*.conf"))
+    texts, own_texts = ([read_text(file) for file in some] for some in (files, own))
+    for seed in seeds:
+        is_own = seed % 5 == 0
+        text = own_texts[seed // 5 % len(own)] if is_own else texts[seed % len(texts)]
+        yield mutate(text, seed)
+
+
+def read_text(file: Path) -> str:
+    """Text in which every byte can be written back."""
+    return file.read_bytes().decode("utf-8", "surrogateescape")
+
+
+def file_name(mutant: Mutant) -> str:
+    """The name under which keepalived sees a mutant."""
+    return f"m{mutant.seed}.conf"
+
+
+def judged(
+    mutants: Sequence[Mutant], oracle: Path, jobs: int
+) -> Iterator[tuple[Mutant, Verdict]]:
+    """Each mutant with keepalived's verdict, asked in batches."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    for first in range(0, len(mutants), BATCH):
+        batch = mutants[first : first + BATCH]
+        unknown = [mutant for mutant in batch if not kept(mutant).is_file()]
+        if unknown:
+            ask(unknown, oracle, jobs)
+            print(f"  asked about {first + len(batch)} of {len(mutants)}", file=sys.stderr)
+        for mutant in batch:
+            answer = json.loads(kept(mutant).read_text("utf-8"))
+            name = file_name(mutant)
+            lines = [line.replace("(mutant.conf: ", f"({name}: ") for line in answer["lines"]]
+            yield mutant, verdict_of(str(answer["exit"]), lines, name)
+
+
+def kept(mutant: Mutant) -> Path:
+    """Where the verdict on a text is kept."""
+    raw = mutant.text.encode("utf-8", "surrogateescape")
+    return CACHE / f"{hashlib.sha256(raw).hexdigest()[:32]}.json"
+
+
+def ask(mutants: Sequence[Mutant], oracle: Path, jobs: int) -> None:
+    """Ask the oracle about texts, and keep what it says."""
+    with tempfile.TemporaryDirectory(prefix="agree-") as base:
+        files = {}
+        for mutant in mutants:
+            file = Path(base) / file_name(mutant)
+            file.write_bytes(mutant.text.encode("utf-8", "surrogateescape"))
+            files[str(file)] = mutant
+        done = subprocess.run(
+            [sys.executable, str(oracle), "--format", "json", "--timeout", "10", "-j", str(jobs), *files],
+            stdout=subprocess.PIPE,
+            check=False,
+        )
+        for row in done.stdout.decode("utf-8").splitlines():
+            answer = json.loads(row)
+            mutant = files.pop(answer["file"])
+            name = file_name(mutant)
+            lines = [line.replace(f"({name}: ", "(mutant.conf: ") for line in answer["lines"]]
+            kept(mutant).write_text(json.dumps({"exit": answer["exit"], "lines": lines}), "utf-8")
+        if files:
+            raise SystemExit(f"agree: the oracle has no verdict on {len(files)} mutants")
+
+
+class Tally:
+    """Counts files, and classes of disagreement with examples."""
+
+    def __init__(self) -> None:
+        self.files = self.bad = 0
+        self.classes: Counter[str] = Counter()
+        self.examples: defaultdict[str, list[str]] = defaultdict(list)
+
+    @property
+    def percent(self) -> float:
+        """How many percent of the files disagree."""
+        return 100 * self.bad / self.files if self.files else 0.0
+
+    def add(self, name: str, reasons: Sequence[Disagreement]) -> None:
+        """One file, and why it disagrees, if it does."""
+        self.files += 1
+        self.bad += bool(reasons)
+        for kind in {reason.kind for reason in reasons}:
+            self.classes[kind] += 1
+        for reason in reasons:
+            self.examples[reason.kind].append(f"{name}: {reason.detail}")
+
+    def print(self, title: str, show: int) -> None:
+        """The share that agrees, then the classes."""
+        good = self.files - self.bad
+        print(f"{title}: {good} of {self.files} agree ({100 - self.percent:.2f} %)")
+        for kind, count in self.classes.most_common():
+            print(f"  {count:5} {kind}")
+            for example in self.examples[kind][:show]:
+                print(f"          {example}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

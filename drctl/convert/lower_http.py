@@ -29,10 +29,10 @@ def http_check(job: Job, texts: Texts, connect: Connect) -> HttpCheck | Literal[
     if job.port in TLS_PORTS and statuses is not None:
         _note_tls(job, has_any=statuses == ANY_STATUS)
         return "connect"
-    if statuses is None or request.version is None or not _is_writable(request):
+    if statuses is None or not _is_writable(request):
         return None
     statuses = _wanted_statuses(job, texts.expected, statuses)
-    _note_request(job, request)
+    _note_request(job)
     note_reentry_lost(job)
     send, expect = job.nanny.origins.get("send", ()), job.nanny.origins.get("expect", ())
     url = Url(
@@ -50,6 +50,10 @@ def http_check(job: Job, texts: Texts, connect: Connect) -> HttpCheck | Literal[
 
 
 def _is_writable(request: HttpRequest) -> bool:
+    """Whether HTTP_GET can ask the same. It sends no header but Host, and what others decide, as
+    Authorization does, would be answered otherwise."""
+    if request.version is None or not request.is_plain:
+        return False
     host = request.host
     is_host = host is None or _HOST.fullmatch(host) is not None
     return is_host and _PATH.fullmatch(request.path) is not None
@@ -90,11 +94,9 @@ def _wanted_statuses(job: Job, expected: bytes, statuses: tuple[int, int]) -> tu
     return statuses
 
 
-def _note_request(job: Job, request: HttpRequest) -> None:
+def _note_request(job: Job) -> None:
     why = (
         "keepalived sends Host and User-Agent lines of its own and reads the whole page; nanny "
         "sent the text as it is and read no more than it compared"
     )
-    if not request.is_plain:
-        why += ". Other lines of this request are not sent"
     job.note("send", Verdict.APPROXIMATED, why, "--checks exact sends the text as it is")

@@ -29,6 +29,8 @@ LARGEST_WEIGHT = 65_535
 LARGEST_MARK = 2**32 - 1
 DEFAULT_TIMEOUT_MS = 10_000
 
+_OF_MARK_RULE = ("is_active", "port", "protocol", "mark")
+
 Key = tuple[str, str, int] | int
 
 
@@ -248,7 +250,7 @@ def _joined(
     todo = "compare the two blocks; --check-every-mark-block runs this block's checks too"
     rule = {
         *block.origins[SELF],
-        *(p for name in ("port", "protocol", "mark") for p in block.origins.get(name, ())),
+        *(p for name in _OF_MARK_RULE for p in block.origins.get(name, ())),
         *(block.vip.origins.get("address", ()) if block.vip is not None else ()),
     }
     checked = _with_checks_of(first, block, options, ledger)
@@ -361,14 +363,24 @@ def _with_port(
     if server.port == service.port:
         return server
     origins: Origins = server.origins
-    if "port" not in origins:
+    is_mapped = forwarding.method == MASQUERADE
+    if is_mapped and service.mark is not None:
         why = (
-            f"port {service.port} stands below this server, so pulse gave it port {server.port}; "
-            "the virtual's port is meant"
+            "keepalived gives the servers of a mark no port: packets keep theirs, and "
+            f"{server.port} is only checked"
         )
-        ledger.note(origins[SELF], Verdict.REPAIRED, why)
+        todo = f"let the service on {server.address} listen on the port that clients ask for"
+        ledger.note(origins.get("port", origins[SELF]), Verdict.APPROXIMATED, why, todo)
+        return server
+    if "port" not in origins:
+        below = f"port {service.port} stands below this server, so pulse gave it port {server.port}"
+        if is_mapped:
+            todo = f"write port = {service.port} into the block if that is meant"
+            ledger.note(origins[SELF], Verdict.EXACT, f"{below}, as it has here", todo)
+            return server
+        ledger.note(origins[SELF], Verdict.REPAIRED, f"{below}; the virtual's port is meant")
         return replace(server, port=service.port)
-    if forwarding.method == MASQUERADE or service.mark is not None:
+    if is_mapped or service.mark is not None:
         return server
     why = (
         f"port {server.port} differs from the virtual's {service.port}, and {forwarding.method} "

@@ -39,6 +39,7 @@ def lower_vips(configuration: Configuration, pulse: Pulse, ledger: Ledger) -> tu
             found[vip.address] = _merged(known, vip, ledger)
     for vip in found.values():
         _note_mask(vip, ledger)
+        note_own_address(vip.address, vip.origins.get("address", ()), configuration, ledger)
     return _excluded_beyond_packet(tuple(found.values()), ledger)
 
 
@@ -104,6 +105,20 @@ def _note_mask(vip: Vip, ledger: Ledger) -> None:
     )
     todo = "write the mask that is meant when the directors reach that network by the VIP alone"
     ledger.note(given or vip.origins.get("address", ()), Verdict.APPROXIMATED, why, todo)
+
+
+def note_own_address(
+    address: str, places: tuple[Place, ...], configuration: Configuration, ledger: Ledger
+) -> None:
+    """Say so when an address that moves is one that a director is reached by."""
+    for director in configuration.directors:
+        if address in {director.public, director.private}:
+            why = (
+                f"{address} is the {director.rank} director's own address too: keepalived takes it "
+                "away from that director while the other one is active"
+            )
+            todo = f"give the VIP or the {director.rank} director another address"
+            ledger.note(places, Verdict.APPROXIMATED, why, todo)
 
 
 def _excluded_beyond_packet(vips: tuple[Vip, ...], ledger: Ledger) -> tuple[Vip, ...]:

@@ -20,7 +20,7 @@ from drctl.convert.lower_heartbeat import (
 )
 from drctl.convert.lower_local import LocalParts
 from drctl.convert.lower_unicast import Instances, seat
-from drctl.convert.lower_vip import lower_gateway, lower_vips, on_interface
+from drctl.convert.lower_vip import lower_gateway, lower_vips, note_own_address, on_interface
 from drctl.convert.options import ConvertOptions
 from drctl.errors import UsageError
 from drctl.model.configuration import Configuration
@@ -56,6 +56,9 @@ def lower_vrrp(
     note_replaced(pulse, ledger)
     vips = lower_vips(configuration, pulse, ledger)
     gateway = lower_gateway(pulse, ledger)
+    if gateway is not None:
+        places = gateway.origins.get("address", ())
+        note_own_address(gateway.address, places, configuration, ledger)
     if not vips and gateway is None:
         _note_without_instance(pulse, directors, ledger)
         empty: Instances = dict.fromkeys(Rank, ())

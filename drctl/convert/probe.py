@@ -89,6 +89,7 @@ def decoded(job: Job) -> Texts | None:
             )
             todo = f"correct {name}: \\\\ \\r \\n \\t \\' and \\\" are the escapes"
             job.note(name, Verdict.REPAIRED, why, todo)
+            _note_other_text(job, name)
             return None
         values[name] = value
     texts = Texts(values["send"], values["expect"])
@@ -98,8 +99,16 @@ def decoded(job: Job) -> Texts | None:
             why = f"expect is no regular expression that can be carried over: {problem}"
             todo = "correct expect; only the connection is tested until then"
             job.note("expect", Verdict.REPAIRED, why, todo)
+            _note_other_text(job, "expect")
             return None
     return texts
+
+
+def _note_other_text(job: Job, name: str) -> None:
+    """The text beside one that cannot be used is not used either."""
+    other = "expect" if name == "send" else "send"
+    why = f"{name} cannot be carried over, so only the connection is tested"
+    job.note(other, Verdict.DROPPED, why, f"correct {name}")
 
 
 def note_regex_unused(job: Job) -> None:

@@ -173,3 +173,22 @@ def test_reentry_that_a_native_check_forgets_is_told() -> None:
 def test_missing_reentry_is_a_choice() -> None:
     conversion = converted(GLOBAL + without("reentry", SERVICE))
     assert any("return of a failed server" in c.what for c in conversion.report.choices)
+
+
+def test_text_beside_one_that_cannot_be_used_is_not_exact() -> None:
+    for text, statement in (
+        (_checked('send = "a\\.b"', 'expect = "ok"', port=21), "expect"),
+        (_checked('send = "x"', 'expect = "a\\.b"', port=21), "send"),
+        (_checked('send = "x"', 'expect = "([a"', "use_regex = 1", port=21), "send"),
+    ):
+        found = entry(converted(text), statement)
+        assert (found.verdict, found.is_loss) == (Verdict.APPROXIMATED, True), found
+
+
+def test_request_with_headers_that_keepalived_does_not_send_is_asked_by_the_program() -> None:
+    send = '"GET / HTTP/1.0\\r\\nAuthorization: Basic bW9uOm1vbg==\\r\\n\\r\\n"'
+    conversion = converted(_checked(f"send = {send}", 'expect = "HTTP/1.1 200"'))
+    config = director_file(conversion)
+    assert "HTTP_GET" not in config
+    assert "Authorization:%20Basic" in config
+    assert entry(conversion, "expect").verdict is Verdict.EXACT

@@ -416,3 +416,36 @@ def test_two_fos_services_run_their_commands_one_after_the_other() -> None:
     assert "/bin/sh -c '/etc/init.d/mail start; /etc/init.d/news start'" in config
     assert config.count("notify_master") == 1
     assert config.count("vrrp_script") == 2
+
+
+def test_port_below_the_servers_of_masquerading_is_not_theirs() -> None:
+    lines = changed("network = direct", "network = nat", without("port = 80")).rstrip()
+    conversion = converted(lines.removesuffix("}") + "    port = 8080\n}\n")
+    config = director_file(conversion)
+    assert "virtual_server 192.0.2.10 8080 {" in config
+    assert "real_server 192.0.2.21 80 {" in config
+    found = entry(conversion, "server web1")
+    assert (found.verdict, "stands below this server" in found.why) == (EXACT, True)
+
+
+def test_port_of_a_masqueraded_server_of_a_mark_is_no_port_mapping() -> None:
+    text = changed("network = direct", "network = nat", MARKED)
+    text = changed("address = 192.0.2.21\n", "address = 192.0.2.21\n        port = 8080\n", text)
+    conversion = converted(text)
+    assert "connect_port 8080" in director_file(conversion)
+    found = entry(conversion, "port = 8080")
+    assert (found.verdict, found.is_loss) == (APPROXIMATED, True)
+
+
+def test_active_of_a_further_block_of_a_mark_is_what_makes_its_rule() -> None:
+    assert entry(converted(MARK_PAIR), "active", 3).verdict is REPAIRED
+
+
+@pytest.mark.parametrize("statement", ["address = 192.0.2.2 eth0:1", "nat_router = 192.0.2.2 eth1"])
+def test_address_that_moves_and_is_a_directors_own_is_told(statement: str) -> None:
+    text = changed("address = 192.0.2.10 eth0:1", "address = 192.0.2.2 eth0:1", NAT)
+    if statement.startswith("nat_router"):
+        text = statement + "\nnat_nmask = 255.255.255.0\n" + NAT
+    found = entry(converted(text), statement)
+    assert "primary director's own address" in found.why
+    assert found.is_loss

@@ -14,6 +14,7 @@ from drctl.model.origin import SELF, Leftover
 from drctl.readers.reading import Reading
 from drctl.syntax.tree import Document
 from drctl.text.place import Place
+from drctl.text.secret import masked
 
 _SKIPPED = frozenset({"origins", "leftovers", "inner", "rank"})
 _MASKED = frozenset({"password"})
@@ -280,7 +281,7 @@ def _shown(name: str, value: Any) -> str | None:
         return "yes" if value else "no"
     if name.endswith("_ms") and isinstance(value, int):
         return f"{value / 1000:g} s"
-    return str(value)
+    return masked(str(value))
 
 
 def _word_of(leftover: Leftover) -> str:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 from drctl.syntax.tree import ErrorNode, Node
 from drctl.text.secret import masked
 
 _LONGEST = 120
-_MAY_BE_SECRET = re.compile(r"pass|key|\$", re.IGNORECASE)
 
 
 def statement_text(node: Node) -> str:
@@ -19,8 +16,7 @@ def statement_text(node: Node) -> str:
         text = " ".join([leaf.text for leaf in node.words])
         if node.body is not None:
             text += " {"
-    if _MAY_BE_SECRET.search(text):
-        text = masked(text)
+    text = masked(text)
     if not text.isprintable():
         text = "".join(c if c.isprintable() else "\ufffd" for c in text)
     if len(text) > _LONGEST:

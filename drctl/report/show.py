@@ -92,7 +92,7 @@ def _json(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_json(item) for item in value]
     if not dataclasses.is_dataclass(value):
-        return value
+        return masked(value) if isinstance(value, str) else value
     found: dict[str, Any] = {}
     name = _kind(value)
     if name:
@@ -228,7 +228,7 @@ def _shown(name: str, value: Any) -> str:
         return f"{value} bytes"
     if isinstance(value, tuple):
         value = " ".join("-".join(map(str, v)) if isinstance(v, tuple) else str(v) for v in value)
-    return _printable(str(value))
+    return _printable(masked(str(value)))
 
 
 def _printable(text: str) -> str:

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any
 
 from drctl.quickclass import dataclass
-from drctl.syntax.detect import detect
+from drctl.syntax.detect import LVS_CF, detect
 from drctl.syntax.lexer import find_template_tag, lex
 from drctl.syntax.tree import Body, Document, ErrorNode, Leaf, LeafKind, Node, Statement
 from drctl.text.diagnostic import Diagnostic, Severity
@@ -27,7 +27,7 @@ def parse(source: SourceFile, dialect: str = "auto") -> Document:
     if dialect == "auto":
         dialect = detect(source.text)
     tag = find_template_tag(source.text)
-    builder = _Builder()
+    builder = _Builder(closes_early=dialect == LVS_CF)
     end = None
     for leaf in lex(source.text, dialect, is_template=tag is not None):
         if leaf.kind is LeafKind.END:
@@ -43,10 +43,15 @@ def parse(source: SourceFile, dialect: str = "auto") -> Document:
 
 
 class _Builder:
-    """Collects leaves into statements; `children` is the list of the innermost open block."""
+    """Collects leaves into statements; `children` is the list of the innermost open block.
 
-    def __init__(self) -> None:
+    With `closes_early` a block that cannot stand in the open one ends it, so that one missing `}`
+    does not swallow the rest of the file."""
+
+    def __init__(self, *, closes_early: bool = False) -> None:
         self.children: list[Node] = []
+        self._closes_early = closes_early
+        self._unclosed: list[Statement] = []
         self._words: list[Leaf] = []
         self._stack: list[tuple[list[Node], Statement, Leaf]] = []
 
@@ -64,10 +69,10 @@ class _Builder:
     def finish(self) -> list[Statement]:
         """Ends the file; returns the statements whose blocks were never closed, outermost first."""
         self._end_statement()
-        unclosed = [statement for _, statement, _ in self._stack]
+        unclosed = [*self._unclosed, *(statement for _, statement, _ in self._stack)]
         while self._stack:
             self._pop(None)
-        return unclosed
+        return sorted(unclosed, key=lambda statement: statement.span.start)
 
     def _end_statement(self) -> None:
         if self._words:
@@ -78,10 +83,20 @@ class _Builder:
         self._end_statement()
         last = self.children[-1] if self.children else None
         if isinstance(last, Statement) and last.body is None:
+            if self._closes_early and self._stack:
+                self._leave_blocks_before(last)
             self._stack.append((self.children, last, leaf))
             self.children = []
         else:
             self.children.append(ErrorNode((leaf,), "'{' without a keyword before it"))
+
+    def _leave_blocks_before(self, last: Statement) -> None:
+        """End the open blocks that `last`, which is about to open one, cannot stand in."""
+        while self._stack and _is_out_of_place(last.keyword, self._stack[-1][1].keyword):
+            self.children.pop()
+            self._unclosed.append(self._stack[-1][1])
+            self._pop(None)
+            self.children.append(last)
 
     def _close(self, leaf: Leaf) -> None:
         self._end_statement()
@@ -94,6 +109,14 @@ class _Builder:
         parent, statement, opened = self._stack.pop()
         statement.body = Body(opened, tuple(self.children), close)
         self.children = parent
+
+
+_TOP_BLOCKS = frozenset({"virtual", "failover"})
+
+
+def _is_out_of_place(keyword: str, around: str) -> bool:
+    """Whether a block of lvs.cf cannot stand in the one `around` it."""
+    return keyword in _TOP_BLOCKS or (keyword == "server" and around == "server")
 
 
 MOST_FINDINGS = 100

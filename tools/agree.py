@@ -91,7 +91,7 @@ def mutants_of(folder: Path, seeds: Iterable[int]) -> Iterator[Mutant]:
     for seed in seeds:
         is_own = seed % 5 == 0
         text = own_texts[seed // 5 % len(own)] if is_own else texts[seed % len(texts)]
-        yield mutate(text, seed)
+        yield mutate(text, seed, has_examples=is_own)
 
 
 def read_text(file: Path) -> str:

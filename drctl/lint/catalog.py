@@ -18,7 +18,6 @@ def kinds() -> dict[str, Kind]:
     found = {}
     for module in modules:
         for value in vars(module).values():
-            if isinstance(value, (Kind, expand_kind.Kind)):
-                one = Kind(*value)
-                found[one.code] = one
+            if isinstance(value, Kind):
+                found[value.code] = value
     return dict(sorted(found.items()))

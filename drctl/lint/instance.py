@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from drctl.lint.section import Section
 from drctl.schema.composite import TRUE_OR_FALSE
 from drctl.schema.composite_address import cut_address, family
 
 if TYPE_CHECKING:
-    from drctl.lint.section import Section
     from drctl.lint.world import World
     from drctl.syntax.expanded import Line
 
@@ -109,17 +109,15 @@ class Instance:
     def _states(self) -> list[Line]:
         # a bad state counts as BACKUP
         items = self.section.items
-        return [i for i in items if not hasattr(i, "items") and i.words[0] == "state"]
+        return [i for i in items if not isinstance(i, Section) and i.words[0] == "state"]
 
     @property
     def priority(self) -> int:
         """The priority, from the state where it is not written."""
-        items = self.section.items
-        lines = [i for i in items if not hasattr(i, "items") and i.words[0] == "priority"]
-        if not lines:
+        line = self.section.written("priority")
+        if line is None:
             is_master = self.state_line is not None and self.state_line.words[1:2] == ("MASTER",)
             return OWNER if is_master else DEFAULT_PRIORITY
-        line = lines[-1]
         if id(line) in self.section.refused or len(line.words) < 2:
             return DEFAULT_PRIORITY
         return int(line.words[1] or "0")
@@ -141,7 +139,7 @@ class Instance:
     @property
     def unicast_line(self) -> Line | None:
         """A statement that speaks of unicast."""
-        line = self.section.last(*_UNICAST)
+        line = self.section.written(*_UNICAST)
         if line is None:
             blocks = self.section.blocks("unicast_peer")
             return blocks[-1].header if blocks else None
@@ -150,12 +148,12 @@ class Instance:
     @property
     def has_vmac(self) -> bool:
         """Whether it runs on a device of its own with the virtual router's MAC address."""
-        return self.section.has("use_vmac")
+        return self.section.written("use_vmac") is not None
 
     @property
     def has_ipvlan(self) -> bool:
         """Whether it runs on an ipvlan device."""
-        return self.section.has("use_ipvlan")
+        return self.section.written("use_ipvlan") is not None
 
     @property
     def device(self) -> str | None:

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from drctl.syntax.expand_kind import Kind
 from drctl.text.diagnostic import Severity
 
-
-class Kind(NamedTuple):
-    """One kind of finding; `code` and `name` are what users write to silence it."""
-
-    code: str
-    name: str
-    severity: Severity
+__all__ = ["Kind", "Problem"]
 
 
 class Problem(NamedTuple):

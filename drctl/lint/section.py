@@ -22,7 +22,10 @@ class Section:
     body begins among the lines.
     """
 
-    __slots__ = ("block", "close", "header", "items", "like", "position", "refused")
+    __slots__ = (
+        *("_index", "_indexed", "block", "close", "header", "items", "like", "position"),
+        "refused",
+    )
 
     def __init__(self, block: Block, header: Line | None, refused: set[int]) -> None:
         self.block = block
@@ -32,6 +35,8 @@ class Section:
         self.refused = refused
         self.like: Section | None = None
         self.position = -1
+        self._index: dict[str, list[tuple[int, Line]]] = {}
+        self._indexed = 0
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -62,7 +67,22 @@ class Section:
 
     def statements(self, *keywords: str) -> list[Line]:
         """The statements with one of these keywords that the program takes."""
-        return [line for line in self.lines if line.words[0] in keywords]
+        refused = self.refused
+        return [line for line in self._written(keywords) if id(line) not in refused]
+
+    def _written(self, keywords: tuple[str, ...]) -> list[Line]:
+        """The statements with one of these keywords, in order."""
+        items = self.items
+        if self._indexed != len(items):
+            self._index = {}
+            for position, item in enumerate(items):
+                if not isinstance(item, Section):
+                    self._index.setdefault(item.words[0], []).append((position, item))
+            self._indexed = len(items)
+        if len(keywords) == 1:
+            return [line for _, line in self._index.get(keywords[0], ())]
+        found = [entry for keyword in keywords for entry in self._index.get(keyword, ())]
+        return [line for _, line in sorted(found, key=lambda entry: entry[0])]
 
     def last(self, *keywords: str) -> Line | None:
         """The last of `statements`, the one that counts."""
@@ -77,3 +97,9 @@ class Section:
     def has(self, *keywords: str) -> bool:
         """Whether there is a statement with one of these keywords that the program takes."""
         return self.first(*keywords) is not None
+
+    def written(self, *keywords: str) -> Line | None:
+        """The last statement with one of these keywords, also one that is refused: some count all
+        the same."""
+        found = self._written(keywords)
+        return found[-1] if found else None

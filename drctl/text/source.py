@@ -9,6 +9,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import field
+from itertools import accumulate
 
 from drctl.quickclass import dataclass
 from drctl.text.diagnostic import Diagnostic, Severity
@@ -43,8 +44,9 @@ class SourceFile:
     def line_starts(self) -> list[int]:
         """Offset of the first code point of each line; lines end at line feeds only."""
         if not self._starts:
-            self._starts.append(0)
-            self._starts.extend(m.end() for m in re.finditer("\n", self.text))
+            sizes = map(len, self.text.split("\n"))
+            self._starts.extend(accumulate(sizes, lambda start, size: start + size + 1, initial=0))
+            self._starts.pop()
         return self._starts
 
     def position(self, offset: int) -> tuple[int, int]:
@@ -131,6 +133,8 @@ def _oddities(source: SourceFile) -> Iterator[Diagnostic]:
 
 def _long_line(source: SourceFile) -> Iterator[Diagnostic]:
     """A finding for the first line that is too long."""
+    if 4 * max(map(len, source.text.split("\n"))) <= LONG_LINE:
+        return
     text, starts = source.text, source.line_starts()
     for number, (start, end) in enumerate(zip(starts, [*starts[1:], len(text)], strict=True), 1):
         # at most four bytes a character

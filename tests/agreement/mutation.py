@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import random
 import re
+from functools import cache
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+
+from drctl.schema.load import load_dialect
 
 Lines = list[str]
 
@@ -25,14 +28,18 @@ class Mutant:
     text: str
 
 
-def mutate(text: str, seed: int) -> Mutant:
-    """The mutant of `text` with this number."""
+def mutate(text: str, seed: int, *, has_examples: bool = False) -> Mutant:
+    """The mutant of `text` with this number; with `has_examples` half of the faults are examples of
+    the tables, right and wrong ones."""
     chance = random.Random(seed)
     names = list(KINDS)
     for _ in range(20):
         kind = chance.choice(names)
         lines = text.split("\n")
-        if KINDS[kind](lines, chance):
+        change = KINDS[kind]
+        if has_examples and chance.random() < 0.5:
+            kind, change = "example added", add_example
+        if change(lines, chance):
             changed = "\n".join(lines)
             if changed != text:
                 return Mutant(kind, seed, changed)
@@ -217,6 +224,45 @@ def stray_statement(lines: Lines, chance: random.Random) -> bool:
         return False
     lines.insert(number, chance.choice(_STRAY))
     return True
+
+
+def add_example(lines: Lines, chance: random.Random) -> bool:
+    """An example of the tables at the beginning of a block, mostly of the kind that it is of."""
+    headers = [(n, found[1]) for n, line in enumerate(lines) if (found := _HEADER.search(line))]
+    if not headers:
+        return False
+    number, name = chance.choice(headers)
+    homes = _homes()
+    paths = homes.get(name, []) if chance.random() < 0.9 else [chance.choice([*homes.values()])[0]]
+    if not paths:
+        return False
+    examples = _examples(chance.choice(paths))
+    if not examples:
+        return False
+    lines[number + 1 : number + 1] = chance.choice(examples).split("\n")
+    return True
+
+
+_HEADER = re.compile(r"^\s*([\w-]+)[^{}#!]*\{\s*$")
+
+
+@cache
+def _homes() -> dict[str, list[str]]:
+    """Paths of tables by the word that opens their block."""
+    homes: dict[str, list[str]] = {}
+    for path in load_dialect("keepalived").blocks:
+        if path and path != "directive" and not path.startswith("common/"):
+            homes.setdefault(path.rpartition("/")[2], []).append(path)
+    return homes
+
+
+@cache
+def _examples(path: str) -> list[str]:
+    """All examples of statements of a block, or of a value block's lines."""
+    block = load_dialect("keepalived").blocks[path]
+    keywords = {id(keyword): keyword for keyword in block.keywords.values()}.values()
+    cases = [*block.cases, *(case for keyword in keywords for case in keyword.cases)]
+    return [case.text for case in cases if "config_save_dir" not in case.text]
 
 
 KINDS: dict[str, Callable[[Lines, random.Random], bool]] = {

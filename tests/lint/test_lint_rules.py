@@ -97,6 +97,7 @@ FIRING: dict[str, tuple[str, int]] = {
     "DR376": (SCRIPT.replace("@", "user a/b"), 3),
     "DR377": (service(real="HTTP_GET {\nurl {\nstatus_code 200\n}\n}"), 10),
     "DR378": ("global_defs {\nvrrp_iptables\nnftables\n}\n", 3),
+    "DR379": (instance("track_interface {\neth0:1\n}"), 11),
 }  # fmt: skip
 
 NOT_FIRING = (

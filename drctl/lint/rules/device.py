@@ -31,7 +31,7 @@ def check_device(instance: Instance, world: World) -> None:
     if xmit is not None and not instance.has_vmac:
         text = "vmac_xmit_base is ignored without use_vmac"
         report.add(xmit, Problem(WITHOUT_VMAC, -1, text))
-    ipvlan = section.first("use_ipvlan")
+    ipvlan = section.written("use_ipvlan")
     if ipvlan is not None and instance.family != 6 and not _has_address(ipvlan):
         text = "use_ipvlan without an IPv4 address: the instance stays in fault state"
         report.add(ipvlan, Problem(NO_SOURCE, -1, text, "give it an address"))

@@ -123,6 +123,10 @@ class _Reader:
         keyword, device = line.words[:2]
         if device == "lo":
             self._say(line, LOOPBACK, 0, "lo is ignored: VRRP cannot run on a loopback device")
+            if keyword == "interface":
+                # nor does the one above count any more
+                section = self.instance.section
+                section.refused.update(map(id, section.statements("interface")))
         elif keyword == "interface":
             self.has_interface = True
         elif self.has_interface:

@@ -39,7 +39,7 @@ def check_strict(instance: Instance, world: World) -> None:
         say(state, text)
     if any(":" in word for line in section.statements("use_vmac") for word in line.words[1:]):
         say(section.last("use_vmac"), "strict mode chooses the MAC address itself")
-    if section.has("use_vmac"):
+    if instance.has_vmac:
         say(section.last("vmac_xmit_base"), "vmac_xmit_base does not go with strict mode")
     if instance.family == 6 and not instance.is_unicast and instance.vips:
         first = instance.vips[0]

@@ -19,7 +19,7 @@ def check_unicast(section: Section, world: World) -> None:
     end = section.close or section.header
     if instance is None or instance.section is not section or end is None:
         return
-    vmac = instance.line("use_vmac", "use_ipvlan")
+    vmac = section.written("use_vmac", "use_ipvlan")
     if instance.unicast_line is not None and vmac is not None:
         related = vmac, "the device is made here"
         if not section.has("interface"):

@@ -120,6 +120,7 @@ def _dialect_of(text: str) -> str:
 
 
 def _check(source: SourceFile, wishes: Wishes) -> Checked:
+    from drctl.adapters.config_files import ConfigFiles
     from drctl.lint.engine import check_source
     from drctl.schema.table import version_of
     from drctl.syntax.expanded import ExpandOptions
@@ -130,7 +131,7 @@ def _check(source: SourceFile, wishes: Wishes) -> Checked:
         host_name=os.uname().nodename,
         environment=os.environ,
     )
-    return check_source(source, wishes.version, None, options)
+    return check_source(source, wishes.version, ConfigFiles(source.path), options)
 
 
 def _outcome(

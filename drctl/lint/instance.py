@@ -5,11 +5,12 @@ Values that keepalived refuses are not counted. A bad `state` is BACKUP, a bad `
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from drctl.lint.section import Section
 from drctl.schema.composite import TRUE_OR_FALSE
-from drctl.schema.composite_address import cut_address, family
+from drctl.schema.composite_address import LONGEST_NAME, cut_address, family
 
 if TYPE_CHECKING:
     from drctl.lint.world import World
@@ -68,7 +69,7 @@ class Instance:
 
     def entries(self, keyword: str) -> list[Line]:
         """The lines in the value blocks that `keyword` opens."""
-        return [line for block in self.section.blocks(keyword) for line in block.lines]
+        return [line for block in self.section.blocks(keyword) for line in taken(block)]
 
     def is_on(self, keyword: str) -> bool | None:
         """The value of a switch; None when it is not set."""
@@ -159,6 +160,67 @@ class Instance:
     def device(self) -> str | None:
         """Its interface."""
         return self.word("interface")
+
+
+_VALUES_OF_VIP = ("dev", "scope", "broadcast", "brd", "label", "peer", "preferred_lft")
+
+
+def taken(section: Section) -> list[Line]:
+    """The lines of a value block that keepalived takes, also some that it complains of; not those
+    that a rule has refused."""
+    counts = _COUNTS.get(section.block.keyword)
+    refused, dropped = section.refused, section.dropped
+    lines = [item for item in section.items if not isinstance(item, Section)]
+    return [
+        line
+        for line in lines
+        if id(line) not in refused
+        or (counts is not None and id(line) not in dropped and counts(line.words))
+    ]
+
+
+def _is_vip(words: tuple[str, ...]) -> bool:
+    """Whether alloc_ipaddress of keepalived comes to its end."""
+    own = family(words[0].partition("/")[0])
+    if own is None:
+        return False
+    position, devices = 1, 0
+    while position < len(words):
+        option = words[position]
+        if option in _VALUES_OF_VIP:
+            if position + 1 == len(words):
+                return False
+            position += 1
+            value = words[position]
+            devices += option == "dev"
+            is_bad_broadcast = own == 6 or (value not in ("+", "-") and family(value) != 4)
+            if devices > 1 or (option in ("broadcast", "brd") and is_bad_broadcast):
+                return False
+            if option == "label" and len(value.encode()) > LONGEST_NAME:
+                return False
+        position += 1
+    return True
+
+
+def _is_tracked(words: tuple[str, ...]) -> bool:
+    """Whether a bad weight is all that is wrong."""
+    return len(words) > 2 and words[1] == "weight"
+
+
+def _is_peer(words: tuple[str, ...]) -> bool:
+    return family(cut_address(words[0])) is not None
+
+
+_COUNTS: dict[str, Callable[[tuple[str, ...]], bool]] = {
+    "virtual_ipaddress": _is_vip,
+    "virtual_ipaddress_excluded": _is_vip,
+    "unicast_peer": _is_peer,
+    "track_interface": _is_tracked,
+    "track_script": _is_tracked,
+    "track_file": _is_tracked,
+    "track_process": _is_tracked,
+    "track_bfd": _is_tracked,
+}
 
 
 def address_of(line: Line) -> str:

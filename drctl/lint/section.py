@@ -17,13 +17,16 @@ class Section:
     `header` is None for the outermost level, `close` the line of the closing brace, None when the
     file ends first. `refused` holds the lines that the program drops, by `id`.
 
+    `dropped` holds lines that a rule has found to be dropped, by `id`.
+
     `like` is an earlier block with the same body in which nothing is wrong: it is this block's body
     too, with the places of the other one; `Structure.own` gives it its own. `position` is where its
     body begins among the lines.
     """
 
     __slots__ = (
-        *("_index", "_indexed", "block", "close", "header", "items", "like", "position"),
+        *("_index", "_indexed", "block", "close", "dropped", "header", "items", "like"),
+        "position",
         "refused",
     )
 
@@ -33,6 +36,7 @@ class Section:
         self.items: list[Line | Section] = []
         self.close: Line | None = None
         self.refused = refused
+        self.dropped: set[int] = set()
         self.like: Section | None = None
         self.position = -1
         self._index: dict[str, list[tuple[int, Line]]] = {}

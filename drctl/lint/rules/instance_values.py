@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from drctl.lint.instance import Instance, address_of
+from drctl.lint.instance import Instance, address_of, taken
 from drctl.lint.kind import Kind, Problem
 from drctl.lint.rule import at_end
 from drctl.lint.section import Section
@@ -53,10 +53,16 @@ class _Reader:
         elif keyword == "unicast_peer":
             instance.peers += self._of_family(section, "a peer")
         elif keyword == "virtual_ipaddress_excluded":
-            instance.extra_vips += section.lines
+            instance.extra_vips += taken(section)
 
     def _of_family(self, section: Section, what: str) -> list[Line]:
-        return [line for line in section.lines if self._fits(line, 0, address_of(line), what)]
+        kept = []
+        for line in taken(section):
+            if self._fits(line, 0, address_of(line), what):
+                kept.append(line)
+            else:
+                section.dropped.add(id(line))
+        return kept
 
     def _fits(self, line: Line, word: int, address: str, what: str) -> bool:
         """Whether an address is of the instance's family, which it tells if nothing has."""

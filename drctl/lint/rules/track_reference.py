@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from drctl.lint.instance import taken
 from drctl.lint.kind import Kind, Problem
 from drctl.lint.rule import at_end
 from drctl.lint.section import Section
@@ -33,6 +34,7 @@ def check_tracked(section: Section, world: World) -> None:
         if not keyword.startswith("track_"):
             continue
         known = _known(world, keyword)
+        counted = set(map(id, taken(block)))
         for line in [item for item in block.items if not isinstance(item, Section)]:
             name = line.words[0]
             if known is not None and name not in known:
@@ -41,14 +43,16 @@ def check_tracked(section: Section, world: World) -> None:
                     text += "; keepalived -t 2.2.7 hangs or crashes"
                 world.report.add(line, Problem(NOT_DEFINED_ABOVE, -1, text))
                 section.refused.add(id(line))
+                block.dropped.add(id(line))
                 continue
-            if id(line) in section.refused:
+            if id(line) not in counted:
                 continue
             first = seen.setdefault((keyword, name), line)
             if first is not line:
                 text = f"{name} is tracked already: this line is ignored"
                 world.report.add(line, Problem(TRACKED_TWICE, -1, text), (first, "the first one"))
                 section.refused.add(id(line))
+                block.dropped.add(id(line))
 
 
 def _known(world: World, keyword: str) -> set[str] | None:
@@ -65,3 +69,16 @@ def _known(world: World, keyword: str) -> set[str] | None:
 
 def _is_for_vrrp(section: Section) -> bool:
     return section.has("vrrp") or not section.has("checker")
+
+
+@at_end("static_ipaddress", "static_routes", "static_rules")
+def check_groups(section: Section, world: World) -> None:
+    """Static items name a track_group above."""
+    for line in section.items:
+        if isinstance(line, Section) or "track_group" not in line.words[1:-1]:
+            continue
+        position = line.words.index("track_group", 1) + 1
+        name = line.words[position]
+        if name not in world.static_groups:
+            text = f"{name}: there is no track_group of this name above"
+            world.report.add(line, Problem(NOT_DEFINED_ABOVE, position - 1, text))

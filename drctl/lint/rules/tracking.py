@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from drctl.lint.instance import OWNER, Instance
+from drctl.lint.instance import OWNER, Instance, taken
 from drctl.lint.kind import Kind, Problem
 from drctl.lint.rule import after_reading, of_instance
 from drctl.lint.section import Section
@@ -59,7 +59,7 @@ def check_group_weights(world: World) -> None:
             continue
         for keyword in (*_WEIGHTED, "track_process"):
             for block in group.blocks(keyword):
-                for line in block.lines:
+                for line in taken(block):
                     if weight_of(line, keyword, world):
                         text = f"{line.words[0]} has a weight, which does not go with priority {OWNER} of {members[0].name}"
                         world.report.add(line, Problem(WEIGHT_IGNORED, -1, text))

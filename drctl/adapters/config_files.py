@@ -1,0 +1,99 @@
+"""Reads configuration files and what they include, as keepalived's glob would find them.
+
+Never blocks and never reads without end: a FIFO, a device or a directory is named, not opened, and
+a file beyond `LARGEST_FILE_BYTES` is refused.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import stat
+from pathlib import Path
+
+from drctl.syntax.expand_include import expand_braces
+from drctl.syntax.expanded import Matches, Unreadable
+from drctl.text.source import SourceFile, decode
+
+LARGEST_FILE_BYTES = 64 * 1024 * 1024
+MOST_MATCHES = 5_000
+_WILDCARDS = frozenset("*?[")
+_EXECUTABLE = stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH
+
+
+HOME = "/etc/keepalived/"
+"""Where keepalived's configuration is on the machine that runs it."""
+
+
+class ConfigFiles:
+    """`Files` of the file system; paths stay relative when the first file's path is.
+
+    `main` is the first file. What it includes from /etc/keepalived is looked for beside it where
+    there is no such file: a configuration is mostly checked elsewhere than where it is used.
+    """
+
+    def __init__(self, main: str) -> None:
+        self._beside = os.path.dirname(main)
+
+    def match(self, pattern: str, including: str) -> Matches:
+        """What a pattern in the file `including` matches, in glob's order."""
+        found = self._match(pattern, os.path.dirname(including))
+        if not found.paths and pattern.startswith(HOME):
+            return self._match(pattern.removeprefix(HOME), self._beside)
+        return found
+
+    def _match(self, pattern: str, folder: str) -> Matches:
+        paths: list[str] = []
+        has_wildcard = has_missing = False
+        for one in expand_braces(pattern):
+            whole = os.path.join(folder, one)
+            if _WILDCARDS.isdisjoint(one):
+                if os.path.lexists(whole):
+                    paths.append(whole)
+                else:
+                    has_missing = True
+                continue
+            has_wildcard = True
+            found = sorted(glob.iglob(whole))[:MOST_MATCHES]
+            has_missing = has_missing or not _has_folder(whole)
+            paths += found
+        return Matches(tuple(paths), has_wildcard, has_missing)
+
+    def read(self, path: str) -> SourceFile | Unreadable:
+        """The file at `path`, or why keepalived or drctl does not read it."""
+        try:
+            found = Path(path).stat()
+            if not stat.S_ISREG(found.st_mode):
+                return Unreadable(_kind_of(found.st_mode))
+            if found.st_mode & _EXECUTABLE:
+                return Unreadable("it is executable")
+            if found.st_size > LARGEST_FILE_BYTES:
+                return Unreadable(f"larger than {LARGEST_FILE_BYTES >> 20} MiB", is_skipped=False)
+            with Path(path).open("rb") as file:
+                raw = file.read(LARGEST_FILE_BYTES + 1)
+        except OSError as refused:
+            return Unreadable(refused.strerror or str(refused))
+        if len(raw) > LARGEST_FILE_BYTES:
+            return Unreadable(f"larger than {LARGEST_FILE_BYTES >> 20} MiB", is_skipped=False)
+        return decode(path, raw)
+
+    def directory(self, path: str) -> str:
+        """The absolute directory of a file."""
+        return os.path.dirname(os.path.abspath(path))
+
+
+def _kind_of(mode: int) -> str:
+    names = {
+        stat.S_IFDIR: "a directory",
+        stat.S_IFIFO: "a FIFO",
+        stat.S_IFCHR: "a device",
+        stat.S_IFBLK: "a device",
+        stat.S_IFSOCK: "a socket",
+    }
+    return f"it is {names.get(stat.S_IFMT(mode), 'no regular file')}"
+
+
+def _has_folder(pattern: str) -> bool:
+    """Whether the part of a pattern before its first wildcard is in a directory that exists."""
+    fixed = "".join(pattern[: min(pattern.find(c) for c in _WILDCARDS if c in pattern)])
+    return os.path.isdir(os.path.dirname(fixed) or ".")

@@ -8,7 +8,7 @@ STAMP := $(VENV)/installed
 DEV_STAMP := $(VENV)/installed-dev
 SOURCES := pyproject.toml
 
-.PHONY: help install demo test test-full lint bench clean
+.PHONY: help install demo test test-full lint bench agree clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -37,6 +37,10 @@ lint: $(DEV_STAMP) ## ruff and mypy --strict
 bench: $(DEV_STAMP) ## speed, as ratios against a peer in the same run
 	@sh tools/packages.sh lab
 	@$(BIN)/python tools/bench.py
+
+agree: $(DEV_STAMP) ## drctl lint against keepalived -t: a corpus, and 10,000 mutations of it
+	@sh tools/packages.sh test
+	@$(BIN)/python tools/agree.py --strict
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) build dist out .mypy_cache .pytest_cache .ruff_cache .hypothesis

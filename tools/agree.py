@@ -35,7 +35,9 @@ CACHE = PROJECT / "out" / "agree"
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Compare, print, and say by the exit code whether the aim is reached."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("--mutants", type=int, default=10_000, metavar="N")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the first mutant")
     parser.add_argument("--jobs", type=int, default=2, metavar="N")
@@ -104,9 +106,7 @@ def file_name(mutant: Mutant) -> str:
     return f"m{mutant.seed}.conf"
 
 
-def judged(
-    mutants: Sequence[Mutant], oracle: Path, jobs: int
-) -> Iterator[tuple[Mutant, Verdict]]:
+def judged(mutants: Sequence[Mutant], oracle: Path, jobs: int) -> Iterator[tuple[Mutant, Verdict]]:
     """Each mutant with keepalived's verdict, asked in batches."""
     CACHE.mkdir(parents=True, exist_ok=True)
     for first in range(0, len(mutants), BATCH):
@@ -137,7 +137,17 @@ def ask(mutants: Sequence[Mutant], oracle: Path, jobs: int) -> None:
             file.write_bytes(mutant.text.encode("utf-8", "surrogateescape"))
             files[str(file)] = mutant
         done = subprocess.run(
-            [sys.executable, str(oracle), "--format", "json", "--timeout", "10", "-j", str(jobs), *files],
+            [
+                sys.executable,
+                str(oracle),
+                "--format",
+                "json",
+                "--timeout",
+                "10",
+                "-j",
+                str(jobs),
+                *files,
+            ],
             stdout=subprocess.PIPE,
             check=False,
         )

@@ -7,7 +7,6 @@ a file beyond `LARGEST_FILE_BYTES` is refused.
 from __future__ import annotations
 
 import glob
-import os
 import stat
 from pathlib import Path
 
@@ -33,30 +32,30 @@ class ConfigFiles:
     """
 
     def __init__(self, main: str) -> None:
-        self._beside = os.path.dirname(main)
+        self._beside = Path(main).parent
 
     def match(self, pattern: str, including: str) -> Matches:
         """What a pattern in the file `including` matches, in glob's order."""
-        found = self._match(pattern, os.path.dirname(including))
+        found = self._match(pattern, Path(including).parent)
         if not found.paths and pattern.startswith(HOME):
             return self._match(pattern.removeprefix(HOME), self._beside)
         return found
 
-    def _match(self, pattern: str, folder: str) -> Matches:
+    def _match(self, pattern: str, folder: Path) -> Matches:
         paths: list[str] = []
         has_wildcard = has_missing = False
         for one in expand_braces(pattern):
-            whole = os.path.join(folder, one)
+            whole = folder / one
             if _WILDCARDS.isdisjoint(one):
-                if os.path.lexists(whole):
-                    paths.append(whole)
+                if whole.exists() or whole.is_symlink():
+                    paths.append(str(whole))
                 else:
                     has_missing = True
                 continue
             has_wildcard = True
-            found = sorted(glob.iglob(whole))[:MOST_MATCHES]
+            # not Path.glob, which finds hidden files too
+            paths += sorted(glob.iglob(str(whole)))[:MOST_MATCHES]  # noqa: PTH207
             has_missing = has_missing or not _has_folder(whole)
-            paths += found
         return Matches(tuple(paths), has_wildcard, has_missing)
 
     def read(self, path: str) -> SourceFile | Unreadable:
@@ -79,7 +78,7 @@ class ConfigFiles:
 
     def directory(self, path: str) -> str:
         """The absolute directory of a file."""
-        return os.path.dirname(os.path.abspath(path))
+        return str(Path(path).absolute().parent)
 
 
 def _kind_of(mode: int) -> str:
@@ -93,7 +92,9 @@ def _kind_of(mode: int) -> str:
     return f"it is {names.get(stat.S_IFMT(mode), 'no regular file')}"
 
 
-def _has_folder(pattern: str) -> bool:
-    """Whether the part of a pattern before its first wildcard is in a directory that exists."""
-    fixed = "".join(pattern[: min(pattern.find(c) for c in _WILDCARDS if c in pattern)])
-    return os.path.isdir(os.path.dirname(fixed) or ".")
+def _has_folder(pattern: Path) -> bool:
+    """Whether the folder before the first wildcard of a pattern exists."""
+    fixed = pattern
+    while not _WILDCARDS.isdisjoint(str(fixed)):
+        fixed = fixed.parent
+    return fixed.is_dir()

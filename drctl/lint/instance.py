@@ -27,10 +27,11 @@ assert _FALSE < TRUE_OR_FALSE
 
 class Instance:
     """One VRRP instance. `family` is 4, 6 or 0 while nothing has told it; `vips`, `extra_vips` and
-    `peers` are the lines that count."""
+    `peers` are the lines that count; `own_device` is the name of the device made for it."""
 
     __slots__ = (
-        *("extra_vips", "family", "peers", "section", "source", "version", "vips", "world"),
+        *("extra_vips", "family", "own_device", "peers", "section", "source", "version"),
+        *("vips", "world"),
     )
 
     def __init__(self, section: Section, world: World) -> None:
@@ -42,6 +43,7 @@ class Instance:
         self.extra_vips: list[Line] = []
         self.peers: list[Line] = []
         self.source: str | None = None
+        self.own_device: str | None = None
 
     @property
     def name(self) -> str:

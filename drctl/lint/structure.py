@@ -177,8 +177,7 @@ class Structure:
         size = next(
             size
             for size, known in self._bodies[section.block.path].items()
-            if original in known.values()
-            and tuple(self._words[start : start + size]) in known
+            if original in known.values() and tuple(self._words[start : start + size]) in known
         )
         other._follow(self._lines, start, start + size)
 

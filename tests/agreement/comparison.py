@@ -18,8 +18,10 @@ from drctl.text.diagnostic import Diagnostic, Severity
 
 _PLACE = re.compile(r"\((?:(.*): )?Line (\d+)\) (.*)")
 _SECURITY = re.compile(r"SECURITY VIOLATION")
-_NO_COMPLAINT = re.compile(r"Config files missing|^Configuration file ")
-"""Said with exit code 0."""
+_NO_COMPLAINT = re.compile(
+    r"Config files missing|^Configuration file |double free|corruption|^free\(\)|^malloc"
+)
+"""Said with exit code 0, or by the C library while keepalived dies."""
 READ = frozenset({0, 2, 4, 5, 6})
 """Exit codes of a keepalived that did not crash, hang or kill itself."""
 
@@ -37,11 +39,8 @@ AFTER_READING: tuple[tuple[str, str], ...] = (
     (r"nopreempt is incompatible|nopreempt will not work", "DR328"),
     (r"preempt.delay (?:is incompatible|will not work)", "DR329"),
     (r"advertisement interval", "DR330"),
-    (
-        r"[Ss]trict mode|with strict|State MASTER must match|accept mode for VRRP|must be link local"
-        r"|cannot use IPv6 with VRRP version 2",
-        "DR331",
-    ),  # fmt: skip
+    (r"[Ss]trict mode|with strict|State MASTER must match|accept mode for VRRP", "DR331"),
+    (r"must be link local|cannot use IPv6 with VRRP version 2", "DR331"),
     (r"unicast keyword has been specified", "DR332"),
     (r"multicast destination specified with unicast", "DR333"),
     (r"vrf can only be specified", "DR334"),
@@ -147,9 +146,11 @@ def disagreements(
             reasons.append(Disagreement(f"missed: {plain(message)}", f"line {line}: {message}"))
     everything = [one for diagnostics in found.values() for one in diagnostics]
     codes = {one.code for one in everything if one.severity is not Severity.INFO}
-    for message in sorted(verdict.unplaced):
-        if not _NO_COMPLAINT.search(message) and not _is_covered(message, codes):
-            reasons.append(Disagreement(f"missed after reading: {plain(message)}", message))
+    reasons += [
+        Disagreement(f"missed after reading: {plain(message)}", message)
+        for message in sorted(verdict.unplaced)
+        if not _NO_COMPLAINT.search(message) and not _is_covered(message, codes)
+    ]
     errors = [one for one in everything if one.severity is Severity.ERROR]
     is_read = verdict.exit.isdigit() and int(verdict.exit) in READ
     if is_read and verdict.is_silent:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import random
 import re
-from functools import cache
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from drctl.schema.load import load_dialect
 
@@ -14,7 +14,18 @@ Lines = list[str]
 
 _WORD = re.compile(r'"[^"]*"|[^\s{}"#!]+')
 _NUMBER = re.compile(r"(?<![\w.:])\d+(?![\w.:])")
-_NUMBERS = ("0", "-1", "256", "65536", "4294967296", "99999999999999999999", "0x10", "1.5", "5s", "")
+_NUMBERS = (
+    "0",
+    "-1",
+    "256",
+    "65536",
+    "4294967296",
+    "99999999999999999999",
+    "0x10",
+    "1.5",
+    "5s",
+    "",
+)
 _WRONG_TYPES = ("yes", "10", "192.0.2.77", "2001:db8::77", "eth9", "/usr/bin/true", "MASTER", "no")
 _STRAY = ("priority 100", "weight 5", "interface eth0", "192.0.2.9", "delay_loop 6", "state BACKUP")
 

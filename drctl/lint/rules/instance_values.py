@@ -22,6 +22,8 @@ LOOPBACK = Kind("DR304", "loopback-interface", Severity.ERROR)
 VRF_AND_INTERFACE = Kind("DR305", "vrf-and-interface", Severity.ERROR)
 VMAC_NAME_TAKEN = Kind("DR306", "device-name-taken", Severity.ERROR)
 
+_IPVLAN_OPTIONS = frozenset({"bridge", "private", "vepa"})
+_COUNTED_ANYWAY = frozenset({"use_vmac", "use_ipvlan"})
 _WITH_ADDRESS = frozenset({"mcast_src_ip", "unicast_src_ip", "mcast_dst_ip"})
 
 
@@ -33,7 +35,7 @@ def read_instance(section: Section, world: World) -> None:
     for item in section.items:
         if isinstance(item, Section):
             reader.block(item)
-        elif id(item) not in section.refused:
+        elif id(item) not in section.refused or item.words[0] in _COUNTED_ANYWAY:
             reader.statement(item)
     world.instances.setdefault(section.name, reader.instance)
 
@@ -44,6 +46,7 @@ class _Reader:
         self.world = world
         self.has_interface = False
         self.is_master = False
+        self.device: Line | None = None
 
     def block(self, section: Section) -> None:
         instance = self.instance
@@ -87,6 +90,7 @@ class _Reader:
             if self._fits(line, 1, address, keyword) and keyword != "mcast_dst_ip":
                 self.instance.source = address
         elif keyword == "use_ipvlan":
+            self._names(line)
             for position, word in enumerate(words[1:], 1):
                 if family(word) and self._fits(line, position, word, keyword):
                     self.instance.source = self.instance.source or word
@@ -99,7 +103,7 @@ class _Reader:
         elif keyword in ("interface", "vrf"):
             self._device(line)
         elif keyword == "use_vmac":
-            self._vmac(line)
+            self._names(line)
 
     def _native(self, line: Line) -> None:
         if self.instance.family == 4:
@@ -141,14 +145,31 @@ class _Reader:
         elif self.instance.section.first("vrf") is not line:
             self._say(line, VRF_AND_INTERFACE, -1, "a second vrf is ignored")
 
-    def _vmac(self, line: Line) -> None:
-        for position, word in enumerate(line.words[1:3], 0):
-            if ":" in word:
+    def _names(self, line: Line) -> None:
+        """The name that use_vmac or use_ipvlan gives a device: one for the instance, and of no
+        other instance."""
+        is_vmac = line.words[0] == "use_vmac"
+        for position, word in enumerate(line.words[1:3] if is_vmac else line.words[1:]):
+            if (is_vmac and ":" in word) or (not is_vmac and _is_option(word)):
                 continue
-            for other in self.world.instances.values():
-                taken = other.line("use_vmac", "use_ipvlan")
-                if taken is not None and word in taken.words[1:]:
-                    text = f"{word} is the device of {other.name} already: the name is ignored"
-                    self.world.report.add(
-                        line, Problem(VMAC_NAME_TAKEN, position, text), (taken, "used here")
-                    )
+            if self.device is not None:
+                text = f"{word} is ignored: the instance has a device of its own already"
+                self._warn_name(line, position, text, self.device)
+                continue
+            taken_by = next(
+                (other for other in self.world.instances.values() if word == other.own_device), None
+            )
+            if taken_by is not None:
+                text = f"{word} is the device of {taken_by.name} already: the name is ignored"
+                self._warn_name(line, position, text, taken_by.header)
+                continue
+            self.instance.own_device = word
+            self.device = line
+
+    def _warn_name(self, line: Line, position: int, text: str, other: Line) -> None:
+        problem = Problem(VMAC_NAME_TAKEN, position, text)
+        self.world.report.add(line, problem, (other, "named here"))
+
+
+def _is_option(word: str) -> bool:
+    return word in _IPVLAN_OPTIONS or family(word) is not None

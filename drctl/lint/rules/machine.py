@@ -9,8 +9,8 @@ from drctl.lint.kind import Kind, Problem
 from drctl.lint.rule import after_reading, at_end
 from drctl.lint.section import Section
 from drctl.lint.world import World
-from drctl.units import ip_address
 from drctl.text.diagnostic import Severity
+from drctl.units import ip_address
 
 if TYPE_CHECKING:
     from drctl.syntax.expanded import Line

@@ -61,7 +61,8 @@ def check_group_weights(world: World) -> None:
             for block in group.blocks(keyword):
                 for line in taken(block):
                     if weight_of(line, keyword, world):
-                        text = f"{line.words[0]} has a weight, which does not go with priority {OWNER} of {members[0].name}"
+                        owner = members[0].name
+                        text = f"{line.words[0]} has a weight, and {owner} owns its addresses"
                         world.report.add(line, Problem(WEIGHT_IGNORED, -1, text))
 
 

@@ -17,11 +17,11 @@ VRF_CLEARED = Kind("DR334", "vrf-cleared", Severity.WARNING)
 def check_unicast(instance: Instance, world: World) -> None:
     """keepalived falls back to multicast without peers."""
     at = instance.unicast_line
-    if at is not None and not instance.is_unicast:
-        if not instance.section.has("unicast_fault_no_peer"):
-            text = f"{at.words[0]} without unicast_peer: {instance.name} uses multicast"
-            hint = "name the other directors in unicast_peer, or remove it"
-            world.report.add(at, Problem(WITHOUT_PEERS, -1, text, hint))
+    has_fault = instance.section.has("unicast_fault_no_peer")
+    if at is not None and not instance.is_unicast and not has_fault:
+        text = f"{at.words[0]} without unicast_peer: {instance.name} uses multicast"
+        hint = "name the other directors in unicast_peer, or remove it"
+        world.report.add(at, Problem(WITHOUT_PEERS, -1, text, hint))
     group = instance.line("mcast_dst_ip")
     if group is not None and instance.is_unicast:
         text = "mcast_dst_ip is ignored: the instance has unicast peers"

@@ -43,13 +43,18 @@ def read_bytes(path: str) -> bytes:
     return raw
 
 
+def printable_path(path: str) -> str:
+    """The path for people: bytes that are no UTF-8, which reports cannot hold, are replaced."""
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
 def read_configuration(path: str, dialect: str = "auto") -> Reading:
     """Tree and model of a file.
 
     A text that speaks for neither dialect (empty, comments alone, unknown words) is read as a
     keepalived.conf and still gets pulse's verdict, since it may as well be an lvs.cf.
     """
-    document = parse_bytes(path, read_bytes(path), dialect)
+    document = parse_bytes(printable_path(path), read_bytes(path), dialect)
     if document.dialect == LVS_CF:
         from drctl.readers.lvs_cf import read
 

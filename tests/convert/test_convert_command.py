@@ -240,3 +240,11 @@ def test_help_names_what_is_written_and_the_exit_codes(
     text = capsys.readouterr().out
     for part in ("what is written", "exit codes", "examples", "--on-loss", "report.json"):
         assert part in text
+
+
+def test_path_that_is_no_utf8_is_converted_all_the_same(source: Path, tmp_path: Path) -> None:
+    odd = tmp_path / "pi\udcf1a.cf"
+    odd.write_bytes(source.read_bytes())
+    out = tmp_path / "out"
+    assert main(["convert", str(odd), "-o", str(out)]) == 0
+    assert json.loads((out / "report.json").read_text())["source"].endswith("pi\ufffda.cf")

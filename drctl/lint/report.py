@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 _STRUCTURE_FROM, _STRUCTURE_TO = "DR200", "DR209"
 """Codes of which a line has only one finding: the processes of keepalived differ in their words."""
+_MORE = frozenset({"DR206", "DR208"})
+"""A missing or extra brace says more than that a keyword is unknown."""
 _RANK = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
 
 
@@ -29,7 +31,10 @@ class Report:
         kind = problem.kind
         is_structural = _STRUCTURE_FROM < kind.code < _STRUCTURE_TO
         key = (place.path, place.line, "") if is_structural else (place, kind.code, problem.message)
-        if key in self._found:
+        known = self._found.get(key)
+        if known is not None and not (
+            is_structural and known.code < min(_MORE) and kind.code in _MORE
+        ):
             return
         others = tuple(Related(other.place(0), text) for other, text in filter(None, related))
         self._found[key] = Diagnostic(

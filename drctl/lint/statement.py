@@ -148,7 +148,8 @@ class Statements:
     def _homes_of(self, name: str) -> list[str]:
         """The blocks that know a keyword."""
         if not self._homes:
-            for path, block in self.dialect.blocks.items():
+            blocks = sorted(self.dialect.blocks.items(), key=lambda item: item[0].count("/"))
+            for path, block in blocks:
                 if path == "directive" or path.startswith("common/"):
                     continue
                 shown = block.keyword or "the outermost level"

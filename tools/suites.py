@@ -17,6 +17,7 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
 NO_TESTS_COLLECTED = 5
+STYLE = "style"
 
 
 @dataclass
@@ -34,11 +35,11 @@ class Result:
 
 def main(names: list[str]) -> int:
     """Run the suites called `names`, or all."""
-    suites = names or ["lint", *suite_names()]
+    suites = names or [STYLE, *suite_names()]
     results = []
     for name in suites:
         print(f"\n=== {name}", flush=True)
-        results.append(run_lint() if name == "lint" else run_tests(name))
+        results.append(run_style() if name == STYLE else run_tests(name))
     print("\n" + summary(results))
     return int(any(not result.is_good for result in results))
 
@@ -49,7 +50,7 @@ def suite_names() -> list[str]:
     return sorted(folders, key=lambda name: name == "lab")
 
 
-def run_lint() -> Result:
+def run_style() -> Result:
     """ruff and mypy, as `make lint` runs them."""
     start = time.monotonic()
     steps = (["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"])
@@ -58,7 +59,7 @@ def run_lint() -> Result:
         for step in steps
     ]
     bad = sum(code != 0 for code in codes)
-    return Result("lint", bad == 0, time.monotonic() - start, len(codes) - bad, bad)
+    return Result(STYLE, bad == 0, time.monotonic() - start, len(codes) - bad, bad)
 
 
 def run_tests(name: str) -> Result:

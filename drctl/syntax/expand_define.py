@@ -1,0 +1,151 @@
+"""Definitions: `$NAME=`, their uses, and the text that is being rewritten.
+
+Facts: `check_definition`, `find_definition` and `replace_param` of lib/parser.c, keepalived 2.2.7;
+2.4.0 for what changed there.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from drctl.syntax.expand_line import Edit, FileText, Rewritten, Step
+from drctl.syntax.expand_text import BLANK, Cut
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+MOST_CHARACTERS = 1023
+"""keepalived's line buffer."""
+
+_ASSIGNMENT = re.compile(r"\$([A-Za-z_]\w*)=[ \t]*", re.ASCII)
+_USE = re.compile(
+    r"\$(?:\{([A-Za-z_]\w*)((?: [ \d]*\d)?)[ ]*\}|([A-Za-z_]\w*)(?=[ \t,)]|\Z))", re.ASCII
+)
+_ENVIRONMENT = re.compile(r"\$\{_ENV(?: ([^}]*))?\}", re.ASCII)
+
+
+class Definition:
+    """A name and what it stands for. `lines` are two or more of a definition of several lines; all
+    but the last one end in a line feed in keepalived's memory. `compute` gives the value of a
+    built-in one, from its parameters."""
+
+    __slots__ = ("compute", "is_multiline", "name", "step", "value")
+
+    def __init__(
+        self,
+        name: str,
+        value: str,
+        step: Step | None = None,
+        *,
+        is_multiline: bool = False,
+        compute: Callable[[Buffer, str], str] | None = None,
+    ) -> None:
+        self.name = name
+        self.value = value
+        self.step = step
+        self.is_multiline = is_multiline
+        self.compute = compute
+
+
+class Buffer:
+    """A text on its way to be a logical line, with what was done to it."""
+
+    __slots__ = ("_edits", "base", "file", "number", "text")
+
+    def __init__(self, text: str, file: FileText, number: int, base: Rewritten | None) -> None:
+        self.text = text
+        self.file = file
+        self.number = number
+        self.base = base
+        self._edits: list[Cut | Edit] = []
+
+    def edit(self, start: int, removed: int, inserted: str = "", step: Step | None = None) -> None:
+        """Change the text."""
+        self.text = self.text[:start] + inserted + self.text[start + removed :]
+        self._edits.append(Edit(start, removed, inserted, step))
+
+    def become(self, text: str, cuts: Iterable[Cut]) -> None:
+        """Note that `cuts` made `text` of it."""
+        self.text = text
+        self._edits.extend(cuts)
+
+    def origin(self) -> Rewritten:
+        """How the text became what it is."""
+        return Rewritten(self.file, self.number, self.base, tuple(self._edits))
+
+    def part(self, start: int, end: int) -> Buffer:
+        """A buffer with the text from `start` up to `end`."""
+        made = Buffer(self.text, self.file, self.number, self.origin())
+        if end < len(self.text):
+            made.edit(end, len(self.text) - end)
+        if start:
+            made.edit(0, start)
+        return made
+
+
+class Pointer(NamedTuple):
+    """The lines of a definition of several lines that are still to be read, in the place of
+    `use`."""
+
+    lines: list[str]
+    at: int
+    use: Buffer
+    step: Step | None
+
+    def line(self) -> Buffer:
+        """The line that is read next."""
+        made = Buffer(self.use.text, self.use.file, self.use.number, self.use.origin())
+        made.edit(0, len(made.text), self.lines[self.at], self.step)
+        return made
+
+    def next(self) -> Pointer | None:
+        """What is left behind that line."""
+        if self.at + 1 == len(self.lines):
+            return None
+        return self._replace(at=self.at + 1)
+
+
+class Assignment(NamedTuple):
+    """`$NAME=value`; `is_multiline` when the next line belongs to it."""
+
+    name: str
+    value: str
+    is_multiline: bool
+
+
+def assignment(text: str) -> Assignment | None:
+    """The definition that a line is, None when it is none."""
+    found = _ASSIGNMENT.match(text)
+    if found is None:
+        return None
+    value = text[found.end() :]
+    if not value.endswith("\\"):
+        return Assignment(found[1], value, is_multiline=False)
+    value = value[:-1].rstrip(BLANK)
+    return Assignment(found[1], value + "\n" if value else "", is_multiline=True)
+
+
+class Use(NamedTuple):
+    """A use of a name in a text: `${NAME}`, `$NAME`, or `${NAME 1 2}` with parameters."""
+
+    name: str
+    parameters: str
+    end: int
+    may_have_lines: bool
+
+
+def find_use(text: str, at: int) -> Use | None:
+    """The use that begins at `at`, where a `$` stands."""
+    found = _USE.match(text, at)
+    if found is None:
+        return None
+    braced, parameters, plain = found.groups()
+    end = found.end()
+    return Use(braced or plain, (parameters or "").strip(), end, end == len(text))
+
+
+def find_environment(text: str, at: int) -> tuple[str, int] | None:
+    """The name in an `${_ENV NAME}` at `at`, and where it ends."""
+    found = _ENVIRONMENT.match(text, at)
+    return None if found is None else ((found[1] or "").strip(), found.end())

@@ -1,0 +1,228 @@
+"""Logical lines of the expanded view, and where each of their words comes from.
+
+A line keeps its words, the number of the physical line that keepalived counts it to, and its
+origin; columns and chains are worked out when somebody asks, by doing again what the expansion did
+to that one line. A file of 200,000 lines has 200,000 of these, few of which are ever asked.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from drctl.syntax.expand_text import BLANK, Cut, decomment, split_braces, word_ranges
+from drctl.text.place import Place, Span
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from drctl.text.source import SourceFile
+
+_VISIBLE = re.compile(r"[^ \t\r](?:.*[^ \t\r])?")
+
+
+class Step(NamedTuple):
+    """One link of the chain that a word came by: `kind` is `include`, `definition`, `sequence` or
+    `list`; `name` the file or the name; `value` what the name stood for; `place` where that is
+    written."""
+
+    kind: str
+    name: str
+    value: str
+    place: Place
+
+
+class Edit(NamedTuple):
+    """A `Cut` that may put in what `step` stands for."""
+
+    start: int
+    removed: int
+    inserted: str = ""
+    step: Step | None = None
+
+
+class Trace:
+    """A text with the column range (from 0, half-open) in its physical line and the steps of each
+    code point."""
+
+    __slots__ = ("ranges", "steps", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.ranges = [(column, column + 1) for column in range(len(text))]
+        self.steps: list[tuple[Step, ...]] = [()] * len(text)
+
+    def apply(self, edits: Iterable[Cut | Edit]) -> None:
+        """Do `edits` one after the other."""
+        for edit in edits:
+            start, end = edit.start, edit.start + edit.removed
+            size = len(edit.inserted)
+            step = edit.step if isinstance(edit, Edit) else None
+            steps: tuple[Step, ...] = ()
+            if start < end and start < len(self.text):
+                first, last = self.ranges[start], self.ranges[min(end, len(self.ranges)) - 1]
+                range_ = first[0], max(last[1], first[1])
+                steps = self.steps[start]
+            else:
+                column = self.ranges[start - 1][1] if 0 < start <= len(self.ranges) else 0
+                range_ = column, column
+            if step is not None:
+                steps = (*steps, step)
+            self.text = self.text[:start] + edit.inserted + self.text[end:]
+            self.ranges[start:end] = [range_] * size
+            self.steps[start:end] = [steps] * size
+
+    def keep(self, start: int, end: int) -> None:
+        """Keep the code points from `start` up to `end`."""
+        self.text = self.text[start:end]
+        self.ranges = self.ranges[start:end]
+        self.steps = self.steps[start:end]
+
+
+class FileText:
+    """A file as it was read at one include: its lines come straight from it. `steps` are the
+    includes that lead to it, outermost first."""
+
+    __slots__ = ("source", "steps")
+
+    def __init__(self, source: SourceFile, steps: tuple[Step, ...]) -> None:
+        self.source = source
+        self.steps = steps
+
+    @property
+    def path(self) -> str:
+        """The file's path as it was given."""
+        return self.source.path
+
+    def line_place(self, number: int) -> Place:
+        """The place of line `number`, without the blanks around it."""
+        starts = self.source.line_starts()
+        if number > len(starts):
+            number = len(starts)
+        text = self.source.line(number)
+        found = _VISIBLE.search(text)
+        begin, end = found.span() if found else (0, len(text))
+        return self.columns(number, begin, end)
+
+    def columns(self, number: int, begin: int, end: int) -> Place:
+        """The place of columns (from 0, half-open) of line `number`."""
+        first = self.source.line_starts()[number - 1]
+        return self.source.place(Span(first + begin, first + end))
+
+    def trace(self, number: int, part: int) -> Trace:
+        """The logical line `part` (from 0, those without words not counted) of a line."""
+        trace = Trace(self.source.line(number))
+        trace.apply(decomment(trace.text).cuts)
+        ranges = split_braces(trace.text)
+        if len(ranges) > 1:
+            full = [r for r in ranges if word_ranges(trace.text[r[0] : r[1]])]
+            trace.keep(*full[part])
+        return trace
+
+    @property
+    def file(self) -> FileText:
+        """Itself: where a line of it stands."""
+        return self
+
+
+class Rewritten:
+    """What became of the text `base` (a physical line when None) by `edits`."""
+
+    __slots__ = ("base", "edits", "file", "number")
+
+    def __init__(
+        self, file: FileText, number: int, base: Rewritten | None, edits: tuple[Cut | Edit, ...]
+    ) -> None:
+        self.file = file
+        self.number = number
+        self.base = base
+        self.edits = edits
+
+    def trace(self, number: int, part: int = 0) -> Trace:
+        """The text with its columns."""
+        del part
+        stages: list[Rewritten] = [self]
+        while (base := stages[-1].base) is not None:
+            stages.append(base)
+        trace = Trace(self.file.source.line(number))
+        for stage in reversed(stages):
+            trace.apply(stage.edits)
+        return trace
+
+
+class Word(NamedTuple):
+    """A word of a line. `text` is what keepalived's handlers see, `raw` what stands in the file at
+    `place`: the use, when the word comes from a definition; `chain` says from where it comes."""
+
+    text: str
+    raw: str
+    place: Place
+    chain: tuple[Step, ...]
+    is_quoted: bool
+
+
+class Line(NamedTuple):
+    """One logical line: a statement without its block, or a brace alone.
+
+    `words` begins with the keyword. `number` is the physical line (from 1) in the file `path` that
+    keepalived counts it to; what comes from a definition or a sequence counts to its use. `part`
+    counts the logical lines of a physical one from 0.
+    """
+
+    words: tuple[str, ...]
+    number: int
+    part: int
+    origin: FileText | Rewritten
+
+    @property
+    def path(self) -> str:
+        """The file, as it was given."""
+        return self.origin.file.path
+
+    @property
+    def text(self) -> str:
+        """The whole logical line as keepalived sees it, quotes included."""
+        return self.origin.trace(self.number, self.part).text
+
+    @property
+    def is_rewritten(self) -> bool:
+        """Whether it stands like this in no file: substituted, repeated, unescaped."""
+        return isinstance(self.origin, Rewritten)
+
+    def word(self, index: int) -> Word:
+        """The word at `index`, the keyword at 0, the last one for all beyond it."""
+        trace = self.origin.trace(self.number, self.part)
+        ranges = word_ranges(trace.text)
+        index = min(max(index, 0), len(ranges) - 1)
+        start, end = ranges[index]
+        columns = trace.ranges[start:end]
+        begin, stop = min(c[0] for c in columns), max(c[1] for c in columns)
+        file = self.origin.file
+        raw = file.source.line(self.number, begin, stop)
+        steps = dict.fromkeys(step for one in trace.steps[start:end] for step in one)
+        is_quoted = trace.text[start] == '"'
+        place = file.columns(self.number, begin, stop)
+        return Word(self.words[index], raw, place, (*file.steps, *steps), is_quoted)
+
+    def place(self, index: int = 0) -> Place:
+        """Where the user finds the word at `index`, the last one for all beyond it."""
+        return self.word(index).place
+
+    @property
+    def whole(self) -> Place:
+        """From the first word to the last one."""
+        first, last = self.place(0), self.place(len(self.words))
+        return Place(first.path, first.line, first.column, last.end_line, last.end_column)
+
+    @property
+    def chain(self) -> tuple[Step, ...]:
+        """The steps of all words."""
+        trace = self.origin.trace(self.number, self.part)
+        steps = dict.fromkeys(step for one in trace.steps for step in one)
+        return (*self.origin.file.steps, *steps)
+
+
+def visible(text: str, most: int = 60) -> str:
+    """`text` for a message, cut when it is long."""
+    text = text.strip(BLANK)
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"

@@ -1,0 +1,110 @@
+"""What one physical line says otherwise than it looks: quotes and comments in odd places."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
+
+from drctl.syntax import expand_kind as kind
+from drctl.syntax.expand_line import visible
+from drctl.syntax.expand_text import Clean, split_braces, word_ranges
+
+if TYPE_CHECKING:
+    from drctl.syntax.expand_kind import Kind
+
+_QUOTE = re.compile(r'\\.|"')
+SCRIPT_KEYWORDS = frozenset(
+    {
+        *("script", "misc_path", "regex", "quorum_up", "quorum_down", "notify", "notify_up"),
+        *("notify_down", "notify_master", "notify_backup", "notify_fault", "notify_stop"),
+        *("notify_deleted", "notify_master_rx_lower_pri", "startup_script", "shutdown_script"),
+        *("notify_fifo_script", "vrrp_notify_fifo_script", "lvs_notify_fifo_script"),
+    }
+)
+"""Keywords whose words keepalived splits by rules of their own."""
+_MAY_TOUCH = frozenset(" \t\f\v\r{}\"'")
+
+
+class Remark(NamedTuple):
+    """A finding about the columns (from 0, half-open) of a line."""
+
+    kind: Kind
+    begin: int
+    end: int
+    message: str
+    hint: str = ""
+
+
+def remarks(line: str, clean: Clean) -> tuple[Remark, ...]:
+    """The remarks on `line`, of which `clean` is what remains without the comment."""
+    found = []
+    text = clean.text
+    if clean.is_open or text.count('"') % 2:
+        found.append(_unterminated(line, text, is_open=clean.is_open))
+    elif '"' in text and (glued := _glued(line, text)):
+        found.append(glued)
+    at = clean.comment
+    if at > 0 and line[at - 1] not in _MAY_TOUCH:
+        begin = at
+        while begin > 0 and line[begin - 1] not in _MAY_TOUCH:
+            begin -= 1
+        word = line[begin:at]
+        message = f"'{line[at]}' starts a comment in the middle of a word: {visible(word)} is left"
+        found.append(
+            Remark(kind.COMMENT_IN_WORD, begin, at + 1, message, "put the value in double quotes")
+        )
+    found.extend(_escape(line, at) for at in clean.escapes)
+    return tuple(found)
+
+
+def _unterminated(line: str, text: str, *, is_open: bool) -> Remark:
+    if is_open:
+        quotes = [found.start() for found in _QUOTE.finditer(line) if found[0] == '"']
+    else:
+        quotes = [at for at, sign in enumerate(line) if sign == '"'][: text.count('"')]
+    begin = quotes[-1] if quotes else 0
+    shown = visible(line[begin:], 40)
+    message = f"quote without end: {shown} is dropped, and what follows on the line is no comment"
+    if not is_open:
+        message = (
+            f"quote without end: {shown} is dropped; a backslash before a quote does not save it"
+        )
+    return Remark(
+        kind.UNTERMINATED_QUOTE, begin, len(line.rstrip()), message, "close the quote on this line"
+    )
+
+
+def _glued(line: str, text: str) -> Remark | None:
+    """Words that a quote separates without a blank."""
+    offset = line.find(text)
+    if offset < 0:
+        return None
+    for start, end in split_braces(text):
+        part = text[start:end]
+        ranges = word_ranges(part)
+        if ranges and part[slice(*ranges[0])].strip('"') in SCRIPT_KEYWORDS:
+            continue
+        for (first, first_end), (second, second_end) in pairwise(ranges):
+            if first_end == second:
+                begin, stop = offset + start + first, offset + start + second_end
+                one, other = part[first:first_end], part[second:second_end]
+                message = f"{visible(one)} and {visible(other)} are two words: a quote ends a word"
+                hint = "quote the whole value"
+                return Remark(kind.GLUED_QUOTE, begin, stop, message, hint)
+    return None
+
+
+def _escape(line: str, at: int) -> Remark:
+    sign = line[at + 1]
+    if not line[:at].strip():
+        if sign == "!":
+            message = "a line that begins with '\\!' crashes keepalived"
+            return Remark(kind.CRASHING_LINE, at, at + 2, message, "remove it")
+        message = "a line that begins with '\\#' is dropped and makes later messages name no file"
+        return Remark(kind.ESCAPED_COMMENT, at, at + 2, message, "begin the line with '#'")
+    message = (
+        f"'\\{sign}' counts only in global_defs; elsewhere '{sign}' starts a comment all the same"
+    )
+    hint = "put the value in double quotes, without the backslash"
+    return Remark(kind.ESCAPED_COMMENT, at, at + 2, message, hint)

@@ -1,0 +1,447 @@
+"""One line of text to logical lines: conditions, definitions, sequences, braces.
+
+Facts: `read_line` of lib/parser.c, keepalived 2.2.7.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from drctl.syntax import expand_kind as kind
+from drctl.syntax.expand_define import (
+    MOST_CHARACTERS,
+    Assignment,
+    Buffer,
+    Definition,
+    Pointer,
+    assignment,
+    find_environment,
+    find_use,
+)
+from drctl.syntax.expand_include import Include, checked, include_of
+from drctl.syntax.expand_line import Line, Rewritten, Step, visible
+from drctl.syntax.expand_sequence import MalformedError, list_head, sequence_head, sequence_values
+from drctl.syntax.expand_text import BLANK, decomment, split_braces, split_words
+from drctl.text.diagnostic import Related
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from drctl.syntax.expand_kind import Kind
+    from drctl.syntax.expanded import ExpandOptions, Files
+    from drctl.text.place import Place
+
+REWRITTEN_AT_ONCE = (2, 4, 0)
+"""From here on a substituted line is not looked at again for `$` and `@`."""
+_ENVIRONMENT_SINCE = (2, 4, 0)
+_LOOSE_ASSIGNMENT = re.compile(r"\$[A-Za-z_]\w*[ \t]+=", re.ASCII)
+_NAME_USE = re.compile(r"\$(\{)?([A-Za-z_]\w*)([^}]*\})?", re.ASCII)
+_CONDITION = re.compile(r"@(\^?)([^ \t]*)(?:[ \t]+|\Z)")
+_COMPOUND = re.compile(r"[|,&()!;]|^\^")
+
+
+class Sequence:
+    """A `~SEQ` or `~LST` that is under way: `rows` are the values of `names` still to come."""
+
+    __slots__ = ("is_list", "names", "place", "rest", "rows", "text")
+
+    def __init__(
+        self, names: tuple[str, ...], rows: Iterator[tuple[str, ...]], left: int, text: Buffer
+    ) -> None:
+        self.names = names
+        self.rows = rows
+        self.rest = left
+        self.text = text
+        self.place = text.file.line_place(text.number)
+        self.is_list = len(names) > 1
+
+
+class Pending(NamedTuple):
+    """An include that is read when the line is done; `is_plain` when the include is all that its
+    physical line is."""
+
+    include: Include
+    buffer: Buffer
+    is_plain: bool
+
+
+class Rewriter:
+    """Makes logical lines of what `process` is given; `lines` collects them."""
+
+    def __init__(self, options: ExpandOptions, files: Files, findings: kind.Findings) -> None:
+        self.options = options
+        self.files = files
+        self.findings = findings
+        self.lines: list[Line] = []
+        self.pending: list[Pending] = []
+        self.conditions: list[tuple[str, bool, bool, Place]] = []
+        self.growing: Definition | None = None
+        self.demands = 0
+        self._definitions: dict[str, Definition] = {}
+        self._sequences: list[Sequence] = []
+        self._depth = 0
+        self._pointer: Pointer | None = None
+        self._stack: list[tuple[Pointer, int]] = []
+        self._residue: Buffer | None = None
+        self._generated = 0
+        self._replacements = 0
+        for name in ("_PWD", "_INSTANCE", "_RANDOM", "_HASH", "_BANG"):
+            self._definitions[name] = Definition(name, "", compute=getattr(self, name.lower()))
+
+    # Where text comes from.
+
+    def feed(self, buffer: Buffer, *, is_plain: bool) -> None:
+        """Process a physical line and all that follows from it before the next one is read."""
+        self._replacements = 0
+        self._process(buffer, is_plain=is_plain)
+        while (buffer_ := self._next()) is not None:
+            self._replacements = 0
+            self._process(buffer_, is_plain=False)
+
+    def end_definition(self) -> None:
+        """A line without text ends a definition of several lines."""
+        growing = self.growing
+        assert growing is not None
+        if not growing.value:
+            growing.is_multiline = False
+        self.growing = None
+
+    def _next(self) -> Buffer | None:
+        if self._residue is not None:
+            buffer, self._residue = self._residue, None
+            return buffer
+        if len(self._sequences) > self._depth:
+            buffer = self._next_of_sequence(self._sequences[-1])
+        elif self._pointer is not None:
+            buffer = self._pointer.line()
+            self._pointer = self._pointer.next()
+            if self._pointer is None:
+                self._pointer, self._depth = self._stack.pop() if self._stack else (None, 0)
+        else:
+            return None
+        self._generated += 1
+        if self._generated <= self.options.limits.generated_lines:
+            return buffer
+        limit = self.options.limits.generated_lines
+        message = f"more than {limit:,} lines come from definitions and sequences; stopped here"
+        self._tell(kind.TOO_MUCH, buffer, message, "let it repeat less often")
+        self._sequences.clear()
+        self._stack.clear()
+        self._pointer, self._depth, self._generated = None, 0, 0
+        return None
+
+    def _next_of_sequence(self, sequence: Sequence) -> Buffer:
+        what = "list" if sequence.is_list else "sequence"
+        for name, value in zip(sequence.names, next(sequence.rows), strict=True):
+            step = Step(what, name, value, sequence.place)
+            self._definitions[name] = Definition(name, value, step)
+        sequence.rest -= 1
+        if sequence.rest <= 0:
+            self._sequences.pop()
+        text = sequence.text
+        return Buffer(text.text, text.file, text.number, text.base)
+
+    # One line.
+
+    def _process(self, buffer: Buffer, *, is_plain: bool) -> None:
+        if self.growing is not None:
+            self._grow(self.growing, buffer.text)
+            return
+        is_again = True
+        while is_again:
+            is_again = False
+            if buffer.text.startswith("@") and not self._condition(buffer):
+                return
+            text = buffer.text
+            if not text:
+                return
+            if text[0] == "$" and (found := assignment(text)):
+                self._define(found, buffer)
+                return
+            if text[0] == "~":
+                if text.startswith(("~SEQ", "~LST")):
+                    self._repeat(buffer)
+                    return
+                break
+            if "$" in text and self._replace(buffer):
+                self._decomment(buffer)
+                text = buffer.text
+                is_old = self.options.version < REWRITTEN_AT_ONCE
+                is_again = is_old and ("$" in text or text.startswith("@"))
+                if not is_old and text.startswith("@"):
+                    message = f"{visible(text)}: a condition out of a definition is no condition"
+                    self._tell(kind.CONDITION_FROM_VALUE, buffer, message, "write '@' on the line")
+        if not buffer.text:
+            return
+        if (include := include_of(buffer.text)) is not None:
+            self.pending.append(Pending(include, buffer, is_plain))
+            return
+        self._emit(buffer)
+
+    def _emit(self, buffer: Buffer) -> None:
+        if "$" in buffer.text:
+            self._tell_undefined(buffer)
+        ranges = split_braces(buffer.text)
+        start, end = ranges[0]
+        words = split_words(buffer.text[start:end])
+        if len(ranges) > 1:
+            size = len(buffer.text)
+            self._residue = buffer.part(ranges[1][0], size)
+            buffer = buffer.part(start, end)
+        if words:
+            self.lines.append(Line(words, buffer.number, 0, buffer.origin()))
+            if words[0] == "include_check":
+                self.demands = checked(self.demands, words[1:])
+
+    def _decomment(self, buffer: Buffer) -> None:
+        keeps = self.options.version < REWRITTEN_AT_ONCE
+        clean = decomment(buffer.text, keeps_continuation=keeps)
+        if clean.is_open:
+            message = f"quote without end: {visible(buffer.text)}"
+            self._tell(kind.UNTERMINATED_QUOTE, buffer, message, "close the quote on this line")
+        if clean.comment >= 0:
+            sign = buffer.text[clean.comment]
+            message = (
+                f"'{sign}' out of a definition starts a comment: {visible(clean.text)} is left"
+            )
+            self._tell(kind.COMMENT_IN_WORD, buffer, message, "put it in double quotes here")
+        if clean.cuts:
+            buffer.become(clean.text, clean.cuts)
+
+    def _condition(self, buffer: Buffer) -> bool:
+        """Whether the text behind `@id` is read; the condition is taken off then."""
+        found = _CONDITION.match(buffer.text)
+        assert found is not None
+        is_negated, name, end = bool(found[1]), found[2], found.end()
+        identity = self.options.identity
+        is_met = (bool(identity) and name == identity) != is_negated
+        self.conditions.append((name, is_negated, is_met, buffer.file.line_place(buffer.number)))
+        if end >= len(buffer.text):
+            message = f"{visible(buffer.text)}: nothing follows the condition"
+            self._tell(kind.ODD_CONDITION, buffer, message, "write the statement on the same line")
+            return False
+        if not name:
+            always = "always" if is_negated else "never"
+            message = f"{found[0].strip()} without a name: the rest of the line is {always} read"
+            self._tell(kind.ODD_CONDITION, buffer, message, "write the name behind it")
+        elif _COMPOUND.search(name):
+            message = f"@{visible(name)} is compared as it stands: conditions cannot be combined"
+            self._tell(kind.ODD_CONDITION, buffer, message, "write one line for each name")
+        elif buffer.text[end] == "@":
+            message = f"{visible(buffer.text)}: only one condition counts on a line"
+            self._tell(kind.ODD_CONDITION, buffer, message, "write one condition")
+        if is_met:
+            buffer.edit(0, end)
+        return is_met
+
+    # Definitions.
+
+    def _define(self, found: Assignment, buffer: Buffer) -> None:
+        place = buffer.file.line_place(buffer.number)
+        step = Step("definition", found.name, found.value.rstrip("\n"), place)
+        definition = Definition(found.name, found.value, step, is_multiline=found.is_multiline)
+        self._definitions[found.name] = definition
+        if found.is_multiline:
+            self.growing = definition
+
+    def _grow(self, growing: Definition, text: str) -> None:
+        is_last = not text.endswith("\\")
+        added = text if is_last else text[:-1].rstrip(BLANK) + "\n"
+        if is_last:
+            self.end_definition()
+        if len(added) >= 2 or (added and is_last):
+            growing.value += added
+
+    def _replace(self, buffer: Buffer) -> bool:
+        """Put values in the place of names; whether one was."""
+        at, is_changed = 0, False
+        pointer, left = self._pointer, self._pointer
+        while (at := buffer.text.find("$", at)) >= 0 and at + 1 < len(buffer.text):
+            found = self._value_at(buffer, at)
+            if found is None:
+                at += 1
+                continue
+            definition, value, end = found
+            is_changed, left = True, pointer
+            if definition.is_multiline:
+                if pointer is not None:
+                    self._stack.append((pointer, self._depth))
+                self._depth = len(self._sequences)
+                lines = [*value.split("\n"), ""] if "\n" not in value else value.split("\n")
+                pointer = left = Pointer(lines, 1, buffer.part(at, end), definition.step)
+                value = lines[0]
+            size = len(buffer.text) + len(value) - (end - at)
+            if size > MOST_CHARACTERS:
+                message = (
+                    f"${definition.name} makes the line longer than {MOST_CHARACTERS} characters, "
+                    "so it is not replaced"
+                )
+                self._tell(kind.LONG_EXPANSION, buffer, message, "shorten it", definition.step)
+                return False
+            self._replacements += 1
+            if self._replacements > self.options.limits.replacements:
+                message = (
+                    f"${definition.name} refers to itself: keepalived never gets past this line"
+                )
+                hint = "take the name out of its own value"
+                self._tell(kind.ENDLESS_DEFINITION, buffer, message, hint, definition.step)
+                buffer.become("", ())
+                return True
+            buffer.edit(at, end - at, value, definition.step)
+            if definition.value.lstrip(BLANK).startswith("~"):
+                break
+        if is_changed:
+            self._pointer = left
+        return is_changed
+
+    def _value_at(self, buffer: Buffer, at: int) -> tuple[Definition, str, int] | None:
+        """The definition used at `at`, its value, and where the use ends."""
+        text = buffer.text
+        if self.options.version >= _ENVIRONMENT_SINCE and text.startswith("${_ENV", at):
+            return self._environment_at(buffer, at)
+        use = find_use(text, at)
+        definition = self._definitions.get(use.name) if use else None
+        if use is None or definition is None:
+            return None
+        if definition.is_multiline and not use.may_have_lines:
+            message = (
+                f"${use.name} has several lines and must be the last thing on its line; "
+                "it is left as it is"
+            )
+            self._tell(
+                kind.MISUSED_LINES, buffer, message, "write the rest elsewhere", definition.step
+            )
+            return None
+        if definition.compute is not None:
+            value = definition.compute(buffer, use.parameters)
+            return Definition(use.name, value, definition.step), value, use.end
+        if use.parameters:
+            return None
+        return definition, definition.value, use.end
+
+    def _environment_at(self, buffer: Buffer, at: int) -> tuple[Definition, str, int] | None:
+        found = find_environment(buffer.text, at)
+        if found is None:
+            return None
+        name, end = found
+        if not name:
+            message = "${_ENV} without a name crashes keepalived"
+            self._tell(kind.BAD_PARAMETER, buffer, message, "name the variable: ${_ENV NAME}")
+            return None
+        value = self.options.environment.get(name, "")
+        step = Step("environment", name, value, buffer.file.line_place(buffer.number))
+        return Definition("_ENV", value, step), value, end
+
+    def _pwd(self, buffer: Buffer, parameters: str) -> str:
+        del parameters
+        return self.files.directory(buffer.file.path)
+
+    def _instance(self, buffer: Buffer, parameters: str) -> str:
+        del buffer, parameters
+        return self.options.identity
+
+    def _hash(self, buffer: Buffer, parameters: str) -> str:
+        del buffer, parameters
+        return "#"
+
+    def _bang(self, buffer: Buffer, parameters: str) -> str:
+        del buffer, parameters
+        return "!"
+
+    def _random(self, buffer: Buffer, parameters: str) -> str:
+        """The smallest value: what is drawn is not known."""
+        numbers = [int(word[:20]) for word in parameters.split()]
+        low, high = (*numbers[:2], 32767)[:2] if numbers else (0, 32767)
+        if len(numbers) > 2:
+            message = f"${{_RANDOM {parameters}}} has more than two numbers"
+            self._tell(kind.BAD_PARAMETER, buffer, message, "give the smallest and the largest")
+        elif low > high:
+            message = f"${{_RANDOM {parameters}}}: {low} is larger than {high}"
+            self._tell(kind.BAD_PARAMETER, buffer, message, "give the smaller number first")
+        return str(low)
+
+    def _tell_undefined(self, buffer: Buffer) -> None:
+        """Names that were left because nothing defines them."""
+        text = buffer.text
+        if _LOOSE_ASSIGNMENT.match(text):
+            message = f"{visible(text)} is no definition: a blank stands before the '='"
+            self._tell(kind.BLANK_BEFORE_EQUALS, buffer, message, "write $NAME=value")
+            return
+        for found in _NAME_USE.finditer(text):
+            name = found[2]
+            is_defined = name in self._definitions
+            is_quoted = text.count('"', 0, found.start()) % 2 == 1
+            if found[1] and found[3] == "}" and not is_defined:
+                breaks = "" if is_quoted else " and its braces are read as those of a block"
+                message = f"{name} is not defined here: ${{{name}}} is left as it is{breaks}"
+                hint = f"define it above: ${name}=..."
+            elif is_defined and not is_quoted and not found[1]:
+                message = f"${name} is left as it is: what follows it is part of no name"
+                hint = f"write ${{{name}}}"
+            elif not is_defined and not found[1] and not is_quoted:
+                message = f"{name} is not defined here: ${name} is left as it is"
+                hint = f"define it above: ${name}=..."
+            else:
+                continue
+            part = buffer.part(found.start(), found.end())
+            self._tell(kind.UNDEFINED_NAME, part, message, hint)
+
+    # Sequences.
+
+    def _repeat(self, buffer: Buffer) -> None:
+        text = buffer.text
+        try:
+            if text.startswith("~LST"):
+                lists = list_head(text)
+                names, end = lists.names, lists.end
+                rows, left = iter(lists.rows), len(lists.rows)
+            else:
+                names, end, values = self._sequence_of(buffer)
+                form = "x" if text.startswith("~SEQx") else "d"
+                rows = ((format(value, form),) for value in values)
+                left = -((values.start - values.stop) // values.step)
+        except MalformedError as bad:
+            message = f"{visible(text)}: {bad}; the line is dropped"
+            hint = "~LST(name,value,...) or ~SEQ(name,start,step,end)"
+            self._tell(kind.BAD_SEQUENCE, buffer, message, hint)
+            return
+        limit = self.options.limits.generated_lines
+        if left > limit:
+            message = f"{visible(text)} repeats {left:,} times; only the first time is looked at"
+            self._tell(kind.TOO_MUCH, buffer, message, f"repeat at most {limit:,} times")
+            left = 1
+        part = buffer.part(end, len(text))
+        part.base = part.origin()
+        self._sequences.append(Sequence(names, rows, left, part))
+
+    def _sequence_of(self, buffer: Buffer) -> tuple[tuple[str, ...], int, range]:
+        head = sequence_head(buffer.text)
+        numbers = head.numbers
+        if "$" in numbers:
+            inner = buffer.part(head.numbers_at, head.numbers_at + len(numbers))
+            pointer, self._pointer = self._pointer, None
+            self._replace(inner)
+            has_lines, self._pointer = self._pointer is not None, pointer
+            if has_lines:
+                raise MalformedError("a definition of several lines in the parentheses")
+            numbers = inner.text
+        return (head.name,), head.end, sequence_values(numbers, is_hex=head.is_hex)
+
+    def _tell(
+        self, what: Kind, buffer: Buffer, message: str, hint: str, step: Step | None = None
+    ) -> None:
+        place = place_of(buffer)
+        related = (Related(step.place, f"${step.name} is defined here"),) if step else ()
+        self.findings.add(what, place, message, hint, related=related)
+
+
+def place_of(buffer: Buffer) -> Place:
+    """Where the user finds the text."""
+    origin: Rewritten = buffer.origin()
+    trace = origin.trace(buffer.number)
+    if not trace.ranges:
+        return buffer.file.line_place(buffer.number)
+    begin = min(r[0] for r in trace.ranges)
+    end = max(r[1] for r in trace.ranges)
+    return buffer.file.columns(buffer.number, begin, end)

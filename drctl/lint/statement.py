@@ -12,6 +12,7 @@ from drctl.lint import kind
 from drctl.lint.kind import Problem
 from drctl.schema.composite import judge, judge_words
 from drctl.schema.table import version_of
+from drctl.text.secret import MASK
 
 if TYPE_CHECKING:
     from drctl.schema.complaint import Complaint
@@ -28,6 +29,8 @@ SKIPPED_WHEN_REFUSED = frozenset(
     }
 )
 """keepalived does not look into these blocks when it refuses their header."""
+_SECRET = frozenset({"auth_pass", "password", "key"})
+"""Keywords whose value no message repeats."""
 _FALSE = frozenset({"off", "false", "no"})
 _OPENING = ("{",)
 _CLOSING = ("}",)
@@ -105,6 +108,8 @@ class Statements:
         if not self.is_known(keyword):
             return Judgement(None, (self._other_version(keyword),), is_unknown=True)
         problems = [_problem(c, c.word) for c in judge(keyword, words[1:], self.version)]
+        if name in _SECRET and len(words) > 1 and words[1]:
+            problems = [p._replace(message=p.message.replace(words[1], MASK)) for p in problems]
         if len(words) <= 1:
             problems = [
                 p._replace(kind=kind.MISSING_VALUE, hint=_missing_hint(keyword))

@@ -8,7 +8,7 @@ from dataclasses import replace
 from drctl.convert.ledger import Ledger, Verdict
 from drctl.convert.writable import address_or_none, is_device, is_label
 from drctl.model.configuration import Configuration
-from drctl.model.origin import SELF
+from drctl.model.origin import SELF, Origins
 from drctl.model.pair import Address, Pulse
 from drctl.model.service import MASQUERADE, LocalService, VirtualService
 from drctl.model.vrrp import Vip
@@ -28,7 +28,8 @@ def lower_vips(configuration: Configuration, pulse: Pulse, ledger: Ledger) -> tu
     for block in blocks:
         if not block.is_active or block.vip is None:
             continue
-        vip = block.vip
+        # an active block's VIP is brought up even when its service cannot be
+        vip = replace(block.vip, origins={**block.vip.origins, **_only_active(block.origins)})
         places = vip.origins.get("address", ())
         if address_or_none(vip.address, "a VIP", places, ledger) is None:
             continue
@@ -41,6 +42,10 @@ def lower_vips(configuration: Configuration, pulse: Pulse, ledger: Ledger) -> tu
         _note_mask(vip, ledger)
         note_own_address(vip.address, vip.origins.get("address", ()), configuration, ledger)
     return _excluded_beyond_packet(tuple(found.values()), ledger)
+
+
+def _only_active(origins: Origins) -> Origins:
+    return {"is_active": origins["is_active"]} if "is_active" in origins else {}
 
 
 def _merged(known: Vip, vip: Vip, ledger: Ledger) -> Vip:

@@ -449,3 +449,11 @@ def test_address_that_moves_and_is_a_directors_own_is_told(statement: str) -> No
     found = entry(converted(text), statement)
     assert "primary director's own address" in found.why
     assert found.is_loss
+
+
+def test_active_of_a_block_that_leaves_only_its_vip_is_not_dropped() -> None:
+    text = GLOBAL + SERVICE.replace("        active = 1", "        active = 0")
+    conversion = converted(text)
+    assert "192.0.2.10/24 label eth0:1" in director_file(conversion)
+    found = entry(conversion, "active = 1")
+    assert (found.verdict, bool(found.became)) == (APPROXIMATED, True)

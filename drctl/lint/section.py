@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from drctl.schema.table import Block
     from drctl.syntax.expanded import Line
 
+_NONE: frozenset[int] = frozenset()
+
 
 class Section:
     """One block. `items` are its statements (lines) and blocks in the order of the text.
@@ -36,11 +38,15 @@ class Section:
         self.items: list[Line | Section] = []
         self.close: Line | None = None
         self.refused = refused
-        self.dropped: set[int] = set()
+        self.dropped: set[int] | frozenset[int] = _NONE
         self.like: Section | None = None
         self.position = -1
-        self._index: dict[str, list[tuple[int, Line]]] = {}
+        self._index: dict[str, list[tuple[int, Line]]] | None = None
         self._indexed = 0
+
+    def drop(self, line: Line) -> None:
+        """Note that a rule has found `line` to be dropped."""
+        self.dropped = self.dropped | {id(line)}
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -77,15 +83,16 @@ class Section:
     def _written(self, keywords: tuple[str, ...]) -> list[Line]:
         """The statements with one of these keywords, in order."""
         items = self.items
-        if self._indexed != len(items):
-            self._index = {}
+        index = self._index
+        if index is None or self._indexed != len(items):
+            index = self._index = {}
             for position, item in enumerate(items):
                 if not isinstance(item, Section):
-                    self._index.setdefault(item.words[0], []).append((position, item))
+                    index.setdefault(item.words[0], []).append((position, item))
             self._indexed = len(items)
         if len(keywords) == 1:
-            return [line for _, line in self._index.get(keywords[0], ())]
-        found = [entry for keyword in keywords for entry in self._index.get(keyword, ())]
+            return [line for _, line in index.get(keywords[0], ())]
+        found = [entry for keyword in keywords for entry in index.get(keyword, ())]
         return [line for _, line in sorted(found, key=lambda entry: entry[0])]
 
     def last(self, *keywords: str) -> Line | None:

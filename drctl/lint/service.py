@@ -30,38 +30,27 @@ class Server:
 
 
 class Service:
-    """A virtual service with the servers that count."""
+    """A virtual service with the servers that count. `is_mark` says that it is a firewall mark,
+    `group` is the name of its virtual_server_group, `port` is 0 for all ports."""
 
-    __slots__ = ("name", "section", "servers", "sorry")
+    __slots__ = ("group", "is_mark", "name", "port", "section", "servers", "sorry")
 
     def __init__(self, section: Section, name: str) -> None:
         self.section = section
         self.name = name
         self.servers: list[Server] = []
         self.sorry: Server | None = None
+        words = section.words
+        first, second = words[0] if words else "", words[1] if len(words) > 1 else ""
+        self.is_mark = first == "fwmark"
+        self.group = second if first == "group" and second else None
+        self.port = port_of(second) if first not in ("group", "fwmark") else 0
 
     @property
     def header(self) -> Line:
         """The line with its address."""
         assert self.section.header is not None
         return self.section.header
-
-    @property
-    def is_mark(self) -> bool:
-        """Whether it is a firewall mark."""
-        return self.section.name == "fwmark"
-
-    @property
-    def group(self) -> str | None:
-        """The name of its virtual_server_group."""
-        words = self.section.words
-        return words[1] if words[:1] == ("group",) and len(words) > 1 else None
-
-    @property
-    def port(self) -> int:
-        """Its port, 0 for all ports."""
-        words = self.section.words
-        return port_of(words[1]) if len(words) > 1 and words[0] not in ("group", "fwmark") else 0
 
     @property
     def method(self) -> str | None:

@@ -122,10 +122,8 @@ class Structure:
                 self._count_closing(line)
             self._position = position
             self._step(line, words)
+            position = self._position
             frame = self._frames[-1]
-            if frame.start == position:
-                position += self._repeat(frame, position)
-                frame = self._frames[-1]
             self._last, self._noted = line, len(frame.section.items)
             is_ready = self._skip == _NO_SKIP and not frame.needs_brace
             plain = frame.plain if is_ready else _NOTHING
@@ -133,21 +131,19 @@ class Structure:
 
     # Blocks like others before.
 
-    def _repeat(self, frame: _Frame, position: int) -> int:
-        """How many lines are the body of a block that is like one before, which is then closed."""
-        words_of = self._words
-        for size, known in self._bodies.get(frame.section.block.path, {}).items():
-            original = known.get(tuple(words_of[position : position + size]))
+    def _is_like_another(self, section: Section) -> bool:
+        """Whether the lines from here on are the body of a block before; they are passed then."""
+        words_of, start = self._words, self._position
+        for size, known in self._bodies.get(section.block.path, {}).items():
+            original = known.get(tuple(words_of[start : start + size]))
             if original is not None:
-                section = frame.section
                 section.items = original.items
                 section.like = original
-                section.position = position
-                section.close = self._lines[position + size - 1]
-                self._frames.pop()
-                return size
-        frame.count = self.report.count
-        return 0
+                section.position = start
+                self._position = start + size
+                section.close = self._lines[start + size - 1]
+                return True
+        return False
 
     def _remember(self, frame: _Frame) -> None:
         """Keep the body of a block in which nothing is wrong."""
@@ -303,12 +299,16 @@ class Structure:
                 # keepalived loses the count here: the skipped block's end closes the one around it
                 self.is_sound = False
                 return
+        frame.section.items.append(section)
+        is_repeated = block.path in _REPEATED and not is_skipped
+        if is_repeated and self._is_like_another(section):
+            return
         inner = self._frame(section, is_value=is_value)
         inner.is_skipped = is_skipped
-        frame.section.items.append(section)
         self._frames.append(inner)
-        if block.path in _REPEATED and not is_skipped:
+        if is_repeated:
             inner.start = self._position
+            inner.count = self.report.count
 
     def _close(self, frame: _Frame, line: Line) -> None:
         section = frame.section

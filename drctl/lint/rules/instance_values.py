@@ -64,7 +64,7 @@ class _Reader:
             if self._fits(line, 0, address_of(line), what):
                 kept.append(line)
             else:
-                section.dropped.add(id(line))
+                section.drop(line)
         return kept
 
     def _fits(self, line: Line, word: int, address: str, what: str) -> bool:

@@ -59,9 +59,11 @@ def _notified(section: Section) -> Iterator[Line]:
 
 
 def _of_checks(world: World) -> Iterator[Line]:
+    seen: set[int] = set()
     for service in world.services:
         for server in service.servers:
-            if server.section is not None:
+            if server.section is not None and id(server.section.items) not in seen:
+                seen.add(id(server.section.items))
                 for block in server.section.blocks("MISC_CHECK"):
                     yield from block.statements("misc_path")
                 yield from server.section.statements("notify_up", "notify_down")

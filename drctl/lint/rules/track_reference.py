@@ -43,7 +43,7 @@ def check_tracked(section: Section, world: World) -> None:
                     text += "; keepalived -t 2.2.7 hangs or crashes"
                 world.report.add(line, Problem(NOT_DEFINED_ABOVE, -1, text))
                 section.refused.add(id(line))
-                block.dropped.add(id(line))
+                block.drop(line)
                 continue
             if id(line) not in counted:
                 continue
@@ -52,7 +52,7 @@ def check_tracked(section: Section, world: World) -> None:
                 text = f"{name} is tracked already: this line is ignored"
                 world.report.add(line, Problem(TRACKED_TWICE, -1, text), (first, "the first one"))
                 section.refused.add(id(line))
-                block.dropped.add(id(line))
+                block.drop(line)
 
 
 def _known(world: World, keyword: str) -> set[str] | None:

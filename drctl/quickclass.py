@@ -1,9 +1,11 @@
-"""`dataclass` for start-up: the same classes, made in a tenth of the time.
+"""`dataclass` for start-up: the same classes, made in a hundredth of the time.
 
-The standard decorator compiles source text for each method of each class, about a millisecond a
-class; a command that imports the model would spend most of its time there. This one lets the
-standard decorator collect the fields (`dataclasses.fields`, `replace` and `asdict` work as usual)
-and gives all classes the same methods. For the type checker it *is* the standard one.
+The standard module imports `inspect`, which takes longer than reading a configuration, and its
+decorator compiles source text for each method of each class, about a millisecond a class. Here all
+classes have the same methods, and what `dataclasses.fields`, `replace` and `asdict` ask for is made
+when one of them asks. For the type checker these *are* the standard functions.
+
+Only plain classes: no inheritance between them, no `ClassVar`, no `__post_init__`.
 """
 
 from __future__ import annotations
@@ -11,13 +13,48 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dataclasses import dataclass
+    from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
 else:
-    import dataclasses
     from functools import partial
     from operator import attrgetter
 
     _put = object.__setattr__
+
+    class _Missing:
+        """The type of MISSING, as in the standard module."""
+
+    MISSING = _Missing()
+
+    class _Field:
+        """What is known of one field; the attributes are named as in the standard module."""
+
+        __slots__ = ("compare", "default", "default_factory", "name", "repr")
+
+        def __init__(self, default: Any, default_factory: Any, *, compare: bool, repr: bool):  # noqa: A002
+            self.name = ""
+            self.default = default
+            self.default_factory = default_factory
+            self.compare = compare
+            self.repr = repr
+
+        def options(self) -> dict[str, Any]:
+            """The arguments for the standard module's `field` that make its equal."""
+            given = {"compare": self.compare, "repr": self.repr}
+            if self.default is not MISSING:
+                given["default"] = self.default
+            if self.default_factory is not MISSING:
+                given["default_factory"] = self.default_factory
+            return given
+
+    def field(
+        *,
+        default: Any = MISSING,
+        default_factory: Any = MISSING,
+        compare: bool = True,
+        repr: bool = True,  # noqa: A002
+    ) -> Any:
+        """A field whose default is made for each object, or that some methods leave out."""
+        return _Field(default, default_factory, compare=compare, repr=repr)
 
     def dataclass(
         cls: type | None = None, *, frozen: bool = False, slots: bool = False, order: bool = False
@@ -25,28 +62,90 @@ else:
         """What `dataclasses.dataclass` with these parameters makes of `cls`, less the compiling."""
         if cls is None:
             return partial(dataclass, frozen=frozen, slots=slots, order=order)
-        made = dataclasses.dataclass(init=False, repr=False, eq=False, slots=slots)(cls)
-        fields = dataclasses.fields(made)
-        compared = [field.name for field in fields if field.compare]
-        made.__init__ = _initializer(made, fields)
-        made.__eq__ = _equality(made, _getter(compared))
-        made.__repr__ = _representation([field.name for field in fields if field.repr])
-        made.__reduce__ = _reduction(made, _getter([field.name for field in fields]))
+        found = _collected(cls)
+        names = tuple(each.name for each in found)
+        made = _with_slots(cls, names) if slots else cls
+        compared = _getter([each.name for each in found if each.compare])
+        made.__quick_fields__ = found
+        made.__dataclass_fields__ = _StandardFields()
+        made.__match_args__ = names
+        made.__init__ = _initializer(made, found)
+        made.__eq__ = _equality(made, compared)
+        made.__repr__ = _representation([each.name for each in found if each.repr])
+        made.__reduce__ = _reduction(made, _getter(list(names)))
         if frozen:
-            made.__hash__ = _hashing(_getter(compared))
+            made.__hash__ = _hashing(compared)
             made.__setattr__ = made.__delattr__ = _refuse_change
         else:
             made.__hash__ = None
         if order:
-            made.__lt__ = _less(made, _getter(compared))
+            made.__lt__ = _less(made, compared)
         return made
 
-    def _initializer(made: type, fields: tuple[dataclasses.Field, ...]) -> Any:
-        names = tuple(field.name for field in fields)
+    def fields(of: Any) -> tuple[_Field, ...]:
+        """The fields of a class of ours or of one of its objects, in order."""
+        return of.__quick_fields__
+
+    def is_dataclass(value: Any) -> bool:
+        """Whether `value` is a class of ours or an object of one."""
+        return hasattr(value, "__quick_fields__")
+
+    def replace(value: Any, **changes: Any) -> Any:
+        """A copy of `value` with some fields changed."""
+        for each in value.__quick_fields__:
+            if each.name not in changes:
+                changes[each.name] = getattr(value, each.name)
+        return value.__class__(**changes)
+
+    def _collected(cls: type) -> tuple[_Field, ...]:
+        """The fields that the class statement declares; the class keeps plain defaults only, as
+        from the standard decorator."""
+        found = []
+        for name in cls.__annotations__:
+            default = cls.__dict__.get(name, MISSING)
+            if type(default).__module__ == "dataclasses":
+                raise TypeError(f"{cls.__name__}.{name}: use drctl.quickclass.field")
+            each = default
+            if not isinstance(default, _Field):
+                each = _Field(default, MISSING, compare=True, repr=True)
+            elif default.default is MISSING:
+                delattr(cls, name)
+            else:
+                setattr(cls, name, default.default)
+            each.name = name
+            found.append(each)
+        return tuple(found)
+
+    def _with_slots(cls: type, names: tuple[str, ...]) -> type:
+        """The class made again with slots, which cannot be added to one that is there."""
+        body = dict(cls.__dict__)
+        for name in (*names, "__dict__", "__weakref__"):
+            body.pop(name, None)
+        made = type(cls)(cls.__name__, cls.__bases__, {**body, "__slots__": names})
+        made.__qualname__ = cls.__qualname__
+        return made
+
+    class _StandardFields:
+        """`__dataclass_fields__`: the fields as the standard module wants them, made on demand."""
+
+        def __get__(self, _value: Any, owner: type) -> dict[str, Any]:
+            import dataclasses
+
+            body: dict[str, Any] = {"__annotations__": dict(owner.__annotations__)}
+            for each in owner.__quick_fields__:
+                body[each.name] = dataclasses.field(**each.options())
+            plain = dataclasses.dataclass(init=False, repr=False, eq=False)
+            made = plain(type(owner.__name__, (), body)).__dataclass_fields__
+            owner.__dataclass_fields__ = made
+            return made
+
+    def _initializer(made: type, found: tuple[_Field, ...]) -> Any:
+        names = tuple(each.name for each in found)
         every = frozenset(names)
-        missing = dataclasses.MISSING
-        defaults = {f.name: f.default for f in fields if f.default is not missing}
-        factories = {f.name: f.default_factory for f in fields if f.default_factory is not missing}
+        defaults = {each.name: each.default for each in found if each.default is not MISSING}
+        factories = {
+            each.name: each.default_factory for each in found if each.default_factory is not MISSING
+        }
 
         def initialize(self: Any, *args: Any, **given: Any) -> None:
             if args:
@@ -109,8 +208,10 @@ else:
         return reduce
 
     def _refuse_change(self: Any, name: str, *_value: Any) -> None:
+        from dataclasses import FrozenInstanceError
+
         kind = self.__class__.__name__
-        raise dataclasses.FrozenInstanceError(f"{kind} is frozen: cannot assign to {name!r}")
+        raise FrozenInstanceError(f"{kind} is frozen: cannot assign to {name!r}")
 
 
-__all__ = ["dataclass"]
+__all__ = ["MISSING", "dataclass", "field", "fields", "is_dataclass", "replace"]

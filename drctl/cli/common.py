@@ -64,8 +64,7 @@ def read_configuration(path: str, dialect: str = "auto") -> Reading:
     reading = read_keepalived(document)
     source = document.source
     if dialect == "auto" and is_undecided(source.text):
-        from dataclasses import replace
-
+        from drctl.quickclass import replace
         from drctl.syntax.pulse import judge
 
         reading = replace(reading, verdict=judge(source.encode(source.text)))

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import fields, is_dataclass
 
 from drctl.convert.ledger import Ledger, Verdict
 from drctl.model.origin import NO_ORIGINS, Origins, leftovers
+from drctl.quickclass import fields, is_dataclass
 from drctl.readers.lvs_cf_block import BLOCK_KEYWORDS, meant
 from drctl.readers.reading import Reading
 from drctl.syntax.detect import LVS_CF

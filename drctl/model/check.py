@@ -5,10 +5,8 @@
 
 from __future__ import annotations
 
-from dataclasses import field
-
 from drctl.model.origin import NO_ORIGINS, Leftover, Origins
-from drctl.quickclass import dataclass
+from drctl.quickclass import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

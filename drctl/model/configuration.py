@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import field
-
 from drctl.model.origin import NO_ORIGINS, Leftover, Origins
 from drctl.model.pair import Address, Director, Pulse, Rank, Settings
 from drctl.model.service import LocalService, ServiceGroup, VirtualService
 from drctl.model.vrrp import SyncGroup, TrackScript, Vip, VrrpInstance
-from drctl.quickclass import dataclass
+from drctl.quickclass import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,10 @@ take part in comparisons: two models are equal when they mean the same.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import field, fields, is_dataclass
 from functools import lru_cache
 from types import NoneType
 
-from drctl.quickclass import dataclass
+from drctl.quickclass import dataclass, field, fields, is_dataclass
 from drctl.text.place import Place
 
 SELF = ""

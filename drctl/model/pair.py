@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import field
 from enum import StrEnum
 
 from drctl.model.origin import NO_ORIGINS, Leftover, Origins
-from drctl.quickclass import dataclass
+from drctl.quickclass import dataclass, field
 
 
 class Rank(StrEnum):

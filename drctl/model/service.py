@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import field
-
 from drctl.model.check import Check, Connect, NannyCheck
 from drctl.model.origin import NO_ORIGINS, Leftover, Origins
 from drctl.model.pair import Hook
 from drctl.model.vrrp import Vip
-from drctl.quickclass import dataclass
+from drctl.quickclass import dataclass, field
 
 DIRECT = "direct routing"
 TUNNEL = "tunnelling"

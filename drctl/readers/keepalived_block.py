@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import field
 from typing import Any
 
 from drctl.model.origin import SELF, Leftover, Origins
-from drctl.quickclass import dataclass
+from drctl.quickclass import dataclass, field
 from drctl.readers.keepalived_words import Parse, Words
 from drctl.readers.verbatim import leftover
 from drctl.syntax.lexer import find_template_tag

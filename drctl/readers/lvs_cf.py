@@ -7,7 +7,6 @@ keyword: the last one wins, as in pulse. What has no field is a leftover.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 from drctl.model.check import NannyCheck
@@ -16,6 +15,7 @@ from drctl.model.origin import SELF, Leftover, leftovers
 from drctl.model.pair import Address, Director, Hook, IpvsTimeouts, Pulse, Rank, Settings
 from drctl.model.service import LocalService, RealServer, SorryServer, VirtualService
 from drctl.model.vrrp import Vip
+from drctl.quickclass import replace
 from drctl.readers.lvs_cf_block import CALLOUT, TAGGED, UNREAD, Fields, meant, read_block
 from drctl.readers.lvs_cf_table import FAILOVER, GLOBAL, SERVER, VIRTUAL
 from drctl.readers.reading import Reading

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import field
 from typing import Any
 
 from drctl.model.origin import Leftover
-from drctl.quickclass import dataclass
+from drctl.quickclass import dataclass, field
 from drctl.readers.verbatim import leftover
 from drctl.syntax.lexer import find_template_tag
 from drctl.syntax.tree import Document, Leaf, LeafKind, Node, Statement

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from drctl.model.configuration import Configuration
+from typing import TYPE_CHECKING
+
 from drctl.quickclass import dataclass
-from drctl.syntax.pulse import PulseVerdict
-from drctl.syntax.tree import Document
-from drctl.text.diagnostic import Diagnostic
+
+if TYPE_CHECKING:
+    from drctl.model.configuration import Configuration
+    from drctl.syntax.pulse import PulseVerdict
+    from drctl.syntax.tree import Document
+    from drctl.text.diagnostic import Diagnostic
 
 
 @dataclass(frozen=True)

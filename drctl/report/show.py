@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from drctl.model.configuration import Configuration
 from drctl.model.origin import SELF, Leftover, Origins, leftovers
 from drctl.model.service import RealServer, VirtualService
-from drctl.readers.reading import Reading
+from drctl.quickclass import MISSING, fields, is_dataclass
 from drctl.report.text import columns
-from drctl.syntax.pulse import PulseVerdict
-from drctl.text.diagnostic import Diagnostic
-from drctl.text.place import Place
 from drctl.text.secret import MASK, masked
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from drctl.readers.reading import Reading
+    from drctl.syntax.pulse import PulseVerdict
+    from drctl.text.diagnostic import Diagnostic
+    from drctl.text.place import Place
 
 SCHEMA = 1
 _SECRET_FIELDS = frozenset({"password"})
@@ -91,13 +94,13 @@ def _leftover(found: Leftover) -> dict[str, Any]:
 def _json(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_json(item) for item in value]
-    if not dataclasses.is_dataclass(value):
+    if not is_dataclass(value):
         return masked(value) if isinstance(value, str) else value
     found: dict[str, Any] = {}
     name = _kind(value)
     if name:
         found["type"] = name
-    for field in dataclasses.fields(value):
+    for field in fields(value):
         if field.name in _SKIPPED:
             continue
         item = getattr(value, field.name)
@@ -169,17 +172,17 @@ def _rows(
     no origins of its own."""
     origins: Origins = value.origins if hasattr(value, "origins") else {}
     indent = "  " * depth
-    for field in dataclasses.fields(value):
+    for field in fields(value):
         item = getattr(value, field.name)
         if field.name in _SKIPPED or item is None or item == ():
             continue
         places = origins.get(field.name) or around
-        if dataclasses.is_dataclass(item):
+        if is_dataclass(item):
             if _is_silent(item):
                 continue
             yield indent + _label(field.name), "", where(_opened(item) or places)
             yield from _rows(item, where, depth + 1, places)
-        elif isinstance(item, tuple) and dataclasses.is_dataclass(item[0]):
+        elif isinstance(item, tuple) and is_dataclass(item[0]):
             for each in item:
                 label = indent + _label(field.name, single=True)
                 yield label, _kind(each), where(_opened(each))
@@ -197,9 +200,7 @@ def _opened(value: Any) -> tuple[Place, ...]:
 
 def _is_silent(item: Any) -> bool:
     """Whether an object is what it would be without a file: nothing to show."""
-    fields = dataclasses.fields(item)
-    missing = dataclasses.MISSING
-    if any(f.default is missing and f.default_factory is missing for f in fields):
+    if any(f.default is MISSING and f.default_factory is MISSING for f in fields(item)):
         return False
     return bool(item == type(item)()) and not getattr(item, "origins", None)
 

@@ -39,13 +39,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import MISSING, fields
 from functools import cache, partial
 from itertools import pairwise
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from drctl.errors import DrctlError
+from drctl.quickclass import MISSING, fields
 from drctl.resources import resource_dir
 from drctl.schema.table import Argument, Block, Case, Dialect, Keyword, Lexical, version_of
 

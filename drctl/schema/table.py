@@ -6,9 +6,9 @@ A condition between two keywords has no place here, it is a lint rule.
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING
 
+from drctl import quickclass
 from drctl.quickclass import dataclass
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class Keyword:
     is_cut: bool = False
     after: str | None = None
     newer: tuple[tuple[str, tuple[Argument, ...]], ...] = ()
-    read_cases: Callable[[], tuple[Case, ...]] = dataclasses.field(
+    read_cases: Callable[[], tuple[Case, ...]] = quickclass.field(
         default=tuple, repr=False, compare=False
     )
 
@@ -145,7 +145,7 @@ class Block:
     read_by: tuple[str, ...] = ()
     required: tuple[str, ...] = ()
     empty: str = "ignored"
-    read_cases: Callable[[], tuple[Case, ...]] = dataclasses.field(
+    read_cases: Callable[[], tuple[Case, ...]] = quickclass.field(
         default=tuple, repr=False, compare=False
     )
 

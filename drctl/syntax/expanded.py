@@ -11,10 +11,9 @@ This module reads no file; `Files` is what the caller reads them with.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from drctl.quickclass import dataclass
+from drctl.quickclass import dataclass, field
 from drctl.syntax.expand_line import Line, Step, Word
 
 if TYPE_CHECKING:

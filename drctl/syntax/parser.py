@@ -4,11 +4,10 @@ no function here calls itself."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from itertools import islice
 from typing import Any
 
-from drctl.quickclass import dataclass
+from drctl.quickclass import dataclass, replace
 from drctl.syntax.detect import LVS_CF, detect
 from drctl.syntax.lexer import find_template_tag, lex
 from drctl.syntax.tree import Body, Document, ErrorNode, Leaf, LeafKind, Node, Statement

@@ -6,11 +6,10 @@ becomes `ErrorNode`s; what stands around it is read as usual. Offsets count code
 
 from __future__ import annotations
 
-from dataclasses import field
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
-from drctl.quickclass import dataclass
+from drctl.quickclass import dataclass, field
 from drctl.text.place import Place, Span
 
 if TYPE_CHECKING:

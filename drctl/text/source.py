@@ -8,10 +8,9 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import field
 from itertools import accumulate
 
-from drctl.quickclass import dataclass
+from drctl.quickclass import dataclass, field
 from drctl.text.diagnostic import Diagnostic, Severity
 from drctl.text.place import Place, Span
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import copy
 import dataclasses
 import pickle
-from dataclasses import field
+import subprocess
+import sys
 
 import pytest
 
-from drctl.quickclass import dataclass
+from drctl.quickclass import MISSING, dataclass, field, fields, is_dataclass, replace
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -27,13 +28,39 @@ class Standard:
 
     first: int
     second: str = "b"
-    third: list[int] = field(default_factory=list, compare=False, repr=False)
+    third: list[int] = dataclasses.field(default_factory=list, compare=False, repr=False)
 
 
 def test_fields_and_replace_are_those_of_a_dataclass() -> None:
     assert [f.name for f in dataclasses.fields(Quick)] == ["first", "second", "third"]
     assert dataclasses.replace(Quick(1), second="c") == Quick(1, "c")
     assert dataclasses.asdict(Quick(1)) == dataclasses.asdict(Standard(1))
+
+
+def test_functions_of_both_modules_give_the_same() -> None:
+    assert [f.name for f in fields(Quick)] == [f.name for f in dataclasses.fields(Quick(1))]
+    assert [f.default is MISSING for f in fields(Quick)] == [True, False, True]
+    assert replace(Quick(1), second="c") == Quick(1, "c")
+    assert is_dataclass(Quick)
+    assert is_dataclass(Quick(1))
+    assert not is_dataclass(1)
+    match Quick(1, "c"):
+        case Quick(first, second):
+            assert (first, second) == (1, "c")
+
+
+def test_field_of_the_standard_module_is_refused() -> None:
+    class Mixed:
+        numbers: list[int] = dataclasses.field(default_factory=list)
+
+    with pytest.raises(TypeError, match=r"Mixed.numbers: use drctl.quickclass.field"):
+        dataclass(Mixed)
+
+
+def test_standard_module_is_imported_only_when_it_is_asked() -> None:
+    """Its import takes longer than reading a configuration."""
+    script = "import sys, drctl.model.configuration; sys.exit('dataclasses' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
 
 
 def test_comparison_hash_and_text_follow_the_fields() -> None:

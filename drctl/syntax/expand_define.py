@@ -70,9 +70,21 @@ class Buffer:
         self.text = text
         self._edits.extend(cuts)
 
+    @property
+    def depth(self) -> int:
+        """How many texts it came from, one out of the other."""
+        return 0 if self.base is None else self.base.depth + 1
+
     def origin(self) -> Rewritten:
         """How the text became what it is."""
         return Rewritten(self.file, self.number, self.base, tuple(self._edits))
+
+    def flat(self) -> Buffer:
+        """The same text, in the place of the whole physical line."""
+        line = self.file.source.line(self.number)
+        made = Buffer(line, self.file, self.number, None)
+        made.edit(0, len(line), self.text)
+        return made
 
     def part(self, start: int, end: int) -> Buffer:
         """A buffer with the text from `start` up to `end`."""

@@ -128,7 +128,7 @@ class FileText:
 class Rewritten:
     """What became of the text `base` (a physical line when None) by `edits`."""
 
-    __slots__ = ("base", "edits", "file", "number")
+    __slots__ = ("base", "depth", "edits", "file", "number")
 
     def __init__(
         self, file: FileText, number: int, base: Rewritten | None, edits: tuple[Cut | Edit, ...]
@@ -136,6 +136,7 @@ class Rewritten:
         self.file = file
         self.number = number
         self.base = base
+        self.depth: int = 0 if base is None else base.depth + 1
         self.edits = edits
 
     def trace(self, number: int, part: int = 0) -> Trace:

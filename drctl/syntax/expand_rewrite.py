@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 REWRITTEN_AT_ONCE = (2, 4, 0)
 """From here on a substituted line is not looked at again for `$` and `@`."""
 _ENVIRONMENT_SINCE = (2, 4, 0)
+_DEEPEST = 32
+"""Definitions inside definitions whose places are kept."""
 _LOOSE_ASSIGNMENT = re.compile(r"\$[A-Za-z_]\w*[ \t]+=", re.ASCII)
 _NAME_USE = re.compile(r"\$(\{)?([A-Za-z_]\w*)([^}]*\})?", re.ASCII)
 _CONDITION = re.compile(r"@(\^?)([^ \t]*)(?:[ \t]+|\Z)")
@@ -86,6 +88,7 @@ class Rewriter:
         self._residue: Buffer | None = None
         self._generated = 0
         self._replacements = 0
+        self._told: set[tuple[str, str, int, str]] = set()
         for name in ("_PWD", "_INSTANCE", "_RANDOM", "_HASH", "_BANG"):
             self._definitions[name] = Definition(name, "", compute=getattr(self, name.lower()))
 
@@ -269,7 +272,10 @@ class Rewriter:
                     self._stack.append((pointer, self._depth))
                 self._depth = len(self._sequences)
                 lines = [*value.split("\n"), ""] if "\n" not in value else value.split("\n")
-                pointer = left = Pointer(lines, 1, buffer.part(at, end), definition.step)
+                use = buffer.part(at, end)
+                if use.depth > _DEEPEST:
+                    use = use.flat()
+                pointer = left = Pointer(lines, 1, use, definition.step)
                 value = lines[0]
             size = len(buffer.text) + len(value) - (end - at)
             if size > MOST_CHARACTERS:
@@ -431,6 +437,10 @@ class Rewriter:
     def _tell(
         self, what: Kind, buffer: Buffer, message: str, hint: str, step: Step | None = None
     ) -> None:
+        key = what.code, buffer.file.path, buffer.number, message
+        if key in self._told:
+            return
+        self._told.add(key)
         place = place_of(buffer)
         related = (Related(step.place, f"${step.name} is defined here"),) if step else ()
         self.findings.add(what, place, message, hint, related=related)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from drctl.text.diagnostic import Diagnostic
     from drctl.text.source import SourceFile
 
-_MARK = re.compile(r"[#!][ \t]*drctl:[ \t]*ignore(?:\[([\w ,.-]*)\])?(?![\w\[])")
+_MARK = r"[#!][ \t]*drctl:[ \t]*ignore(?:\[([\w ,.-]*)\])?(?![\w\[])"
 _EVERYTHING = frozenset({"*"})
 
 
@@ -32,7 +32,7 @@ def silences(source: SourceFile) -> dict[int, frozenset[str]]:
         return {}
     found: dict[int, frozenset[str]] = {}
     lines = source.text.split("\n")
-    for mark in _MARK.finditer(source.text):
+    for mark in re.finditer(_MARK, source.text):
         number, column = source.position(mark.start())
         codes = _EVERYTHING if mark[1] is None else split_codes([mark[1]])
         if not lines[number - 1][: column - 1].strip():

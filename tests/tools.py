@@ -7,8 +7,12 @@ import shutil
 from typing import NoReturn
 
 import pytest
+from corpus import PROJECT
 
-SEARCH_PATH = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin"))
+UNPACKED = PROJECT / ".venv" / "debian" / "usr" / "bin"
+"""Programs of packages that are not installed (tools/unpack.sh)."""
+
+SEARCH_PATH = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin", str(UNPACKED)))
 
 
 def need(tool: str, package: str) -> str:

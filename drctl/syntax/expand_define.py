@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from drctl.syntax.expand_line import Edit, FileText, Rewritten, Step
-from drctl.syntax.expand_text import BLANK, Cut
+from drctl.syntax.expand_text import BLANK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -49,46 +49,55 @@ class Definition:
 
 
 class Buffer:
-    """A text on its way to be a logical line, with what was done to it."""
+    """A text on its way to be a logical line, with what was done to it. `within` are the
+    definitions of several lines that it is a line of, outermost first."""
 
-    __slots__ = ("_edits", "base", "file", "number", "text")
+    __slots__ = ("base", "edits", "file", "number", "text", "within")
 
-    def __init__(self, text: str, file: FileText, number: int, base: Rewritten | None) -> None:
+    def __init__(
+        self,
+        text: str,
+        file: FileText,
+        number: int,
+        base: Rewritten | None = None,
+        within: tuple[Definition, ...] = (),
+    ) -> None:
         self.text = text
         self.file = file
         self.number = number
         self.base = base
-        self._edits: list[Cut | Edit] = []
+        self.edits: list[Edit] = []
+        self.within = within
 
     def edit(self, start: int, removed: int, inserted: str = "", step: Step | None = None) -> None:
         """Change the text."""
         self.text = self.text[:start] + inserted + self.text[start + removed :]
-        self._edits.append(Edit(start, removed, inserted, step))
+        self.edits.append((start, removed, inserted, step))
 
-    def become(self, text: str, cuts: Iterable[Cut]) -> None:
+    def become(self, text: str, cuts: Iterable[Edit]) -> None:
         """Note that `cuts` made `text` of it."""
         self.text = text
-        self._edits.extend(cuts)
-
-    @property
-    def depth(self) -> int:
-        """How many texts it came from, one out of the other."""
-        return 0 if self.base is None else self.base.depth + 1
+        self.edits.extend(cuts)
 
     def origin(self) -> Rewritten:
         """How the text became what it is."""
-        return Rewritten(self.file, self.number, self.base, tuple(self._edits))
+        return Rewritten(self.file, self.number, self.base, tuple(self.edits))
 
     def flat(self) -> Buffer:
         """The same text, in the place of the whole physical line."""
         line = self.file.source.line(self.number)
-        made = Buffer(line, self.file, self.number, None)
+        made = Buffer(line, self.file, self.number, None, self.within)
         made.edit(0, len(line), self.text)
         return made
 
+    def copy(self) -> Buffer:
+        """The text as it is now, to go on with."""
+        base = self.origin() if self.edits else self.base
+        return Buffer(self.text, self.file, self.number, base, self.within)
+
     def part(self, start: int, end: int) -> Buffer:
         """A buffer with the text from `start` up to `end`."""
-        made = Buffer(self.text, self.file, self.number, self.origin())
+        made = self.copy()
         if end < len(self.text):
             made.edit(end, len(self.text) - end)
         if start:
@@ -97,25 +106,23 @@ class Buffer:
 
 
 class Pointer(NamedTuple):
-    """The lines of a definition of several lines that are still to be read, in the place of
-    `use`."""
+    """The lines of `definition` that are still to be read, from `at` on, in the place of `use`."""
 
+    definition: Definition
     lines: list[str]
     at: int
     use: Buffer
-    step: Step | None
 
     def line(self) -> Buffer:
         """The line that is read next."""
-        made = Buffer(self.use.text, self.use.file, self.use.number, self.use.origin())
-        made.edit(0, len(made.text), self.lines[self.at], self.step)
+        made = self.use.copy()
+        made.within = (*made.within, self.definition)
+        made.edit(0, len(made.text), self.lines[self.at], self.definition.step)
         return made
 
     def next(self) -> Pointer | None:
         """What is left behind that line."""
-        if self.at + 1 == len(self.lines):
-            return None
-        return self._replace(at=self.at + 1)
+        return None if self.at + 1 == len(self.lines) else self._replace(at=self.at + 1)
 
 
 class Assignment(NamedTuple):
@@ -138,23 +145,14 @@ def assignment(text: str) -> Assignment | None:
     return Assignment(found[1], value + "\n" if value else "", is_multiline=True)
 
 
-class Use(NamedTuple):
-    """A use of a name in a text: `${NAME}`, `$NAME`, or `${NAME 1 2}` with parameters."""
-
-    name: str
-    parameters: str
-    end: int
-    may_have_lines: bool
-
-
-def find_use(text: str, at: int) -> Use | None:
-    """The use that begins at `at`, where a `$` stands."""
+def find_use(text: str, at: int) -> tuple[str, str, int] | None:
+    """The use of a name that begins at `at`, where a `$` stands: `${NAME}`, `$NAME` or
+    `${NAME 1 2}`; the name, the parameters, and where it ends."""
     found = _USE.match(text, at)
     if found is None:
         return None
     braced, parameters, plain = found.groups()
-    end = found.end()
-    return Use(braced or plain, (parameters or "").strip(), end, end == len(text))
+    return braced or plain, parameters or "", found.end()
 
 
 def find_environment(text: str, at: int) -> tuple[str, int] | None:

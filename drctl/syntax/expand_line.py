@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from drctl.syntax.expand_text import BLANK, Cut, decomment, split_braces, word_ranges
+from drctl.syntax.expand_text import BLANK, decomment, split_braces, word_ranges
 from drctl.text.place import Place, Span
 
 if TYPE_CHECKING:
@@ -32,13 +32,8 @@ class Step(NamedTuple):
     place: Place
 
 
-class Edit(NamedTuple):
-    """A `Cut` that may put in what `step` stands for."""
-
-    start: int
-    removed: int
-    inserted: str = ""
-    step: Step | None = None
+Edit = tuple[int, int, str, "Step | None"]
+"""Where, how many code points are taken out, what is put there, and the step it stands for."""
 
 
 class Trace:
@@ -52,12 +47,11 @@ class Trace:
         self.ranges = [(column, column + 1) for column in range(len(text))]
         self.steps: list[tuple[Step, ...]] = [()] * len(text)
 
-    def apply(self, edits: Iterable[Cut | Edit]) -> None:
+    def apply(self, edits: Iterable[Edit]) -> None:
         """Do `edits` one after the other."""
         for edit in edits:
-            start, end = edit.start, edit.start + edit.removed
-            size = len(edit.inserted)
-            step = edit.step if isinstance(edit, Edit) else None
+            start, removed, inserted, step = edit
+            end, size = start + removed, len(inserted)
             steps: tuple[Step, ...] = ()
             if start < end and start < len(self.text):
                 first, last = self.ranges[start], self.ranges[min(end, len(self.ranges)) - 1]
@@ -68,7 +62,7 @@ class Trace:
                 range_ = column, column
             if step is not None:
                 steps = (*steps, step)
-            self.text = self.text[:start] + edit.inserted + self.text[end:]
+            self.text = self.text[:start] + inserted + self.text[end:]
             self.ranges[start:end] = [range_] * size
             self.steps[start:end] = [steps] * size
 
@@ -128,15 +122,14 @@ class FileText:
 class Rewritten:
     """What became of the text `base` (a physical line when None) by `edits`."""
 
-    __slots__ = ("base", "depth", "edits", "file", "number")
+    __slots__ = ("base", "edits", "file", "number")
 
     def __init__(
-        self, file: FileText, number: int, base: Rewritten | None, edits: tuple[Cut | Edit, ...]
+        self, file: FileText, number: int, base: Rewritten | None, edits: tuple[Edit, ...]
     ) -> None:
         self.file = file
         self.number = number
         self.base = base
-        self.depth: int = 0 if base is None else base.depth + 1
         self.edits = edits
 
     def trace(self, number: int, part: int = 0) -> Trace:

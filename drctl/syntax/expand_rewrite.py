@@ -143,7 +143,7 @@ class Rewriter:
         if sequence.rest <= 0:
             self._sequences.pop()
         text = sequence.text
-        return Buffer(text.text, text.file, text.number, text.base)
+        return Buffer(text.text, text.file, text.number, text.base, text.within)
 
     # One line.
 
@@ -266,40 +266,50 @@ class Rewriter:
                 at += 1
                 continue
             definition, value, end = found
+            self._replacements += 1
+            if self._is_endless(buffer, definition):
+                buffer.become("", ())
+                return True
             is_changed, left = True, pointer
             if definition.is_multiline:
-                if pointer is not None:
-                    self._stack.append((pointer, self._depth))
-                self._depth = len(self._sequences)
-                lines = [*value.split("\n"), ""] if "\n" not in value else value.split("\n")
-                use = buffer.part(at, end)
-                if use.depth > _DEEPEST:
-                    use = use.flat()
-                pointer = left = Pointer(lines, 1, use, definition.step)
-                value = lines[0]
-            size = len(buffer.text) + len(value) - (end - at)
-            if size > MOST_CHARACTERS:
+                pointer = left = self._enter(buffer.part(at, end), definition, pointer)
+                buffer.within = (*buffer.within, definition)
+                value = pointer.lines[0]
+            if len(buffer.text) + len(value) - (end - at) > MOST_CHARACTERS:
                 message = (
                     f"${definition.name} makes the line longer than {MOST_CHARACTERS} characters, "
                     "so it is not replaced"
                 )
                 self._tell(kind.LONG_EXPANSION, buffer, message, "shorten it", definition.step)
                 return False
-            self._replacements += 1
-            if self._replacements > self.options.limits.replacements:
-                message = (
-                    f"${definition.name} refers to itself: keepalived never gets past this line"
-                )
-                hint = "take the name out of its own value"
-                self._tell(kind.ENDLESS_DEFINITION, buffer, message, hint, definition.step)
-                buffer.become("", ())
-                return True
             buffer.edit(at, end - at, value, definition.step)
-            if definition.value.lstrip(BLANK).startswith("~"):
+            if value[:1] == "~" or value.lstrip(BLANK)[:1] == "~":
                 break
         if is_changed:
             self._pointer = left
         return is_changed
+
+    def _enter(self, use: Buffer, definition: Definition, outer: Pointer | None) -> Pointer:
+        """Begin with the lines of a definition of several lines; the first one is read at once."""
+        if outer is not None:
+            self._stack.append((outer, self._depth))
+        self._depth = len(self._sequences)
+        lines = definition.value.split("\n")
+        if len(lines) == 1:
+            lines.append("")
+        if len(use.within) > _DEEPEST:
+            use = use.flat()
+        return Pointer(definition, lines, 1, use)
+
+    def _is_endless(self, buffer: Buffer, definition: Definition) -> bool:
+        """Whether a definition is used within itself, or no end is in sight."""
+        is_within = definition.is_multiline and definition in buffer.within
+        if not is_within and self._replacements <= self.options.limits.replacements:
+            return False
+        message = f"${definition.name} refers to itself: keepalived never gets past this line"
+        hint = "take the name out of its own value"
+        self._tell(kind.ENDLESS_DEFINITION, buffer, message, hint, definition.step)
+        return True
 
     def _value_at(self, buffer: Buffer, at: int) -> tuple[Definition, str, int] | None:
         """The definition used at `at`, its value, and where the use ends."""
@@ -307,12 +317,15 @@ class Rewriter:
         if self.options.version >= _ENVIRONMENT_SINCE and text.startswith("${_ENV", at):
             return self._environment_at(buffer, at)
         use = find_use(text, at)
-        definition = self._definitions.get(use.name) if use else None
-        if use is None or definition is None:
+        if use is None:
             return None
-        if definition.is_multiline and not use.may_have_lines:
+        name, parameters, end = use
+        definition = self._definitions.get(name)
+        if definition is None:
+            return None
+        if definition.is_multiline and end != len(text):
             message = (
-                f"${use.name} has several lines and must be the last thing on its line; "
+                f"${name} has several lines and must be the last thing on its line; "
                 "it is left as it is"
             )
             self._tell(
@@ -320,11 +333,11 @@ class Rewriter:
             )
             return None
         if definition.compute is not None:
-            value = definition.compute(buffer, use.parameters)
-            return Definition(use.name, value, definition.step), value, use.end
-        if use.parameters:
+            value = definition.compute(buffer, parameters)
+            return Definition(name, value), value, end
+        if parameters:
             return None
-        return definition, definition.value, use.end
+        return definition, definition.value, end
 
     def _environment_at(self, buffer: Buffer, at: int) -> tuple[Definition, str, int] | None:
         found = find_environment(buffer.text, at)
@@ -417,8 +430,7 @@ class Rewriter:
             message = f"{visible(text)} repeats {left:,} times; only the first time is looked at"
             self._tell(kind.TOO_MUCH, buffer, message, f"repeat at most {limit:,} times")
             left = 1
-        part = buffer.part(end, len(text))
-        part.base = part.origin()
+        part = buffer.part(end, len(text)).copy()
         self._sequences.append(Sequence(names, rows, left, part))
 
     def _sequence_of(self, buffer: Buffer) -> tuple[tuple[str, ...], int, range]:

@@ -23,12 +23,8 @@ _BACKSLASHES = re.compile(r"\\+\Z")
 Words = tuple[str, ...]
 
 
-class Cut(NamedTuple):
-    """`removed` code points at `start` are taken out and `inserted` is put there."""
-
-    start: int
-    removed: int
-    inserted: str = ""
+Cut = tuple[int, int, str, None]
+"""Where, how many code points are taken out, what is put there, and no step."""
 
 
 class Clean(NamedTuple):
@@ -52,7 +48,7 @@ def decomment(line: str, *, keeps_continuation: bool = True) -> Clean:
     `keeps_continuation` is false (keepalived 2.4.0 and later)."""
     text = line.lstrip(BLANK)
     first = len(line) - len(text)
-    cuts = [Cut(0, first)] if first else []
+    cuts: list[Cut] = [(0, first, "", None)] if first else []
     escapes: list[int] = []
     is_open = False
     comment = -1
@@ -65,7 +61,7 @@ def decomment(line: str, *, keeps_continuation: bool = True) -> Clean:
         elif sign == "\\":
             if not is_open and text[at + 1 : at + 2] in ("#", "!"):
                 escapes.append(first + at + len(escapes))
-                cuts.append(Cut(at, 1))
+                cuts.append((at, 1, "", None))
                 text = text[:at] + text[at + 1 :]
             else:
                 at += 1
@@ -84,7 +80,7 @@ def decomment(line: str, *, keeps_continuation: bool = True) -> Clean:
         kept = (text[:-1] if is_continued else text).rstrip(BLANK)
     end = "\\" if is_continued else ""
     if len(kept) + len(end) != len(text):
-        cuts.append(Cut(len(kept), len(text) - len(kept), end))
+        cuts.append((len(kept), len(text) - len(kept), end, None))
     at_comment = comment + first + len(escapes) if comment >= 0 else -1
     return Clean(kept + end, tuple(cuts), is_open, is_continued, at_comment, tuple(escapes))
 

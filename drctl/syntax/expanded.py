@@ -95,7 +95,7 @@ class NoFiles:
 class Limits(NamedTuple):
     """Bounds of what one configuration may grow to, all beyond what is sensible."""
 
-    generated_lines: int = 100_000
+    generated_lines: int = 70_000
     files: int = 5_000
     depth: int = 64
     characters: int = 256_000_000

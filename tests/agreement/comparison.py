@@ -27,7 +27,7 @@ READ = frozenset({0, 2, 4, 5, 6})
 
 AFTER_READING: tuple[tuple[str, str], ...] = (
     (r"SECURITY VIOLATION", "DR370"),
-    (r"Disabling track script", "DR371"),
+    (r"Disabling track script", "DR371 DR380"),
     (r"Non-existent interface", "DR379 DR211"),
     (r"virtual router id must be set", "DR320"),
     (r"Unknown interface!|must have unicast_src_ip or interface", "DR321"),

@@ -99,6 +99,7 @@ FIRING: dict[str, tuple[str, int]] = {
     "DR377": (service(real="HTTP_GET {\nurl {\nstatus_code 200\n}\n}"), 10),
     "DR378": ("global_defs {\nvrrp_iptables\nnftables\n}\n", 3),
     "DR379": (instance("track_interface {\neth0:1\n}"), 11),
+    "DR380": ("vrrp_script S {\nscript /usr/bin/true more\n}\n", 2),
 }  # fmt: skip
 
 NOT_FIRING = (

@@ -32,6 +32,9 @@ def check_device(instance: Instance, world: World) -> None:
         text = "vmac_xmit_base is ignored without use_vmac"
         report.add(xmit, Problem(WITHOUT_VMAC, -1, text))
     ipvlan = section.written("use_ipvlan")
+    if ipvlan is not None and not instance.has_vmac and instance.unicast_line is not None:
+        text = "unicast sets vmac_xmit_base, which goes with use_vmac only and is cleared again"
+        report.add(ipvlan, Problem(WITHOUT_VMAC, -1, text))
     if ipvlan is not None and instance.family != 6 and not _has_address(ipvlan):
         text = "use_ipvlan without an IPv4 address: the instance stays in fault state"
         report.add(ipvlan, Problem(NO_SOURCE, -1, text, "give it an address"))

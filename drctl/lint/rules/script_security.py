@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from drctl.lint.kind import Kind, Problem
-from drctl.lint.rule import after_reading
+from drctl.lint.rule import after_reading, at_end
 from drctl.lint.section import Section
 from drctl.lint.world import World
 from drctl.text.diagnostic import Severity
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 INSECURE = Kind("DR370", "scripts-without-security", Severity.WARNING)
 NO_PROGRAM = Kind("DR371", "script-is-no-program", Severity.WARNING)
+
+WORDS_BEHIND = Kind("DR380", "words-behind-command", Severity.WARNING)
 
 _NOTIFY = re.compile(r"notify(_(?!priority|fifo$)\w+)?")
 _PROGRAM = re.compile(r"[\w./+@%:,<-]+")
@@ -80,3 +82,13 @@ def check_programs(world: World) -> None:
                 text = f"{words[0]} is no program, and keepalived runs no shell: the script is off"
                 hint = "put it into a file of its own, or write sh -c"
                 world.report.add(line, Problem(NO_PROGRAM, 0, text, hint))
+
+
+@at_end("vrrp_script", "virtual_server/real_server/MISC_CHECK")
+def check_words(section: Section, world: World) -> None:
+    """A command with arguments must be quoted as a whole."""
+    for line in section.statements("script", "misc_path"):
+        if len(line.words) > 2:
+            text = f"{line.words[2]} is ignored: only the first word behind {line.words[0]} counts"
+            hint = "put quotes around the command with its arguments"
+            world.report.add(line, Problem(WORDS_BEHIND, 1, text, hint))

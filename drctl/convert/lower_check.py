@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from drctl.convert.ledger import Ledger, Verdict
-from drctl.convert.lower_http import http_check
+from drctl.convert.lower_http import http_check, wants_any_status, with_good_status
 from drctl.convert.options import ConvertOptions
 from drctl.convert.probe import (
     DEFAULT_TIMEOUT_MS,
@@ -67,6 +67,8 @@ def lower_check(
         native = _native(job, texts, connect)
         if native is not None:
             return native
+    if options.checks == "strict" and wants_any_status(job, texts):
+        job, texts = with_good_status(job, texts)
     return _send_expect(job, texts, connect)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Literal
 
 from drctl.convert.http_request import ANY_STATUS, HttpRequest, accepted_statuses, parse_request
@@ -12,8 +13,11 @@ from drctl.model.check import Connect, HttpCheck, Url
 from drctl.model.origin import SELF
 
 GOOD_STATUSES = (200, 399)
+_STRICTER = "nanny accepted any status, 404 and 500 included; 200-399 is wanted now"
 TLS_PORTS = frozenset({443, 465, 563, 636, 853, 990, 992, 993, 995, 8443})
 _PATH = re.compile(r"/[A-Za-z0-9._~:/?&=+,;@%()*|^\[\]-]*")
+_ANY_REQUEST = re.compile(rb"[A-Z]+ [^\r\n]+ HTTP/1\.[01]\r?\n")
+_GOOD_STATUS = b"^HTTP/1[.][01] [23]"
 _HOST = re.compile(r"[A-Za-z0-9._:\[\]-]+")
 
 
@@ -59,6 +63,24 @@ def _is_writable(request: HttpRequest) -> bool:
     return is_host and _PATH.fullmatch(request.path) is not None
 
 
+def wants_any_status(job: Job, texts: Texts) -> bool:
+    """Whether a request that HTTP_GET cannot make, as HEAD is, was content with any status."""
+    return (
+        texts.sent is not None
+        and texts.expected is not None
+        and not job.nanny.uses_regex
+        and _ANY_REQUEST.match(texts.sent) is not None
+        and accepted_statuses(texts.expected) == ANY_STATUS
+    )
+
+
+def with_good_status(job: Job, texts: Texts) -> tuple[Job, Texts]:
+    """The question of such a request for drctl-check, which wants a status from 200 to 399 now."""
+    job.note("expect", Verdict.REPAIRED, _STRICTER)
+    nanny = replace(job.nanny, uses_regex=True)
+    return replace(job, nanny=nanny), Texts(texts.sent, _GOOD_STATUS)
+
+
 def _note_tls(job: Job, *, has_any: bool) -> None:
     places = (*job.nanny.origins.get("send", ()), *job.nanny.origins.get("expect", ()))
     todo = "SSL_GET asks over TLS; --checks exact asks as before"
@@ -78,8 +100,7 @@ def _note_tls(job: Job, *, has_any: bool) -> None:
 
 def _wanted_statuses(job: Job, expected: bytes, statuses: tuple[int, int]) -> tuple[int, int]:
     if job.options.checks == "strict" and statuses == ANY_STATUS:
-        why = "nanny accepted any status, 404 and 500 included; 200-399 is wanted now"
-        job.note("expect", Verdict.REPAIRED, why)
+        job.note("expect", Verdict.REPAIRED, _STRICTER)
         return GOOD_STATUSES
     if statuses != ANY_STATUS:
         code = f"{statuses[0]}" if statuses[0] == statuses[1] else f"{statuses[0]}-{statuses[1]}"

@@ -192,3 +192,16 @@ def test_request_with_headers_that_keepalived_does_not_send_is_asked_by_the_prog
     assert "HTTP_GET" not in config
     assert "Authorization:%20Basic" in config
     assert entry(conversion, "expect").verdict is Verdict.EXACT
+
+
+def test_request_that_only_the_program_can_make_strictly_wants_a_good_status() -> None:
+    text = _checked('send = "HEAD / HTTP/1.0\\r\\n\\r\\n"', 'expect = "HTTP"')
+    conversion = converted(text, checks="strict")
+    assert "--regex=%5CAHTTP/1%5B.%5D%5B01%5D%20%5B23%5D" in director_file(conversion)
+    assert entry(conversion, "expect").verdict is Verdict.REPAIRED
+    assert "--expect=HTTP " in director_file(converted(text))
+
+
+def test_answer_that_is_no_status_is_compared_strictly_as_it_stands() -> None:
+    text = _checked('send = "HEAD / HTTP/1.0\\r\\n\\r\\n"', 'expect = "HTTP/1.1 204"')
+    assert "--expect=HTTP/1.1%20204" in director_file(converted(text, checks="strict"))

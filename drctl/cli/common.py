@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import stat
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drctl.errors import FileRefused
@@ -35,6 +33,8 @@ def read_bytes(path: str) -> bytes:
         else:
             with open(path, "rb") as file:  # noqa: PTH123 - pathlib takes 5 ms to import
                 raw = file.read(LARGEST_FILE_BYTES + 1)
+    except IsADirectoryError as refused:
+        raise FileRefused("read", path, "it is a directory") from refused
     except OSError as refused:
         raise FileRefused("read", path, refused) from refused
     if len(raw) > LARGEST_FILE_BYTES:

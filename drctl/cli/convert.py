@@ -6,6 +6,8 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
+from drctl.cli._help import HelpFormatter
+
 if TYPE_CHECKING:
     from drctl.convert.conversion import Conversion
     from drctl.convert.options import ConvertOptions
@@ -90,7 +92,7 @@ def register(subparsers: Any) -> None:
         help="turn an lvs.cf or keepalived.conf into a pair, its real servers and a report",
         description=_DESCRIPTION,
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
     )
     _add_input(parser)
     _add_output(parser)

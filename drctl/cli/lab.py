@@ -7,6 +7,8 @@ import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
+from drctl.cli._help import HelpFormatter
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -65,7 +67,7 @@ def register(subparsers: Any) -> None:
         "lab",
         help="try a configuration in a kernel with IPVS, on this machine",
         description=_DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
     )
     actions = parser.add_subparsers(metavar="ACTION", title="actions", dest="action", required=True)
     _register_run(actions)
@@ -80,7 +82,7 @@ def _register_run(actions: Any) -> None:
         help="build, measure, take the active director's link down, measure again",
         description=_RUN_DESCRIPTION,
         epilog=_RUN_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
     )
     run_parser.add_argument(
         "path",

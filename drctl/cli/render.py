@@ -8,6 +8,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+from drctl.cli._help import HelpFormatter
+
 if TYPE_CHECKING:
     from drctl.convert.conversion import Conversion
     from drctl.render.rendered import RenderedFile, Rendering
@@ -58,7 +60,7 @@ def register(subparsers: Any) -> None:
         help="print one file of one host: a director's keepalived.conf, a real server's rules",
         description=_DESCRIPTION,
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
     )
     _add_what(parser)
     _add_output(parser)

@@ -7,6 +7,8 @@ import io
 import sys
 from typing import Any
 
+from drctl.cli._help import HelpFormatter
+
 _DESCRIPTION = """\
 Print what a keepalived.conf or an lvs.cf means: directors, VRRP instances, virtual IPs, virtual
 services, real servers and checks, each value with the line it came from. What the model has no
@@ -44,7 +46,7 @@ def register(subparsers: Any) -> None:
         help="print what a configuration means, and where every value came from",
         description=_DESCRIPTION,
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
     )
     parser.add_argument(
         "path", metavar="PATH", help="keepalived.conf or lvs.cf; - is standard input"

@@ -7,9 +7,9 @@ rejects the line (`syntax.pulse` says so). It never raises on any text.
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING
 
-from drctl.quickclass import dataclass
 from drctl.syntax.tree import Leaf, LeafKind
 from drctl.text.place import Span
 
@@ -36,20 +36,6 @@ def find_template_tag(text: str) -> Span | None:
     return None if found is None else Span(found.start(), found.start() + 2)
 
 
-@dataclass(frozen=True, slots=True)
-class Lexicon:
-    """The patterns of one dialect: `prefix` matches blanks and comments (possibly nothing),
-    `token` has a named group per leaf kind."""
-
-    prefix: re.Pattern[str]
-    token: re.Pattern[str]
-
-
-def _lexicon(prefix: str, token: str) -> Lexicon:
-    # blanks are C's: a no-break space is part of a word
-    return Lexicon(re.compile(prefix), re.compile(token, re.ASCII))
-
-
 # keepalived 2.2.7, parser.c: `#` and `!` start a comment anywhere outside double quotes; every
 # brace outside them is a line of its own; single quotes are ordinary characters. `${NAME}` is a
 # use of a definition, not two braces.
@@ -72,58 +58,62 @@ _LVS_CF_TOKEN = (
 )
 _LVS_CF_VALUE = re.compile(r"[^\s{]+(?:\{(?![ \t\r]*$)[^\s{]*)*|\{", re.MULTILINE | re.ASCII)
 
-LEXICONS = {
-    "keepalived": _lexicon(_KEEPALIVED_PREFIX, _KEEPALIVED_TOKEN),
-    "lvs.cf": _lexicon(_LVS_CF_PREFIX, _LVS_CF_TOKEN),
-}
-TEMPLATE_LEXICONS = {
-    "keepalived": _lexicon(
+_PATTERNS = {
+    ("keepalived", False): (_KEEPALIVED_PREFIX, _KEEPALIVED_TOKEN),
+    ("keepalived", True): (
         _KEEPALIVED_PREFIX,
         _KEEPALIVED_TOKEN.replace("(?P<OPEN>", rf'(?P<TAGGED>(?:{_TAG}|[^\s"#!{{}}])+)|(?P<OPEN>'),
     ),
-    "lvs.cf": _lexicon(
+    ("lvs.cf", False): (_LVS_CF_PREFIX, _LVS_CF_TOKEN),
+    ("lvs.cf", True): (
         _LVS_CF_PREFIX,
         rf"(?P<TAGGED>(?:{_TAG}|[^\s=\"'{{}}#])+)|" + _LVS_CF_TOKEN,
     ),
 }
+"""By dialect and whether the text is a template: the patterns of blanks and comments (possibly
+nothing), and of a token, with a named group per leaf kind."""
 
 _KINDS = {kind.name: kind for kind in LeafKind} | {"TAGGED": LeafKind.WORD}
 
 
+@cache
+def _leaf_pattern(dialect: str, *, is_template: bool) -> re.Pattern[str]:
+    """One leaf with its prefix, group 1; compiled only for what is read. It matches everywhere."""
+    prefix, token = _PATTERNS[dialect, is_template]
+    # blanks are C's: a no-break space is part of a word
+    return re.compile(f"({prefix})(?:{token})?", re.ASCII)
+
+
 def lex(text: str, dialect: str, *, is_template: bool = False) -> Iterator[Leaf]:
     """Leaves of `text` in order, an END leaf last; their texts and prefixes concatenate to it."""
-    lexicon = (TEMPLATE_LEXICONS if is_template else LEXICONS)[dialect]
-    match_prefix, match_token = lexicon.prefix.match, lexicon.token.match
+    match = _leaf_pattern(dialect, is_template=is_template).match
     is_lvs_cf = dialect == "lvs.cf"
     has_equals = False
     position, size = 0, len(text)
     while True:
-        start = position
-        if blank := match_prefix(text, position):
-            position = blank.end()
-        prefix = text[start:position]
-        is_first = start == 0 or "\n" in prefix
+        found = match(text, position)
+        assert found is not None
+        prefix = found[1]
+        is_first = position == 0 or "\n" in prefix
+        position = found.end(1)
         if position >= size:
             yield Leaf(LeafKind.END, "", prefix, position, is_first)
             return
         if is_first:
             has_equals = False
-        token = match_token(text, position)
-        kind = _KINDS[token.lastgroup or "ERROR"] if token else LeafKind.ERROR
-        end = token.end() if token else position + 1
-        if is_lvs_cf and has_equals and kind in {LeafKind.WORD, LeafKind.EQUALS, LeafKind.CLOSE}:
-            kind, end = _value(text, position, kind, end)
-        if kind is LeafKind.EQUALS:
-            has_equals = True
+        # a character that begins no token is a leaf of its own
+        kind, end = _KINDS[found.lastgroup or "ERROR"], max(found.end(), position + 1)
+        if has_equals:
+            if kind is LeafKind.WORD or kind is LeafKind.EQUALS:
+                kind, end = LeafKind.WORD, _value_end(text, position, end)
+        elif kind is LeafKind.EQUALS:
+            has_equals = is_lvs_cf
         yield Leaf(kind, text[position:end], prefix, position, is_first)
         position = end
 
 
-def _value(text: str, position: int, kind: LeafKind, end: int) -> tuple[LeafKind, int]:
+def _value_end(text: str, position: int, end: int) -> int:
     """Behind the equals sign of an lvs.cf line everything but blanks is part of a word: a second
     `=`, a `#` inside it. A closing brace alone still closes."""
-    if kind is LeafKind.CLOSE:
-        return kind, end
-    if found := _LVS_CF_VALUE.match(text, position):
-        return LeafKind.WORD, max(end, found.end())
-    return LeafKind.WORD, end
+    found = _LVS_CF_VALUE.match(text, position)
+    return end if found is None else max(end, found.end())

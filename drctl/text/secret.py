@@ -6,24 +6,25 @@ import re
 
 MASK = "********"
 
-_SECRET = re.compile(
+_SECRET = (
     r"(\b(?:auth_pass|password)[ \t]*[= \t][ \t]*|\bkey[ \t]+[0-9]+[ \t]+)"
     r"""("[^"\n]*"?|[^\s{}"]+)"""
 )
-_SENT = re.compile(
+_SENT = (
     r"((?:\b|(?<=\\[rnt]))(?:Authorization:[ \t]*(?:[A-Za-z]+[ \t]+)?"
     r"|PASS[ \t]+(?!auth_pass\b)|AUTH[ \t]+(?:(?:PLAIN|LOGIN)[ \t]+)?))"
     r"""([^\s"'\\]+)"""
 )
 """What a check sends: HTTP, and the words of POP3, FTP, SMTP and Redis."""
-_ARGUMENT = re.compile(
+_ARGUMENT = (
     r"((?<![\w-])--?(?:pass(?:wd|word|phrase)?|secret|token)[= \t][ \t]*"
     r"|(?<!\S)-u[ \t]*[^\s:]+:|\bmysql\S*[ \t](?:\S+[ \t]+){0,20}?-p(?=\S)"
     r"""|://[^\s/:@"']*:(?=[^\s/@"']*@))([^\s"'@]+)"""
 )
 """What a check program is told: `--password X`, `-u NAME:X`, mysql's `-pX`, NAME:X@ in a URL."""
+# Compiled when a text has a hint of a password: most have none, and compiling takes a millisecond.
 _HINT = re.compile(r"pass|key|secret|token|auth|://|-[pu]", re.IGNORECASE)
-_DEFINITION = re.compile(r"(\$\w*(?:PASS|SECRET|KEY|TOKEN)\w*[ \t]*=[ \t]*)([^\n]+)", re.IGNORECASE)
+_DEFINITION = r"(?i:(\$\w*(?:PASS|SECRET|KEY|TOKEN)\w*[ \t]*=[ \t]*)([^\n]+))"
 
 
 def masked(text: str) -> str:
@@ -32,6 +33,6 @@ def masked(text: str) -> str:
     or give to their programs, as far as they look like one."""
     if _HINT.search(text) is None:
         return text
-    for pattern in (_SENT, _ARGUMENT):
-        text = pattern.sub(rf"\1{MASK}", text)
-    return _DEFINITION.sub(rf"\1{MASK}", _SECRET.sub(rf"\1{MASK}", text))
+    for pattern in (_SENT, _ARGUMENT, _SECRET, _DEFINITION):
+        text = re.sub(pattern, rf"\1{MASK}", text)
+    return text

@@ -13,7 +13,6 @@ NO_INTERFACE = Kind("DR321", "missing-interface", Severity.ERROR)
 NO_ADDRESS = Kind("DR322", "missing-virtual-address", Severity.ERROR)
 FEW_ADDRESSES = Kind("DR323", "no-virtual-address", Severity.WARNING)
 TOO_MANY_ADDRESSES = Kind("DR324", "too-many-virtual-addresses", Severity.WARNING)
-ADDRESS_WITHOUT_DEVICE = Kind("DR325", "address-without-device", Severity.ERROR)
 
 _ETHERNET_MTU = 1500
 _MOST_ADDRESSES = 255

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 OWN_INTERFACE = Kind("DR340", "own-interface-tracked", Severity.WARNING)
 WEIGHT_IGNORED = Kind("DR341", "weight-ignored", Severity.WARNING)
 
+TRACKED_TWICE = Kind("DR348", "tracked-by-group-too", Severity.WARNING)
+
 _WEIGHTED = ("track_interface", "track_script", "track_file", "track_bfd")
 
 
@@ -64,6 +66,25 @@ def check_group_weights(world: World) -> None:
                         owner = members[0].name
                         text = f"{line.words[0]} has a weight, and {owner} owns its addresses"
                         world.report.add(line, Problem(WEIGHT_IGNORED, -1, text))
+
+
+@after_reading
+def check_twice(world: World) -> None:
+    """A device that a group tracks is told of when a member tracks it too, as its own device."""
+    for group in world.sync_groups.values():
+        members = members_of(group, world)
+        for line in [line for block in group.blocks("track_interface") for line in taken(block)]:
+            device = line.words[0]
+            for member in members:
+                own = [entry.words[0] for entry in member.entries("track_interface")]
+                if not member.section.has("dont_track_primary"):
+                    own.append(member.device or "")
+                if device in own:
+                    text = f"{device} is tracked by {member.name} already"
+                    world.report.add(
+                        line, Problem(TRACKED_TWICE, -1, text), (member.header, "here")
+                    )
+                    break
 
 
 def members_of(group: Section, world: World) -> list[Instance]:

@@ -149,10 +149,13 @@ class Reader:
         self._continuation(buffer, clean)
         buffer.become(clean.text, clean.cuts)
         self.differs = self.differs or bool(clean.escapes)
-        if self.is_copy and clean.escapes:
+        is_include = include_of(buffer.text) is not None
+        if self.is_copy and clean.escapes and not is_include:
+            if clean.text[0] in "#!":
+                # for keepalived a mark that a file begins or ends
+                return
             again = decomment(clean.text, keeps_continuation=self._is_old)
             buffer.become(again.text, again.cuts)
-        is_include = include_of(buffer.text) is not None
         if rewriter.growing is not None and (not buffer.text or is_include):
             # the copy has an empty line for it; the parent passes over lines that become empty
             self.differs = True
@@ -162,7 +165,12 @@ class Reader:
                 rewriter.feed(buffer, is_plain=False)
             return
         if buffer.text:
+            count = len(self.lines)
             rewriter.feed(buffer, is_plain=is_include)
+            if is_include and self.is_copy:
+                # the copy has an empty line for it, also when substitution makes it no include
+                del self.lines[count:]
+            self.differs = self.differs or (is_include and len(self.lines) > count)
             while rewriter.pending:
                 self._include(rewriter.pending.pop())
 

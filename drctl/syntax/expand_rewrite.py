@@ -152,9 +152,10 @@ class Rewriter:
             self._grow(self.growing, buffer.text)
             return
         is_again = True
+        size = len(buffer.text)
         while is_again:
             is_again = False
-            if buffer.text.startswith("@") and not self._condition(buffer):
+            if buffer.text.startswith("@") and not self._condition(buffer, size):
                 return
             text = buffer.text
             if not text:
@@ -212,8 +213,9 @@ class Rewriter:
         if clean.cuts:
             buffer.become(clean.text, clean.cuts)
 
-    def _condition(self, buffer: Buffer) -> bool:
-        """Whether the text behind `@id` is read; the condition is taken off then."""
+    def _condition(self, buffer: Buffer, size: int) -> bool:
+        """Whether the text behind `@id` is read; the condition is taken off then. `size` is the
+        length that keepalived takes the text to have: that before anything was replaced."""
         found = _CONDITION.match(buffer.text)
         assert found is not None
         is_negated, name, end = bool(found[1]), found[2], found.end()
@@ -234,7 +236,16 @@ class Rewriter:
         elif buffer.text[end] == "@":
             message = f"{visible(buffer.text)}: only one condition counts on a line"
             self._tell(kind.ODD_CONDITION, buffer, message, "write one condition")
-        if is_met:
+        rest = buffer.text[end:]
+        moved = max(size - end + 1, 0)
+        if is_met and moved <= len(rest):
+            message = (
+                f"{visible(buffer.text)}: a condition out of a definition is not taken off rightly"
+            )
+            hint = "write '@' on the line itself"
+            self._tell(kind.CONDITION_FROM_VALUE, buffer, message, hint)
+            buffer.edit(0, moved, rest[:moved])
+        elif is_met:
             buffer.edit(0, end)
         return is_met
 

@@ -21,7 +21,6 @@ from drctl.syntax.expand_define import (
 )
 from drctl.syntax.expand_include import Include, checked, include_of
 from drctl.syntax.expand_line import Line, Rewritten, Step, visible
-from drctl.syntax.expand_sequence import MalformedError, list_head, sequence_head, sequence_values
 from drctl.syntax.expand_text import BLANK, decomment, split_braces, split_words
 from drctl.text.diagnostic import Related
 
@@ -420,6 +419,8 @@ class Rewriter:
     # Sequences.
 
     def _repeat(self, buffer: Buffer) -> None:
+        from drctl.syntax.expand_sequence import MalformedError, list_head
+
         text = buffer.text
         try:
             if text.startswith("~LST"):
@@ -445,6 +446,8 @@ class Rewriter:
         self._sequences.append(Sequence(names, rows, left, part))
 
     def _sequence_of(self, buffer: Buffer) -> tuple[tuple[str, ...], int, range]:
+        from drctl.syntax.expand_sequence import MalformedError, sequence_head, sequence_values
+
         head = sequence_head(buffer.text)
         numbers = head.numbers
         if "$" in numbers:

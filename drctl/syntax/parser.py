@@ -4,7 +4,7 @@ no function here calls itself."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import islice
+from itertools import islice, pairwise
 from typing import Any
 
 from drctl.quickclass import dataclass, replace
@@ -73,13 +73,18 @@ class _Builder:
             self._pop(None)
         return sorted(unclosed, key=lambda statement: statement.span.start)
 
-    def _end_statement(self) -> None:
-        if self._words:
+    def _end_statement(self, *, opens: bool = False) -> None:
+        if not self._words:
+            return
+        if self._closes_early and self._stack and not self._words[0].is_first:
+            groups = _statements_of_one_line(self._words, opens=opens)
+            self.children.extend(Statement(tuple(group)) for group in groups)
+        else:
             self.children.append(Statement(tuple(self._words)))
-            self._words = []
+        self._words = []
 
     def _open(self, leaf: Leaf) -> None:
-        self._end_statement()
+        self._end_statement(opens=True)
         last = self.children[-1] if self.children else None
         if isinstance(last, Statement) and last.body is None:
             if self._closes_early and self._stack:
@@ -108,6 +113,20 @@ class _Builder:
         parent, statement, opened = self._stack.pop()
         statement.body = Body(opened, tuple(self.children), close)
         self.children = parent
+
+
+def _statements_of_one_line(words: list[Leaf], *, opens: bool) -> list[list[Leaf]]:
+    """What was meant by the inside of a block that somebody wrote on one line of an lvs.cf: a
+    statement starts at the word before each `=`, and at the header of a block that `opens`."""
+    starts = set()
+    for index, leaf in enumerate(words):
+        if leaf.text == "=" and index > 0:
+            starts.add(index - 1)
+            leaf.kind = LeafKind.EQUALS  # behind a value the lexer takes it for a word
+    if opens and len(words) > 2:
+        starts.add(len(words) - 2)
+    edges = sorted({0, *starts, len(words)})
+    return [words[start:end] for start, end in pairwise(edges)]
 
 
 _TOP_BLOCKS = frozenset({"virtual", "failover"})

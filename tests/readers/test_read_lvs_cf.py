@@ -274,3 +274,20 @@ def test_template_is_not_judged_line_by_line() -> None:
     assert service.real_servers == (RealServer("", 80, "{{ s }}", 2, is_active=False),)
     assert found.configuration.pulse is not None
     assert found.configuration.pulse.keepalive_ms == 6000
+
+
+def test_blocks_on_one_line_are_read_as_meant() -> None:
+    text = (
+        "virtual web { active = 1 address = 192.0.2.10 eth0:1 port = 8080 "
+        "server a { address = 192.0.2.21 active = 1 weight = 2 } }\n"
+    )
+    (service,) = read(parse_bytes("lvs.cf", text.encode(), "lvs.cf")).configuration.services
+    assert (service.name, service.address, service.port, service.is_active) == (
+        "web",
+        "192.0.2.10",
+        8080,
+        True,
+    )
+    (server,) = service.real_servers
+    assert (server.name, server.address, server.weight) == ("a", "192.0.2.21", 2)
+    assert service.leftovers == server.leftovers == ()

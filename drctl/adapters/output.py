@@ -16,15 +16,17 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from drctl import __version__
+from drctl.adapters.workers import MOST_PIECES, share_out
 from drctl.errors import FileRefused
 
 MANIFEST = ".drctl-manifest.json"
@@ -32,6 +34,7 @@ STAGING = ".drctl-new"
 _NEW_MANIFEST = MANIFEST + ".new"
 _OWN = frozenset({MANIFEST, STAGING, _NEW_MANIFEST})
 SCHEMA = 1
+_BAD_PATH = re.compile(r"(?:^|/)\.{0,2}(?:/|$)|\0")
 _SHOWN = 5
 _FORCE = "use another folder, or --force"
 
@@ -40,12 +43,15 @@ Digests = dict[str, frozenset[str]]
 was cut short."""
 
 
-@dataclass(frozen=True, slots=True)
-class OutputFile:
-    """A file to write: `path` is relative with `/` between its parts, `mode` its permissions."""
+class OutputFile(NamedTuple):
+    """A file to write: `path` is relative with `/` between its parts, `mode` its permissions.
+
+    `text` may be what makes the text: it is called once, while the other files are written. Such a
+    file lies at the top.
+    """
 
     path: str
-    text: str
+    text: str | Callable[[], str]
     mode: int = 0o644
 
 
@@ -66,24 +72,22 @@ def write_tree(base: Path, files: Iterable[OutputFile], *, is_forced: bool = Fal
     a symbolic link is in the way, or what the operating system said.
     """
     wanted = {file.path: file for file in files}
-    _check_paths(wanted)
+    folders = _folders_of(wanted)
+    _check_paths(wanted, folders)
     try:
         with _locked(base):
-            return _replace(base, wanted, is_forced=is_forced)
+            return _replace(base, wanted, folders, is_forced=is_forced)
     except OSError as refused:
         path = base if refused.filename is None else refused.filename
         raise FileRefused("write", os.fsdecode(path), refused) from refused
 
 
-def _check_paths(wanted: Mapping[str, OutputFile]) -> None:
+def _check_paths(wanted: Iterable[str], folders: set[str]) -> None:
     """Nothing may leave the folder or stand for a file and a folder at once. The paths come from
     checked names, so a bad one is a fault of the program."""
-    folders = _folders_of(wanted)
     for path in wanted:
-        parts = path.split("/")
-        is_bad = any(part in {"", ".", ".."} or "\0" in part for part in parts)
-        assert not is_bad, f"{path!r} is no relative path"
-        assert parts[0] not in _OWN, f"{path!r} is a name of ours"
+        assert not _BAD_PATH.search(path), f"{path!r} is no relative path"
+        assert path.partition("/")[0] not in _OWN, f"{path!r} is a name of ours"
         assert path not in folders, f"{path!r} would be a file and a folder"
 
 
@@ -116,24 +120,28 @@ def _locked(base: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _replace(base: Path, wanted: dict[str, OutputFile], *, is_forced: bool) -> Written:
+def _replace(
+    base: Path, wanted: dict[str, OutputFile], folders: set[str], *, is_forced: bool
+) -> Written:
     known = _read_manifest(base)
-    present = _present(base, wanted, known or {})
+    present = _present(base, wanted, folders, known or {})
     if not is_forced:
         _refuse_losses(base, known, present)
     known = known or {}
     contents = _Contents()
-    digests = {path: contents.of(file).digest for path, file in wanted.items()}
     same = {
         path
         for path, digest in present.items()
-        if digests.get(path) == digest and _mode(base / path) == wanted[path].mode
+        if path in wanted
+        and contents.of(wanted[path]).digest == digest
+        and _mode(base / path) == wanted[path].mode
     }
     staging = base / STAGING
     _remove_staging(staging)
     try:
         _stage(staging, [file for path, file in wanted.items() if path not in same], contents)
-        both = _either(digests, known)
+        new = {path: frozenset({contents.of(file).digest}) for path, file in wanted.items()}
+        both = _either(new, known)
         _write_manifest(base, both)
         _merge(str(staging), str(base))
     finally:
@@ -142,25 +150,26 @@ def _replace(base: Path, wanted: dict[str, OutputFile], *, is_forced: bool) -> W
     for path in stale:
         (base / path).unlink()
         _remove_empty_folders(base, path)
-    _write_manifest(base, {path: frozenset({digest}) for path, digest in digests.items()})
+    if both != new:
+        _write_manifest(base, new)
     return Written(len(wanted) - len(same), len(same), len(stale))
 
 
-def _either(new: Mapping[str, str], old: Digests) -> Digests:
+def _either(new: Digests, old: Digests) -> Digests:
     """What each file may be while the new ones replace the old ones."""
-    found = dict(old)
-    for path, digest in new.items():
-        found[path] = frozenset({digest}) | old.get(path, frozenset())
-    return found
+    if not old:
+        return new
+    return {path: new.get(path, frozenset()) | old.get(path, frozenset()) for path in old | new}
 
 
-def _present(base: Path, wanted: Mapping[str, OutputFile], known: Digests) -> dict[str, str]:
+def _present(
+    base: Path, wanted: Mapping[str, OutputFile], folders: set[str], known: Digests
+) -> dict[str, str]:
     """Digests of the files that are there already and that are wanted or known.
 
     The folder is walked without following symbolic links, so no name in a manifest leads out of
     it. FileRefused when something else than a file or a folder is in the way.
     """
-    folders = _folders_of(wanted)
     found: dict[str, str] = {}
     for path, entry in _walk(str(base), ""):
         is_folder = entry.is_dir(follow_symlinks=False)
@@ -240,26 +249,58 @@ class _Content(NamedTuple):
 
 
 class _Contents:
-    """Contents by text: thousands of hosts have the same files."""
+    """Contents by text, or by what makes it: thousands of hosts have the same files."""
 
     def __init__(self) -> None:
-        self._by_text: dict[str, _Content] = {}
+        self._by_text: dict[str | Callable[[], str], _Content] = {}
 
     def of(self, file: OutputFile) -> _Content:
         found = self._by_text.get(file.text)
         if found is None:
-            raw = file.text.encode()
+            raw = (file.text if isinstance(file.text, str) else file.text()).encode()
             found = self._by_text[file.text] = _Content(raw, _digest(raw))
         return found
 
 
-def _stage(staging: Path, files: list[OutputFile], contents: _Contents) -> None:
+def _stage(staging: Path, files: Sequence[OutputFile], contents: _Contents) -> None:
     """Write `files` below a fresh folder."""
     root = str(staging)
     os.mkdir(root)  # noqa: PTH102 - here and below: a hundred thousand times
+    umask = _umask()
+    if len(files) < _FEW:
+        _make(root, files, contents, umask)
+        return
+    late = [file for file in files if not isinstance(file.text, str)]
+    assert not _folders_of(file.path for file in late), "what is made late lies at the top"
+    pieces = _pieces(file for file in files if isinstance(file.text, str))
+
+    def make_piece(number: int) -> None:
+        _make(root, pieces[number], contents, umask)
+
+    share_out(len(pieces), make_piece, lambda: _make(root, late, contents, umask))
+
+
+_FEW = 2000
+"""Files that one process writes sooner than it starts another one."""
+
+
+def _pieces(files: Iterable[OutputFile]) -> list[list[OutputFile]]:
+    """Parts of about one size that have no folder in common."""
+    by_host: dict[str, list[OutputFile]] = {}
+    for file in files:
+        by_host.setdefault(file.path.partition("/")[0], []).append(file)
+    hosts = list(by_host.values())
+    size = -(-len(hosts) // MOST_PIECES) or 1
+    return [
+        [file for host in hosts[start : start + size] for file in host]
+        for start in range(0, len(hosts), size)
+    ]
+
+
+def _make(root: str, files: Sequence[OutputFile], contents: _Contents, umask: int) -> None:
+    """Write `files` and the folders that they lie in, which nobody else makes."""
     for folder in sorted(_folders_of(file.path for file in files)):
         os.mkdir(f"{root}/{folder}")  # noqa: PTH102
-    umask = _umask()
     for file in files:
         _write(f"{root}/{file.path}", contents.of(file).raw, file.mode, umask=umask)
 

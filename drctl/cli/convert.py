@@ -381,8 +381,9 @@ def _write(conversion: Conversion, folder: str, *, is_forced: bool) -> None:
         for rendering in conversion.renderings
         for file in (*rendering.installers, *rendering.files)
     ]
-    files.append(OutputFile("report.md", to_markdown(conversion.report)))
-    files.append(OutputFile("report.json", to_json(conversion.report)))
+    report = conversion.report
+    files.append(OutputFile("report.md", lambda: to_markdown(report)))
+    files.append(OutputFile("report.json", lambda: to_json(report)))
     write_tree(Path(folder), files, is_forced=is_forced)
 
 

@@ -12,7 +12,7 @@ from drctl.quickclass import fields, is_dataclass
 from drctl.readers.lvs_cf_block import BLOCK_KEYWORDS, meant
 from drctl.readers.reading import Reading
 from drctl.syntax.detect import LVS_CF
-from drctl.syntax.tree import Document, LeafKind, Node, Statement
+from drctl.syntax.tree import Document, Node, Statement
 from drctl.text.place import Place
 from drctl.units import c_integer, inet_aton
 
@@ -100,7 +100,7 @@ def _note_block(
     for node in nodes:
         if not isinstance(node, Statement):
             continue
-        keyword, words = _plainly(node)
+        keyword, words = meant(node)
         if node.body is not None and keyword in BLOCK_KEYWORDS:
             continue
         is_odd = _is_odd(keyword, words)
@@ -120,14 +120,6 @@ def _note_block(
                 ledger.void((before,), why, "remove it")
         if is_odd:
             _note_value(keyword, words, place, ledger)
-
-
-def _plainly(node: Statement) -> tuple[str, tuple[str, ...]]:
-    """Keyword and arguments; of the common `KEYWORD = VALUE` without a closer look."""
-    words = node.words
-    if len(words) == 3 and words[1].kind is LeafKind.EQUALS:
-        return words[0].text.lower(), (words[2].text,)
-    return meant(node)
 
 
 def _is_odd(keyword: str, words: tuple[str, ...]) -> bool:

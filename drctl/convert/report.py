@@ -95,8 +95,10 @@ def build_report(
 
 
 def _nodes(document: Document) -> list[Node]:
-    nodes: list[Node] = [*document.walk(), *document.errors()]
-    return sorted(nodes, key=lambda node: node.span.start)
+    nodes: list[Node] = list(document.walk())
+    if errors := list(document.errors()):
+        nodes = sorted((*nodes, *errors), key=lambda node: node.span.start)
+    return nodes
 
 
 def _host_files(rendering: Rendering) -> HostFiles:

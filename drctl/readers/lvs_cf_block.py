@@ -129,6 +129,8 @@ def meant(statement: Statement) -> tuple[str, tuple[str, ...]]:
     behind `//` too, and quotes are taken off (see `_word`). Keywords are in lower case.
     """
     words = statement.words
+    if _is_plain(words):
+        return words[0].text.lower(), (words[2].text,)
     if len(words) > 1 and _STEP_NUMBER.fullmatch(words[0].text) and words[1].kind is LeafKind.WORD:
         words = words[1:]
     while len(words) > 1 and words[0].text.startswith(("{%", "<%")):
@@ -143,6 +145,17 @@ def meant(statement: Statement) -> tuple[str, tuple[str, ...]]:
             break
         found.append(_word(keyword, leaf))
     return keyword, tuple(found)
+
+
+def _is_plain(words: tuple[Leaf, ...]) -> bool:
+    """Whether it is `KEYWORD = WORD` and nothing else, as most statements are."""
+    return (
+        len(words) == 3
+        and words[1].kind is LeafKind.EQUALS
+        and words[2].kind is LeafKind.WORD
+        and words[0].kind is LeafKind.WORD
+        and words[0].text[0].isalpha()
+    )
 
 
 def _word(keyword: str, leaf: Leaf) -> str:

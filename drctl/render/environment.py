@@ -201,14 +201,16 @@ def _refuse(value: object) -> object:
 def _take_marks(
     text: str, marks: list[tuple[Place, ...]]
 ) -> tuple[str, dict[int, tuple[Place, ...]]]:
-    lines = text.split("\n")
-    origins: dict[int, tuple[Place, ...]] = {}
-    for number, line in enumerate(lines, 1):
-        if "\ue000" not in line:
-            continue
-        places: dict[Place, None] = {}
-        for mark in _MARK.finditer(line):
-            places.update(dict.fromkeys(marks[int(mark[1])]))
-        lines[number - 1] = _MARK.sub("", line).rstrip(" ")
-        origins[number] = tuple(places)
-    return "\n".join(lines), origins
+    """The text without its marks, and the places that they stand for, by line."""
+    plain, number = [], 1
+    found: dict[int, dict[Place, None]] = {}
+    for index, part in enumerate(_MARK.split(text)):
+        if index % 2:
+            found.setdefault(number, {}).update(dict.fromkeys(marks[int(part)]))
+        else:
+            plain.append(part)
+            number += part.count("\n")
+    lines = "".join(plain).split("\n")
+    for number in found:
+        lines[number - 1] = lines[number - 1].rstrip(" ")
+    return "\n".join(lines), {number: tuple(places) for number, places in found.items()}

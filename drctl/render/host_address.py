@@ -9,12 +9,18 @@ MOST_RANGE_ADDRESSES = 4096
 """A virtual_server_group's range of more addresses than this is refused, not written out."""
 
 
+_MANY = 1 << 16
+"""More addresses than one setup has; each is asked for by both directors and several steps."""
+
+
+@lru_cache(maxsize=_MANY)
 def canonical(text: str) -> str | None:
     """An address as it is compared and written; None for what is no address."""
     address = parsed(text)
     return None if address is None else str(address)
 
 
+@lru_cache(maxsize=_MANY)
 def parsed(text: str) -> IPv4Address | IPv6Address | None:
     """An address, in brackets or not; None for what is none or belongs to one link only."""
     try:
@@ -26,7 +32,7 @@ def parsed(text: str) -> IPv4Address | IPv6Address | None:
     return address
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=_MANY)
 def order_key(text: str) -> tuple[int, int]:
     """Sorts canonical addresses by family and number."""
     address = ip_address(text)

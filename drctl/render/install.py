@@ -35,19 +35,17 @@ class _Copied:
 def with_installers(rendering: Rendering, source: str) -> Rendering:
     """The rendering with the two scripts that its files and steps ask for. `source` is the base
     name of what all came from."""
-    files = tuple(
-        _copied(file.path, file.mode)
-        for file in sorted(rendering.files, key=lambda file: file.path)
-    )
-    steps = tuple(sorted(rendering.steps, key=lambda step: step.stage))
-    return replace(rendering, installers=_installers(files, steps, source))
+    files = tuple((file.path, file.mode) for file in rendering.files)
+    return replace(rendering, installers=_installers(files, rendering.steps, source))
 
 
 @lru_cache(maxsize=64)
 def _installers(
-    files: tuple[_Copied, ...], steps: tuple[Step, ...], source: str
+    copied: tuple[tuple[str, int], ...], unordered: tuple[Step, ...], source: str
 ) -> tuple[RenderedFile, ...]:
     """Two of them; those of equal real servers are equal."""
+    files = [_copied(path, mode) for path, mode in sorted(copied)]
+    steps = sorted(unordered, key=lambda step: step.stage)
     tools = sorted({tool for step in steps for tool in step.tools})
     install = rendered_file(
         targets()["install"],
@@ -81,7 +79,6 @@ def _code(lines: str) -> Trusted:
     return Trusted(shell(lines.strip("\n")))
 
 
-@lru_cache(maxsize=512)
 def _copied(path: str, mode: int) -> _Copied:
     """UnsafeValue for a path that the scripts' lists, one path a line, cannot hold."""
     parts = path.split("/")

@@ -4,6 +4,8 @@ at boot in that order. On a director that is also a real server: what it does on
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from drctl.render.host import Host
 from drctl.render.made_once import made_file
 from drctl.render.net import BootPlan, boot_files
@@ -58,6 +60,7 @@ def _fitting(plan: Plan, options: RenderOptions) -> tuple[RenderOptions, tuple[L
     return fitting, (Loss("net", why),)
 
 
+@lru_cache(maxsize=512)
 def _files_and_steps(
     plan: Plan, options: RenderOptions
 ) -> tuple[tuple[RenderedFile, ...], tuple[Step, ...]]:

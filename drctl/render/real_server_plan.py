@@ -166,6 +166,9 @@ def plan_of(host: Host, options: RenderOptions) -> Plan:
         redirects = _redirects(usable, is_standby=is_standby)
     else:
         silent = _silent(usable, method, losses)
+        if method == "sysctl":
+            # whose switches name no address: all servers of a service have the same plan
+            silent = tuple(Silent(line.vip, "", ()) for line in silent)
         addresses = _addresses(usable, {b.vip: devices[id(b)] for b in usable if id(b) in devices})
     addresses = (*addresses, *_own_addresses(usable, addresses, tunnels))
     return Plan(

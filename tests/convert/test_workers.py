@@ -1,0 +1,110 @@
+"""Work shared out over processes: all of it is done once, and what fails is told."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from drctl.adapters.output import STAGING, OutputFile, write_tree
+from drctl.adapters.workers import MOST_PIECES, processors, share_out
+from drctl.errors import FileRefused
+
+
+def nothing() -> None:
+    """Nothing to do meanwhile."""
+
+
+def test_every_piece_is_done_once(tmp_path: Path) -> None:
+    def work(number: int) -> None:
+        (tmp_path / str(number)).touch(exist_ok=False)
+
+    share_out(MOST_PIECES, work, nothing)
+    assert {int(file.name) for file in tmp_path.iterdir()} == set(range(MOST_PIECES))
+
+
+def test_pieces_are_done_while_this_process_does_something_else(tmp_path: Path) -> None:
+    if processors() == 1:
+        pytest.skip("one processor: nothing is done at once")
+    deadline = time.monotonic() + 20
+
+    def wait() -> None:
+        while not (tmp_path / "0").exists() and time.monotonic() < deadline:
+            os.sched_yield()
+
+    share_out(2, lambda number: (tmp_path / str(number)).touch(), wait)
+    assert time.monotonic() < deadline, "no helper began before this process was done"
+
+
+def test_refusal_in_any_process_is_raised_here(tmp_path: Path) -> None:
+    def work(number: int) -> None:
+        (tmp_path / f"missing{number}" / "file").touch()
+
+    with pytest.raises(FileNotFoundError) as refused:
+        share_out(MOST_PIECES, work, nothing)
+    assert refused.value.errno == errno.ENOENT
+    assert "missing" in str(refused.value.filename)
+
+
+def test_helper_that_is_killed_is_told(tmp_path: Path) -> None:
+    if processors() == 1:
+        pytest.skip("one processor: there are no helpers")
+    own = os.getpid()
+
+    def work(_number: int) -> None:
+        if os.getpid() != own:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def wait_for_death() -> None:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
+
+    with pytest.raises(OSError, match="ended with -9"):
+        share_out(MOST_PIECES, work, wait_for_death)
+    assert not list(tmp_path.iterdir())
+
+
+def test_failure_meanwhile_ends_all(tmp_path: Path) -> None:
+    def fail() -> None:
+        raise ValueError("meanwhile")
+
+    with pytest.raises(ValueError, match="meanwhile"):
+        share_out(MOST_PIECES, lambda number: (tmp_path / str(number)).touch(), fail)
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+def many(number: int = 3000) -> list[OutputFile]:
+    """Files of as many hosts."""
+    return [OutputFile(f"host{n}/etc/a.conf", f"{n % 7}\n", 0o640) for n in range(number)]
+
+
+def test_many_files_are_written_as_few_are(tmp_path: Path) -> None:
+    calls: list[int] = []
+
+    def report() -> str:
+        calls.append(1)
+        return "made late\n"
+
+    files = [*many(), OutputFile("report.md", report)]
+    done = write_tree(tmp_path, files)
+    assert (done.written, done.unchanged, done.removed) == (3001, 0, 0)
+    for file in many():
+        path = tmp_path / file.path
+        assert path.read_text() == file.text
+        assert path.stat().st_mode & 0o7777 == 0o640
+    assert (tmp_path / "report.md").read_text() == "made late\n"
+    assert len(calls) == 1
+    again = write_tree(tmp_path, files)
+    assert (again.written, again.unchanged, again.removed) == (0, 3001, 0)
+
+
+def test_file_that_cannot_be_written_among_many_leaves_nothing(tmp_path: Path) -> None:
+    files = [*many(), OutputFile(f"{'n' * 300}/etc/a.conf", "")]
+    with pytest.raises(FileRefused, match="File name too long"):
+        write_tree(tmp_path, files)
+    assert not (tmp_path / STAGING).exists()
+    assert not list(tmp_path.iterdir())

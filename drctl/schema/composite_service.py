@@ -83,8 +83,9 @@ def service_range(words: Sequence[str]) -> list[Complaint]:
         if wrong is None and len(words) > 2 and words[2] not in {"inet", "inet6"}:
             return [error(2, f"{words[2]} is not inet or inet6")]
         return [error(1, f"firewall mark {wrong}")] if wrong else []
-    complaints = service(words)
-    return complaints or _range_problem(words[0])
+    if family(cut_address(words[0])) is None:
+        return [error(0, f"{words[0]} is no address")]
+    return service(words) or _range_problem(words[0])
 
 
 def _range_problem(word: str) -> list[Complaint]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from lint_case import SERVICE, diagnostics, instance
 
@@ -62,6 +62,7 @@ def blocks(inside: str) -> str:
     return instance(inside) + SERVICE.replace("@rs", inside).replace("@", inside)
 
 
+@example("virtual_server_group { group BFD_CHECK")
 @settings(max_examples=MANY, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.one_of(soup, soup.map(blocks), st.text(max_size=200)))
 def test_any_text_ends_in_findings_inside_it(text: str) -> None:

@@ -42,7 +42,7 @@ _ENCAPSULATIONS = {"ip", "ip6", "mpls", "ila"}
 _ENCAPSULATED = {"id", "dst", "src", "tos", "ttl", "flags", "tc", "hoplimit"}
 
 
-class Stopped(Exception):  # noqa: N818 - it says that the line is dropped
+class Stopped(Exception):
     """The rest of a line is not looked at."""
 
     def __init__(self, complaint: Complaint) -> None:

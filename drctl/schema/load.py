@@ -127,7 +127,7 @@ _DIALECT_KEYS: Mapping[str, type] = {
 Table = dict[str, object]
 
 
-class BadTable(DrctlError):  # noqa: N818 - it names what is wrong
+class BadTable(DrctlError):
     """A table in `grammar/` is not in the format above; names the file and the key."""
 
     def __init__(self, file: Path, key: str, reason: str) -> None:

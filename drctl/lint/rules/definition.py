@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from drctl.lint.kind import Kind, Problem
 from drctl.lint.rule import at_end
+from drctl.lint.rules.machine import is_user
 from drctl.lint.section import Section
 from drctl.lint.world import World
 from drctl.schema.composite_address import cut_address, family
@@ -15,8 +16,10 @@ HOPS_ABOVE_TTL = Kind("DR310", "max-hops-above-ttl", Severity.WARNING)
 
 @at_end("vrrp_script")
 def note_script(section: Section, world: World) -> None:
-    """Of several with one name the first is used."""
-    if section.has("script"):
+    """Of several with one name the first is used; one with a bad user is removed."""
+    user = section.last("user")
+    is_run = user is None or all(map(is_user, user.words[1:3]))
+    if section.has("script") and is_run:
         world.scripts.setdefault(section.name, section)
 
 

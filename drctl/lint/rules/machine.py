@@ -56,8 +56,13 @@ def check_script_user(section: Section, world: World) -> None:
         _check_user(line, world)
 
 
+def is_user(word: str) -> bool:
+    """Whether a word can be the name or number of a user or group."""
+    return _USER.fullmatch(word) is not None
+
+
 def _check_user(line: Line, world: World) -> None:
     for position, word in enumerate(line.words[1:3]):
-        if not _USER.fullmatch(word):
+        if not is_user(word):
             world.report.add(line, Problem(NO_USER, position, f"{word} is no user or group"))
             return

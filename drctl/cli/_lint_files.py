@@ -22,6 +22,7 @@ SUFFIXES = (".conf", ".cf")
 """Files of a folder that are checked."""
 FEW_FILES = 48
 """So many are read by one process: starting others takes longer."""
+_TAG_MARKS = ("{{", "{%", "<%", "{#")
 _BEGINNING = 20_000
 """Code points that usually tell the dialect."""
 _TEMPLATE = ("DR020", "template", Severity.INFO)
@@ -93,7 +94,8 @@ def lint_file(path: str, wishes: Wishes) -> Outcome:
     """What is found in one file."""
     raw = read_bytes(path)
     source = decode("<stdin>" if path == "-" else path, raw)
-    tag = None if wishes.is_forced else find_template_tag(source.text)
+    may_be_template = not wishes.is_forced and any(mark in source.text for mark in _TAG_MARKS)
+    tag = find_template_tag(source.text) if may_be_template else None
     if tag is not None:
         mark = source.text[tag.start : tag.end]
         message = f"{mark} opens a template tag: not checked, since this is no configuration yet"

@@ -23,7 +23,8 @@ class Server:
         self.line = line
         self.section = section
         words = line.words
-        self.address = cut_address(words[1]) if len(words) > 1 else ""
+        address = words[1] if len(words) > 1 else ""
+        self.address = cut_address(address) if "-" in address or "/" in address else address
         self.port = port_of(words[2]) if len(words) > 2 else 0
         self.method = method
         self.weight: int | None = None

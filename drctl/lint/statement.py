@@ -6,6 +6,7 @@ and by the rules.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from drctl.lint import kind
@@ -29,6 +30,10 @@ SKIPPED_WHEN_REFUSED = frozenset(
     }
 )
 """keepalived does not look into these blocks when it refuses their header."""
+_ENDPOINT_BLOCK, _ENDPOINT_KEYWORD = "virtual_server", "real_server"
+_OCTET = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
+_ENDPOINT = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}} [1-9]\d{{0,3}}", re.ASCII)
+"""Of real servers there are tens of thousands, each with an address of its own."""
 _SECRET = frozenset({"auth_pass", "password", "key"})
 """Keywords whose value no message repeats."""
 _FALSE = frozenset({"off", "false", "no"})
@@ -75,15 +80,27 @@ class Statements:
         self.version = version
         self._known: dict[str, dict[Words, Judgement]] = {}
         self._homes: dict[str, list[str]] = {}
+        self._endpoint: Judgement | None = None
 
     def judge(self, block: Block, words: Words) -> Judgement:
         """The judgement on `words` as a statement of `block`."""
         known = self._known.setdefault(block.path, {})
         found = known.get(words)
         if found is None:
+            if words[0] == _ENDPOINT_KEYWORD and block.path == _ENDPOINT_BLOCK:
+                if _ENDPOINT.fullmatch(" ".join(words[1:])):
+                    return self._sound_endpoint(block)
             found = self._judge_entry(block, words) if block.entry else self._judge(block, words)
             known[words] = found
         return found
+
+    def _sound_endpoint(self, block: Block) -> Judgement:
+        """What is to be said of every real_server with a plain address and port."""
+        if self._endpoint is None:
+            keyword = block.keywords[_ENDPOINT_KEYWORD]
+            assert keyword.opens is not None
+            self._endpoint = Judgement(keyword, (), self.dialect.blocks[keyword.opens])
+        return self._endpoint
 
     def is_known(self, keyword: Keyword) -> bool:
         """Whether the target version knows the keyword."""

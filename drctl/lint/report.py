@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from drctl.lint.kind import Problem
     from drctl.syntax.expanded import Line
 
+MOST_OF_A_KIND = 5_000
+"""Findings of one code in one configuration, so that a hostile one does not take all memory."""
 _STRUCTURE_FROM, _STRUCTURE_TO = "DR200", "DR209"
 """Codes of which a line has only one finding: the processes of keepalived differ in their words."""
 _MORE = frozenset({"DR206", "DR208"})
@@ -24,11 +26,14 @@ class Report:
 
     def __init__(self) -> None:
         self._found: dict[tuple[object, ...], Diagnostic] = {}
+        self._counts: dict[str, int] = {}
 
     def add(self, line: Line, problem: Problem, *related: tuple[Line, str] | None) -> None:
         """Note `problem` about `line`; `related` are other lines with what they have to do."""
-        place = line.place(problem.word + 1)
         kind = problem.kind
+        if self._counts.get(kind.code, 0) > MOST_OF_A_KIND:
+            return
+        place = line.place(problem.word + 1)
         is_structural = _STRUCTURE_FROM < kind.code < _STRUCTURE_TO
         key = (place.path, place.line, "") if is_structural else (place, kind.code, problem.message)
         known = self._found.get(key)
@@ -36,6 +41,10 @@ class Report:
             is_structural and known.code < min(_MORE) and kind.code in _MORE
         ):
             return
+        count = self._counts[kind.code] = self._counts.get(kind.code, 0) + 1
+        if count > MOST_OF_A_KIND:
+            text = f"{problem.message} (more of the kind are not told)"
+            problem = problem._replace(message=text)
         others = tuple(Related(other.place(0), text) for other, text in filter(None, related))
         self._found[key] = Diagnostic(
             place, kind.code, kind.name, kind.severity, problem.message, problem.hint, others

@@ -87,9 +87,9 @@ class Statements:
         known = self._known.setdefault(block.path, {})
         found = known.get(words)
         if found is None:
-            if words[0] == _ENDPOINT_KEYWORD and block.path == _ENDPOINT_BLOCK:
-                if _ENDPOINT.fullmatch(" ".join(words[1:])):
-                    return self._sound_endpoint(block)
+            is_endpoint = words[0] == _ENDPOINT_KEYWORD and block.path == _ENDPOINT_BLOCK
+            if is_endpoint and _ENDPOINT.fullmatch(" ".join(words[1:])):
+                return self._sound_endpoint(block)
             found = self._judge_entry(block, words) if block.entry else self._judge(block, words)
             known[words] = found
         return found

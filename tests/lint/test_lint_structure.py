@@ -84,3 +84,7 @@ def test_statements_of_no_common_block_are_no_fragment() -> None:
 
 def test_a_deep_nest_of_braces_ends_in_findings() -> None:
     assert len(found("vrrp_instance V {\n" + "{\n" * 5000)) >= 1
+
+
+def test_a_hostile_file_has_a_bounded_number_of_findings() -> None:
+    assert len(diagnostics("vrrp_instance V {\n" + "nonsense\n" * 20_000 + "}\n")) < 6_000

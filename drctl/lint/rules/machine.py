@@ -17,10 +17,12 @@ if TYPE_CHECKING:
 
 LOOKED_UP = Kind("DR374", "name-looked-up", Severity.WARNING)
 USER_OF_SCRIPT = Kind("DR375", "word-taken-as-user", Severity.WARNING)
+NO_CPU = Kind("DR381", "unlikely-processor", Severity.WARNING)
 TABLES_TWICE = Kind("DR378", "packet-filter-twice", Severity.ERROR)
 NO_USER = Kind("DR376", "no-user-name", Severity.ERROR)
 
 _USER = re.compile(r"[A-Za-z_][\w.-]*\$?|\d+")
+_MANY_CPUS, _LONGEST_CPU = 256, 8
 _LOCAL = frozenset({"localhost", "localhost.localdomain"})
 _PROCESS_SCRIPTS = frozenset({"startup_script", "shutdown_script"})
 
@@ -45,6 +47,8 @@ def check_settings(world: World) -> None:
                 text = f"{line.words[2]} is taken as the user that runs the script"
                 hint = "put quotes around the program with its arguments"
                 world.report.add(line, Problem(USER_OF_SCRIPT, 1, text, hint))
+            elif keyword.endswith("_cpu_affinity"):
+                _check_cpus(line, world)
             elif keyword == "script_user":
                 _check_user(line, world)
 
@@ -54,6 +58,14 @@ def check_script_user(section: Section, world: World) -> None:
     """The user of one script."""
     for line in section.statements("user"):
         _check_user(line, world)
+
+
+def _check_cpus(line: Line, world: World) -> None:
+    for position, word in enumerate(line.words[1:]):
+        if len(word) > _LONGEST_CPU or (word.isdigit() and int(word) >= _MANY_CPUS):
+            text = f"{word}: a machine without this processor drops the list"
+            world.report.add(line, Problem(NO_CPU, position, text))
+            return
 
 
 def is_user(word: str) -> bool:

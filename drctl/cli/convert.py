@@ -381,9 +381,8 @@ def _write(conversion: Conversion, folder: str, *, is_forced: bool) -> None:
         for rendering in conversion.renderings
         for file in (*rendering.installers, *rendering.files)
     ]
-    report = conversion.report
-    files.append(OutputFile("report.md", lambda: to_markdown(report)))
-    files.append(OutputFile("report.json", lambda: to_json(report)))
+    files.append(OutputFile("report.md", lambda: to_markdown(conversion.report)))
+    files.append(OutputFile("report.json", lambda: to_json(conversion.report)))
     write_tree(Path(folder), files, is_forced=is_forced)
 
 

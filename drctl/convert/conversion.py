@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from drctl.convert.as_written import note_as_written
 from drctl.convert.drift import Comparison, compare
@@ -31,12 +32,18 @@ ARP_REASONS: Mapping[str, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Conversion:
-    """All hosts' files, and the account of how they came from the source."""
+    """All hosts' files, and the account of how they came from the source. `make_report` is called
+    when the report is first asked for: of a large pair the files can be written meanwhile."""
 
     renderings: tuple[Rendering, ...]
-    report: Report
+    make_report: Callable[[], Report]
+
+    @cached_property
+    def report(self) -> Report:
+        """Every statement of the source and what became of it."""
+        return self.make_report()
 
 
 def convert(reading: Reading, options: ConvertOptions, peer: Reading | None = None) -> Conversion:
@@ -62,8 +69,7 @@ def convert(reading: Reading, options: ConvertOptions, peer: Reading | None = No
     except UnsafeValue as refused:
         raise _placed(refused, reading) from refused
     compared = None if peer is None else _compared(reading, peer, directors)
-    report = build_report(reading, ledger, renderings, compared)
-    return Conversion(renderings, report)
+    return Conversion(renderings, lambda: build_report(reading, ledger, renderings, compared))
 
 
 def _placed(refused: UnsafeValue, reading: Reading) -> UnsafeValue:

@@ -141,8 +141,10 @@ def _entry(document: Document, node: Node, ledger: Ledger, became: _Starts) -> E
     if isinstance(node, ErrorNode):
         why, todo = node.message, "correct the line, then convert again"
         return Entry(place, statement_text(node), Verdict.DROPPED, (), why, todo, is_loss=True)
-    targets = tuple(sorted(dict.fromkeys(became.get((place.line, place.column), ()))))
+    targets = tuple(sorted(set(became.get((place.line, place.column), ()))))
     notes = ledger.at(place)
+    if targets and not notes and not ledger.is_void(place):
+        return Entry(place, statement_text(node), Verdict.EXACT, targets, "", "")
     if ledger.is_void(place):
         targets, notes = (), [note for note in notes if note.verdict is Verdict.DROPPED]
     verdict = _verdict(notes, has_targets=bool(targets))

@@ -203,14 +203,17 @@ def _take_marks(
 ) -> tuple[str, dict[int, tuple[Place, ...]]]:
     """The text without its marks, and the places that they stand for, by line."""
     plain, number = [], 1
-    found: dict[int, dict[Place, None]] = {}
+    found: dict[int, tuple[Place, ...]] = {}
     for index, part in enumerate(_MARK.split(text)):
         if index % 2:
-            found.setdefault(number, {}).update(dict.fromkeys(marks[int(part)]))
+            found[number] = (*found.get(number, ()), *marks[int(part)])
         else:
             plain.append(part)
             number += part.count("\n")
     lines = "".join(plain).split("\n")
     for number in found:
         lines[number - 1] = lines[number - 1].rstrip(" ")
-    return "\n".join(lines), {number: tuple(places) for number, places in found.items()}
+    return "\n".join(lines), {
+        number: places if len(places) == 1 else tuple(dict.fromkeys(places))
+        for number, places in found.items()
+    }

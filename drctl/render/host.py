@@ -127,7 +127,9 @@ def hosts_of(
                 general.append(_loss_own_vip(server))
             continue
         name = owners.get(server.text) or names.of_server(server.text)
-        builders.setdefault(name, _Builder()).add(server)
+        if name not in builders:
+            builders[name] = _Builder()
+        builders[name].add(server)
     gateways = Gateways(views, vips)
     director_names = {host.name for host in directors}
     first, *others = (_with_work(host, builders, gateways) for host in directors)
@@ -170,6 +172,8 @@ class _Builder:
         if known is None:
             self.bindings[key] = new
             return
+        if new.ports == known.ports and new.origins == known.origins:
+            return  # both directors' files say the same of it, as they should
         ports = tuple(sorted({*known.ports, *new.ports}))
         origins = {
             field: tuple(dict.fromkeys((*known.origins[field], *new.origins[field])))
@@ -251,7 +255,7 @@ def _servers(
             for server in _machines(service):
                 forwarding = server.forwarding or service.forwarding or Forwarding(MASQUERADE)
                 real = parsed(server.address)
-                text = server.address if real is None else str(real)
+                text = canonical(server.address) or server.address
                 places = server.origins.get(SELF) or server.origins.get("address", ())
                 for vip, ports, mark, vip_places in entries.for_family(real):
                     if forwarding.method == TUNNEL and vip in vips:

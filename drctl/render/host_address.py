@@ -35,7 +35,8 @@ def parsed(text: str) -> IPv4Address | IPv6Address | None:
 @lru_cache(maxsize=_MANY)
 def order_key(text: str) -> tuple[int, int]:
     """Sorts canonical addresses by family and number."""
-    address = ip_address(text)
+    address = parsed(text)
+    assert address is not None, f"{text} is no canonical address"
     return address.version, int(address)
 
 

@@ -30,10 +30,15 @@ _KEEPALIVED_BLOCK = re.compile(
     re.MULTILINE,
 )
 
+_ENOUGH = 1 << 16
+"""Characters that speak for the whole file, as far as they speak for one dialect."""
+
 
 def detect(text: str) -> str:
     """`keepalived` or `lvs.cf`, whichever the lines speak for; `keepalived` when none speaks."""
-    keepalived, piranha = _votes(text)
+    keepalived, piranha = _votes(text[:_ENOUGH])
+    if keepalived == piranha:
+        keepalived, piranha = _votes(text)
     return LVS_CF if piranha > keepalived else KEEPALIVED
 
 

@@ -363,8 +363,11 @@ def _chunks(raw: str) -> Iterator[tuple[int, str]]:
     if len(encoded) <= MOST_CHARACTERS:
         yield 0, raw
         return
-    offset = 0
-    for at in range(0, len(encoded), MOST_CHARACTERS):
-        text = encoded[at : at + MOST_CHARACTERS].decode(errors="ignore")
+    at = offset = 0
+    while at < len(encoded):
+        end = at + MOST_CHARACTERS
+        while end < len(encoded) and encoded[end] & 0xC0 == 0x80:
+            end -= 1
+        text = encoded[at:end].decode(errors="surrogatepass")
         yield offset, text
-        offset += len(text)
+        at, offset = end, offset + len(text)

@@ -21,7 +21,7 @@ from drctl.syntax.expand_define import (
 )
 from drctl.syntax.expand_include import Include, checked, include_of
 from drctl.syntax.expand_line import Line, Rewritten, Step, visible
-from drctl.syntax.expand_text import BLANK, decomment, split_braces, split_words
+from drctl.syntax.expand_text import BLANK, decomment, logical_end, split_words
 from drctl.text.diagnostic import Related
 
 if TYPE_CHECKING:
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 REWRITTEN_AT_ONCE = (2, 4, 0)
 """From here on a substituted line is not looked at again for `$` and `@`."""
 _ENVIRONMENT_SINCE = (2, 4, 0)
+_MANY_ENDLESS, _FEW = 3, 50
+"""After so many lines without end, which none of keepalived would get past, a line has few
+replacements left."""
 _DEEPEST = 32
 """Definitions inside definitions whose places are kept."""
 _LOOSE_ASSIGNMENT = re.compile(r"\$[A-Za-z_]\w*[ \t]+=", re.ASCII)
@@ -87,6 +90,7 @@ class Rewriter:
         self._residue: Buffer | None = None
         self._generated = 0
         self._replacements = 0
+        self._endless = 0
         self._told: set[tuple[str, str, int, str]] = set()
         for name in ("_PWD", "_INSTANCE", "_RANDOM", "_HASH", "_BANG"):
             self._definitions[name] = Definition(name, "", compute=getattr(self, name.lower()))
@@ -98,7 +102,6 @@ class Rewriter:
         self._replacements = 0
         self._process(buffer, is_plain=is_plain)
         while (buffer_ := self._next()) is not None:
-            self._replacements = 0
             self._process(buffer_, is_plain=False)
 
     def end_definition(self) -> None:
@@ -113,6 +116,7 @@ class Rewriter:
         if self._residue is not None:
             buffer, self._residue = self._residue, None
             return buffer
+        self._replacements = 0
         if len(self._sequences) > self._depth:
             buffer = self._next_of_sequence(self._sequences[-1])
         elif self._pointer is not None:
@@ -185,13 +189,13 @@ class Rewriter:
     def _emit(self, buffer: Buffer) -> None:
         if "$" in buffer.text:
             self._tell_undefined(buffer)
-        ranges = split_braces(buffer.text)
-        start, end = ranges[0]
-        words = split_words(buffer.text[start:end])
-        if len(ranges) > 1:
-            size = len(buffer.text)
-            self._residue = buffer.part(ranges[1][0], size)
-            buffer = buffer.part(start, end)
+        size = len(buffer.text)
+        end, rest = logical_end(buffer.text)
+        words = split_words(buffer.text[:end])
+        if rest < size:
+            self._residue = buffer.part(rest, size)
+        if end < size:
+            buffer = buffer.part(0, end)
         if words:
             self.lines.append(Line(words, buffer.number, 0, buffer.origin()))
             if words[0] == "include_check":
@@ -314,8 +318,10 @@ class Rewriter:
     def _is_endless(self, buffer: Buffer, definition: Definition) -> bool:
         """Whether a definition is used within itself, or no end is in sight."""
         is_within = definition.is_multiline and definition in buffer.within
-        if not is_within and self._replacements <= self.options.limits.replacements:
+        limit = self.options.limits.replacements if self._endless < _MANY_ENDLESS else _FEW
+        if not is_within and self._replacements <= limit:
             return False
+        self._endless += 1
         message = f"${definition.name} refers to itself: keepalived never gets past this line"
         hint = "take the name out of its own value"
         self._tell(kind.ENDLESS_DEFINITION, buffer, message, hint, definition.step)

@@ -91,21 +91,27 @@ def split_braces(text: str) -> list[tuple[int, int]]:
     if "{" not in text and "}" not in text:
         return [(0, len(text))]
     ranges = []
-    at, size = 0, len(text)
-    while at < size:
-        if text[at] in "{}":
-            ranges.append((at, at + 1))
-            at += 1
-            while at < size and text[at] in BLANK:
-                at += 1
-            continue
-        found = _TO_BRACE.match(text, at)
-        end = found.end() if found else size
-        if end < size and text[end] == '"':
-            end = size
-        ranges.append((at, at + len(text[at:end].rstrip(BLANK))))
-        at = end
+    at = 0
+    while at < len(text):
+        end, rest = logical_end(text, at)
+        ranges.append((at, end))
+        at = rest
     return ranges
+
+
+def logical_end(text: str, at: int = 0) -> tuple[int, int]:
+    """Where the logical line that begins at `at` ends, and where the next one begins."""
+    size = len(text)
+    if text[at] in "{}":
+        end = rest = at + 1
+        while rest < size and text[rest] in BLANK:
+            rest += 1
+        return end, rest
+    found = _TO_BRACE.match(text, at)
+    rest = found.end() if found else size
+    if rest < size and text[rest] == '"':
+        rest = size
+    return at + len(text[at:rest].rstrip(BLANK)), rest
 
 
 def split_words(text: str) -> Words:

@@ -99,7 +99,7 @@ class Limits(NamedTuple):
     files: int = 5_000
     depth: int = 64
     characters: int = 256_000_000
-    replacements: int = 5_000
+    replacements: int = 1_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import sys
 import threading
 from pathlib import Path
 
-from measure import best_seconds, row
+from measure import best_costs, row
 
 ROUNDS = 25
 GOAL_S = 0.05
@@ -41,13 +41,13 @@ def main() -> int:
             "drctl-check program": [str(PROGRAM), "program", "127.0.0.1", port, "--", "/bin/true"],
             peer: [PYTHON, "-IS", "-c", "pass"],
         }
-        best = best_seconds(commands, ROUNDS)
+        costs = best_costs(commands, ROUNDS)
         listener.shutdown(socket.SHUT_RDWR)
         thread.join()
     names = [name for name in commands if name != peer]
     for name in names:
-        print(row(name, best[name], peer, best[peer]))
-    missed = [name for name in names if best[name] >= GOAL_S]
+        print(row(name, costs[name], peer, costs[peer]))
+    missed = [name for name in names if costs[name].wall_s >= GOAL_S]
     if missed:
         print(f"slower than {GOAL_S * 1000:.0f} ms: {', '.join(missed)}")
     return int(bool(missed))

@@ -105,7 +105,7 @@ class FileText:
 
     def trace(self, number: int, part: int) -> Trace:
         """The logical line `part` (from 0, those without words not counted) of a line."""
-        trace = Trace(self.source.line(number))
+        trace = Trace(self.source.line(number).partition("\0")[0])
         trace.apply(decomment(trace.text).cuts)
         ranges = split_braces(trace.text)
         if len(ranges) > 1:
@@ -138,7 +138,7 @@ class Rewritten:
         stages: list[Rewritten] = [self]
         while (base := stages[-1].base) is not None:
             stages.append(base)
-        trace = Trace(self.file.source.line(number))
+        trace = Trace(self.file.source.line(number).partition("\0")[0])
         for stage in reversed(stages):
             trace.apply(stage.edits)
         return trace

@@ -62,6 +62,7 @@ def blocks(inside: str) -> str:
     return instance(inside) + SERVICE.replace("@rs", inside).replace("@", inside)
 
 
+@example("virtual_server \x00 BFD_CHECK")
 @example("virtual_server_group { group BFD_CHECK")
 @settings(max_examples=MANY, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.one_of(soup, soup.map(blocks), st.text(max_size=200)))

@@ -66,7 +66,9 @@ def _unterminated(line: str, text: str, *, is_open: bool) -> Remark:
     begin = quotes[-1] if quotes else 0
     shown = visible(line[begin:], 40)
     message = f"quote without end: {shown} is dropped, and what follows on the line is no comment"
-    if not is_open:
+    if is_open and text.count('"') % 2 == 0:
+        message = f"quote without end: {shown}; the words end at a quote with a backslash too"
+    elif not is_open:
         message = (
             f"quote without end: {shown} is dropped; a backslash before a quote does not save it"
         )

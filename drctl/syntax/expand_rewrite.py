@@ -192,6 +192,11 @@ class Rewriter:
         size = len(buffer.text)
         end, rest = logical_end(buffer.text)
         words = split_words(buffer.text[:end])
+        if buffer.text.count('"', 0, end) % 2:
+            written = buffer.file.source.line(buffer.number)
+            if written.count('"') % 2 == 0:
+                message = f"quote without end out of a definition: {visible(buffer.text)}"
+                self._tell(kind.UNTERMINATED_QUOTE, buffer, message, "close it in the definition")
         if rest < size:
             self._residue = buffer.part(rest, size)
         if end < size:
@@ -322,7 +327,7 @@ class Rewriter:
         if not is_within and self._replacements <= limit:
             return False
         self._endless += 1
-        message = f"${definition.name} refers to itself: keepalived never gets past this line"
+        message = f"${definition.name} refers to itself, so that its value never ends"
         hint = "take the name out of its own value"
         self._tell(kind.ENDLESS_DEFINITION, buffer, message, hint, definition.step)
         return True
@@ -405,13 +410,16 @@ class Rewriter:
             return
         for found in _NAME_USE.finditer(text):
             name = found[2]
-            is_defined = name in self._definitions
+            definition = self._definitions.get(name)
+            is_defined = definition is not None
+            if definition is not None and definition.is_multiline:
+                continue
             is_quoted = text.count('"', 0, found.start()) % 2 == 1
             if found[1] and found[3] == "}" and not is_defined:
                 breaks = "" if is_quoted else " and its braces are read as those of a block"
                 message = f"{name} is not defined here: ${{{name}}} is left as it is{breaks}"
                 hint = f"define it above: ${name}=..."
-            elif is_defined and not is_quoted and not found[1]:
+            elif is_defined and not is_quoted and find_use(text, found.start()) is None:
                 message = f"${name} is left as it is: what follows it is part of no name"
                 hint = f"write ${{{name}}}"
             elif not is_defined and not found[1] and not is_quoted:

@@ -152,6 +152,9 @@ class _Reader:
         for position, word in enumerate(line.words[1:3] if is_vmac else line.words[1:]):
             if (is_vmac and ":" in word) or (not is_vmac and _is_option(word)):
                 continue
+            if self.device is line:
+                # a second name in one statement, which the table knows
+                continue
             if self.device is not None:
                 text = f"{word} is ignored: the instance has a device of its own already"
                 self._warn_name(line, position, text, self.device)

@@ -20,13 +20,14 @@ _MOST_ADDRESSES = 255
 
 @of_instance
 def check_minimum(instance: Instance, world: World) -> None:
-    """keepalived checks nothing more after the first of these."""
+    """keepalived checks nothing more after the first of these. A statement that is there but
+    refused has its own finding."""
     header = instance.header
-    if not instance.section.has("virtual_router_id"):
+    if instance.section.written("virtual_router_id") is None:
         text = f"{instance.name} has no virtual_router_id: keepalived does not start VRRP"
         world.report.add(header, Problem(NO_ROUTER_ID, 0, text))
     needs_interface = world.version < (2, 2, 8) or instance.unicast_line is None
-    if not instance.section.has("interface") and needs_interface:
+    if instance.section.written("interface") is None and needs_interface:
         text = f"{instance.name} has no interface"
         world.report.add(header, Problem(NO_INTERFACE, 0, text))
 
@@ -36,10 +37,11 @@ def check_addresses(instance: Instance, world: World) -> None:
     """Version 3 and strict mode insist on an address, version 2 advises it."""
     blocks = instance.section.blocks("virtual_ipaddress")
     at = blocks[-1].header if blocks and blocks[-1].header else instance.header
-    if not instance.vips and not instance.section.has("no_virtual_ipaddress"):
+    is_empty = not any(block.items for block in blocks)
+    if is_empty and not instance.section.has("no_virtual_ipaddress"):
         is_needed = instance.vrrp_version == 3 or instance.is_strict
         kind = NO_ADDRESS if is_needed else FEW_ADDRESSES
-        text = f"{instance.name} has no virtual address that keepalived takes"
+        text = f"{instance.name} has no virtual address"
         world.report.add(at, Problem(kind, 0 if at is instance.header else -1, text))
     most = _most_addresses(instance)
     if len(instance.vips) > most:

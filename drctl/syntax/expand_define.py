@@ -50,9 +50,10 @@ class Definition:
 
 class Buffer:
     """A text on its way to be a logical line, with what was done to it. `within` are the
-    definitions of several lines that it is a line of, outermost first."""
+    definitions of several lines that it is a line of, outermost first. `is_settled` says that
+    nothing in it is to be replaced any more, `is_told` that what is left was spoken of."""
 
-    __slots__ = ("base", "edits", "file", "number", "text", "within")
+    __slots__ = ("base", "edits", "file", "is_settled", "is_told", "number", "text", "within")
 
     def __init__(
         self,
@@ -68,6 +69,8 @@ class Buffer:
         self.base = base
         self.edits: list[Edit] = []
         self.within = within
+        self.is_settled = False
+        self.is_told = False
 
     def edit(self, start: int, removed: int, inserted: str = "", step: Step | None = None) -> None:
         """Change the text."""
@@ -98,6 +101,7 @@ class Buffer:
     def part(self, start: int, end: int) -> Buffer:
         """A buffer with the text from `start` up to `end`."""
         made = self.copy()
+        made.is_settled, made.is_told = self.is_settled, self.is_told
         if end < len(self.text):
             made.edit(end, len(self.text) - end)
         if start:

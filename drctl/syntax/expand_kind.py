@@ -54,6 +54,10 @@ class Findings:
         self._found: dict[tuple[Place, str], Diagnostic] = {}
         self._counts: dict[str, int] = {}
 
+    def is_full(self, kind: Kind) -> bool:
+        """Whether there are so many of a kind that no more are told."""
+        return self._counts.get(kind.code, 0) >= MOST_FINDINGS
+
     def add(
         self,
         kind: Kind,

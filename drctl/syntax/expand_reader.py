@@ -24,9 +24,10 @@ from drctl.syntax.expand_include import (
 )
 from drctl.syntax.expand_kind import Findings, Kind
 from drctl.syntax.expand_line import FileText, Line, Step, visible
+from drctl.syntax.expand_names import place_of
 from drctl.syntax.expand_remark import Remark, remarks
-from drctl.syntax.expand_rewrite import REWRITTEN_AT_ONCE, Pending, Rewriter, place_of
-from drctl.syntax.expand_text import NOISE, Clean, Words, decomment, split_line, split_text
+from drctl.syntax.expand_rewrite import REWRITTEN_AT_ONCE, Pending, Rewriter
+from drctl.syntax.expand_text import ODD, Clean, Words, decomment, split_line, split_text
 from drctl.syntax.expanded import Condition, Expanded, ExpandOptions, Files, Unreadable
 from drctl.text.diagnostic import Severity
 
@@ -49,7 +50,7 @@ class _Known(dict[str, tuple[Words, ...]]):
         self.remarked: dict[str, tuple[Remark, ...]] = {}
 
     def __missing__(self, line: str) -> tuple[Words, ...]:
-        if NOISE.search(line):
+        if ODD.search(line):
             clean = decomment(line)
             if found := remarks(line, clean):
                 self.remarked[line] = found
@@ -125,6 +126,8 @@ class Reader:
 
     def _remark(self, file: FileText, number: int, offset: int, found: tuple[Remark, ...]) -> None:
         for one in found:
+            if self.findings.is_full(one.kind):
+                continue
             place = file.columns(number, offset + one.begin, offset + one.end)
             self.findings.add(one.kind, place, one.message, one.hint)
 

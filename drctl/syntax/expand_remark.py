@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from drctl.syntax import expand_kind as kind
 from drctl.syntax.expand_line import visible
+from drctl.syntax.expand_script import is_command
 from drctl.syntax.expand_text import Clean, split_braces, word_ranges
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ def remarks(line: str, clean: Clean) -> tuple[Remark, ...]:
         found.append(_unterminated(line, text, is_open=clean.is_open))
     elif '"' in text and (glued := _glued(line, text)):
         found.append(glued)
+    if not found and (script := _script(line, text)):
+        found.append(script)
     at = clean.comment
     if at > 0 and line[at - 1] not in _MAY_TOUCH:
         begin = at
@@ -75,6 +78,28 @@ def _unterminated(line: str, text: str, *, is_open: bool) -> Remark:
     return Remark(
         kind.UNTERMINATED_QUOTE, begin, len(line.rstrip()), message, "close the quote on this line"
     )
+
+
+def _script(line: str, text: str) -> Remark | None:
+    """A command whose own quotes, single ones too, or last escape have no end."""
+    offset = line.find(text)
+    if offset < 0 or text.isalnum():
+        return None
+    for start, end in split_braces(text):
+        part = text[start:end]
+        ranges = word_ranges(part)
+        if len(ranges) < 2 or part[slice(*ranges[0])].strip('"') not in SCRIPT_KEYWORDS:
+            continue
+        if is_command(part):
+            continue
+        begin = ranges[1][0]
+        shown = visible(part[begin:], 40)
+        message = f"{shown} is no command: a quote or an escape in it has no end"
+        hint = "close it on this line: keepalived may crash"
+        return Remark(
+            kind.UNTERMINATED_QUOTE, offset + start + begin, offset + start + end, message, hint
+        )
+    return None
 
 
 def _glued(line: str, text: str) -> Remark | None:

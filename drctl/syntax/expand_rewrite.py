@@ -16,46 +16,41 @@ from drctl.syntax.expand_define import (
     Definition,
     Pointer,
     assignment,
-    find_environment,
-    find_use,
 )
 from drctl.syntax.expand_include import Include, checked, include_of
-from drctl.syntax.expand_line import Line, Rewritten, Step, visible
-from drctl.syntax.expand_text import BLANK, decomment, logical_end, split_words
-from drctl.text.diagnostic import Related
+from drctl.syntax.expand_line import Line, Step, visible
+from drctl.syntax.expand_names import Names
+from drctl.syntax.expand_text import BLANK, NOISE, decomment, logical_end, split_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from drctl.syntax.expand_kind import Kind
     from drctl.syntax.expanded import ExpandOptions, Files
     from drctl.text.place import Place
 
 REWRITTEN_AT_ONCE = (2, 4, 0)
 """From here on a substituted line is not looked at again for `$` and `@`."""
-_ENVIRONMENT_SINCE = (2, 4, 0)
 _MANY_ENDLESS, _FEW = 3, 50
-"""After so many lines without end, which none of keepalived would get past, a line has few
-replacements left."""
+"""After so many lines without end, none of which keepalived would get past, a line has few
+replacements left; once too many lines were generated, a line generates few."""
 _DEEPEST = 32
 """Definitions inside definitions whose places are kept."""
-_LOOSE_ASSIGNMENT = re.compile(r"\$[A-Za-z_]\w*[ \t]+=", re.ASCII)
-_NAME_USE = re.compile(r"\$(\{)?([A-Za-z_]\w*)([^}]*\})?", re.ASCII)
 _CONDITION = re.compile(r"@(\^?)([^ \t]*)(?:[ \t]+|\Z)")
 _COMPOUND = re.compile(r"[|,&()!;]|^\^")
 
 
 class Sequence:
-    """A `~SEQ` or `~LST` that is under way: `rows` are the values of `names` still to come."""
+    """A `~SEQ` or `~LST` that is under way: `rows` are the values of `names` still to come, `rest`
+    of `count`."""
 
-    __slots__ = ("is_list", "names", "place", "rest", "rows", "text")
+    __slots__ = ("count", "is_list", "names", "place", "rest", "rows", "text")
 
     def __init__(
         self, names: tuple[str, ...], rows: Iterator[tuple[str, ...]], left: int, text: Buffer
     ) -> None:
         self.names = names
         self.rows = rows
-        self.rest = left
+        self.count = self.rest = left
         self.text = text
         self.place = text.file.line_place(text.number)
         self.is_list = len(names) > 1
@@ -82,24 +77,25 @@ class Rewriter:
         self.conditions: list[tuple[str, bool, bool, Place]] = []
         self.growing: Definition | None = None
         self.demands = 0
-        self._definitions: dict[str, Definition] = {}
+        self.names = Names(options, files, findings)
+        self._tell = self.names.tell
         self._sequences: list[Sequence] = []
         self._depth = 0
         self._pointer: Pointer | None = None
         self._stack: list[tuple[Pointer, int]] = []
         self._residue: Buffer | None = None
         self._generated = 0
+        self._is_spent = False
         self._replacements = 0
         self._endless = 0
-        self._told: set[tuple[str, str, int, str]] = set()
-        for name in ("_PWD", "_INSTANCE", "_RANDOM", "_HASH", "_BANG"):
-            self._definitions[name] = Definition(name, "", compute=getattr(self, name.lower()))
 
     # Where text comes from.
 
     def feed(self, buffer: Buffer, *, is_plain: bool) -> None:
         """Process a physical line and all that follows from it before the next one is read."""
         self._replacements = 0
+        if self._is_spent:
+            self._generated = 0
         self._process(buffer, is_plain=is_plain)
         while (buffer_ := self._next()) is not None:
             self._process(buffer_, is_plain=False)
@@ -127,21 +123,22 @@ class Rewriter:
         else:
             return None
         self._generated += 1
-        if self._generated <= self.options.limits.generated_lines:
+        if self._generated <= (_FEW if self._is_spent else self.options.limits.generated_lines):
             return buffer
         limit = self.options.limits.generated_lines
         message = f"more than {limit:,} lines come from definitions and sequences; stopped here"
-        self._tell(kind.TOO_MUCH, buffer, message, "let it repeat less often")
+        if not self._is_spent:
+            self._tell(kind.TOO_MUCH, buffer, message, "let it repeat less often")
         self._sequences.clear()
         self._stack.clear()
-        self._pointer, self._depth, self._generated = None, 0, 0
+        self._pointer, self._depth, self._is_spent = None, 0, True
         return None
 
     def _next_of_sequence(self, sequence: Sequence) -> Buffer:
         what = "list" if sequence.is_list else "sequence"
         for name, value in zip(sequence.names, next(sequence.rows), strict=True):
             step = Step(what, name, value, sequence.place)
-            self._definitions[name] = Definition(name, value, step)
+            self.names.definitions[name] = Definition(name, value, step)
         sequence.rest -= 1
         if sequence.rest <= 0:
             self._sequences.pop()
@@ -171,7 +168,7 @@ class Rewriter:
                     self._repeat(buffer)
                     return
                 break
-            if "$" in text and self._replace(buffer):
+            if "$" in text and not buffer.is_settled and self._replace(buffer):
                 self._decomment(buffer)
                 text = buffer.text
                 is_old = self.options.version < REWRITTEN_AT_ONCE
@@ -187,8 +184,9 @@ class Rewriter:
         self._emit(buffer)
 
     def _emit(self, buffer: Buffer) -> None:
-        if "$" in buffer.text:
-            self._tell_undefined(buffer)
+        if "$" in buffer.text and not buffer.is_told:
+            self.names.tell_undefined(buffer)
+            buffer.is_told = buffer.is_settled
         size = len(buffer.text)
         end, rest = logical_end(buffer.text)
         words = split_words(buffer.text[:end])
@@ -207,6 +205,9 @@ class Rewriter:
                 self.demands = checked(self.demands, words[1:])
 
     def _decomment(self, buffer: Buffer) -> None:
+        text = buffer.text
+        if text and text[0] not in BLANK and text[-1] not in BLANK and not NOISE.search(text):
+            return
         keeps = self.options.version < REWRITTEN_AT_ONCE
         clean = decomment(buffer.text, keeps_continuation=keeps)
         if clean.is_open:
@@ -263,7 +264,7 @@ class Rewriter:
         place = buffer.file.line_place(buffer.number)
         step = Step("definition", found.name, found.value.rstrip("\n"), place)
         definition = Definition(found.name, found.value, step, is_multiline=found.is_multiline)
-        self._definitions[found.name] = definition
+        self.names.definitions[found.name] = definition
         if found.is_multiline:
             self.growing = definition
 
@@ -280,7 +281,7 @@ class Rewriter:
         at, is_changed = 0, False
         pointer, left = self._pointer, self._pointer
         while (at := buffer.text.find("$", at)) >= 0 and at + 1 < len(buffer.text):
-            found = self._value_at(buffer, at)
+            found = self.names.value_at(buffer, at)
             if found is None:
                 at += 1
                 continue
@@ -306,6 +307,7 @@ class Rewriter:
                 break
         if is_changed:
             self._pointer = left
+        buffer.is_settled = not is_changed
         return is_changed
 
     def _enter(self, use: Buffer, definition: Definition, outer: Pointer | None) -> Pointer:
@@ -332,104 +334,6 @@ class Rewriter:
         self._tell(kind.ENDLESS_DEFINITION, buffer, message, hint, definition.step)
         return True
 
-    def _value_at(self, buffer: Buffer, at: int) -> tuple[Definition, str, int] | None:
-        """The definition used at `at`, its value, and where the use ends."""
-        text = buffer.text
-        if self.options.version >= _ENVIRONMENT_SINCE and text.startswith("${_ENV", at):
-            return self._environment_at(buffer, at)
-        use = find_use(text, at)
-        if use is None:
-            return None
-        name, parameters, end = use
-        definition = self._definitions.get(name)
-        if definition is None:
-            return None
-        if definition.is_multiline and end != len(text):
-            message = (
-                f"${name} has several lines and must be the last thing on its line; "
-                "it is left as it is"
-            )
-            self._tell(
-                kind.MISUSED_LINES, buffer, message, "write the rest elsewhere", definition.step
-            )
-            return None
-        if definition.compute is not None:
-            value = definition.compute(buffer, parameters)
-            return Definition(name, value), value, end
-        if parameters:
-            return None
-        return definition, definition.value, end
-
-    def _environment_at(self, buffer: Buffer, at: int) -> tuple[Definition, str, int] | None:
-        found = find_environment(buffer.text, at)
-        if found is None:
-            return None
-        name, end = found
-        if not name:
-            message = "${_ENV} without a name crashes keepalived"
-            self._tell(kind.BAD_PARAMETER, buffer, message, "name the variable: ${_ENV NAME}")
-            return None
-        value = self.options.environment.get(name, "")
-        step = Step("environment", name, value, buffer.file.line_place(buffer.number))
-        return Definition("_ENV", value, step), value, end
-
-    def _pwd(self, buffer: Buffer, parameters: str) -> str:
-        del parameters
-        return self.files.directory(buffer.file.path)
-
-    def _instance(self, buffer: Buffer, parameters: str) -> str:
-        del buffer, parameters
-        return self.options.identity
-
-    def _hash(self, buffer: Buffer, parameters: str) -> str:
-        del buffer, parameters
-        return "#"
-
-    def _bang(self, buffer: Buffer, parameters: str) -> str:
-        del buffer, parameters
-        return "!"
-
-    def _random(self, buffer: Buffer, parameters: str) -> str:
-        """The smallest value: what is drawn is not known."""
-        numbers = [int(word[:20]) for word in parameters.split()]
-        low, high = (*numbers[:2], 32767)[:2] if numbers else (0, 32767)
-        if len(numbers) > 2:
-            message = f"${{_RANDOM {parameters}}} has more than two numbers"
-            self._tell(kind.BAD_PARAMETER, buffer, message, "give the smallest and the largest")
-        elif low > high:
-            message = f"${{_RANDOM {parameters}}}: {low} is larger than {high}"
-            self._tell(kind.BAD_PARAMETER, buffer, message, "give the smaller number first")
-        return str(low)
-
-    def _tell_undefined(self, buffer: Buffer) -> None:
-        """Names that were left because nothing defines them."""
-        text = buffer.text
-        if _LOOSE_ASSIGNMENT.match(text):
-            message = f"{visible(text)} is no definition: a blank stands before the '='"
-            self._tell(kind.BLANK_BEFORE_EQUALS, buffer, message, "write $NAME=value")
-            return
-        for found in _NAME_USE.finditer(text):
-            name = found[2]
-            definition = self._definitions.get(name)
-            is_defined = definition is not None
-            if definition is not None and definition.is_multiline:
-                continue
-            is_quoted = text.count('"', 0, found.start()) % 2 == 1
-            if found[1] and found[3] == "}" and not is_defined:
-                breaks = "" if is_quoted else " and its braces are read as those of a block"
-                message = f"{name} is not defined here: ${{{name}}} is left as it is{breaks}"
-                hint = f"define it above: ${name}=..."
-            elif is_defined and not is_quoted and find_use(text, found.start()) is None:
-                message = f"${name} is left as it is: what follows it is part of no name"
-                hint = f"write ${{{name}}}"
-            elif not is_defined and not found[1] and not is_quoted:
-                message = f"{name} is not defined here: ${name} is left as it is"
-                hint = f"define it above: ${name}=..."
-            else:
-                continue
-            part = buffer.part(found.start(), found.end())
-            self._tell(kind.UNDEFINED_NAME, part, message, hint)
-
     # Sequences.
 
     def _repeat(self, buffer: Buffer) -> None:
@@ -452,8 +356,11 @@ class Rewriter:
             self._tell(kind.BAD_SEQUENCE, buffer, message, hint)
             return
         limit = self.options.limits.generated_lines
-        if left > limit:
-            message = f"{visible(text)} repeats {left:,} times; only the first time is looked at"
+        total = left
+        for outer in self._sequences:
+            total *= outer.count
+        if total > limit:
+            message = f"{visible(text)} repeats {total:,} times; only the first time is looked at"
             self._tell(kind.TOO_MUCH, buffer, message, f"repeat at most {limit:,} times")
             left = 1
         part = buffer.part(end, len(text)).copy()
@@ -473,25 +380,3 @@ class Rewriter:
                 raise MalformedError("a definition of several lines in the parentheses")
             numbers = inner.text
         return (head.name,), head.end, sequence_values(numbers, is_hex=head.is_hex)
-
-    def _tell(
-        self, what: Kind, buffer: Buffer, message: str, hint: str, step: Step | None = None
-    ) -> None:
-        key = what.code, buffer.file.path, buffer.number, message
-        if key in self._told:
-            return
-        self._told.add(key)
-        place = place_of(buffer)
-        related = (Related(step.place, f"${step.name} is defined here"),) if step else ()
-        self.findings.add(what, place, message, hint, related=related)
-
-
-def place_of(buffer: Buffer) -> Place:
-    """Where the user finds the text."""
-    origin: Rewritten = buffer.origin()
-    trace = origin.trace(buffer.number)
-    if not trace.ranges:
-        return buffer.file.line_place(buffer.number)
-    begin = min(r[0] for r in trace.ranges)
-    end = max(r[1] for r in trace.ranges)
-    return buffer.file.columns(buffer.number, begin, end)

@@ -12,12 +12,15 @@ from typing import NamedTuple
 BLANK = " \t"
 """What is trimmed from lines; words are also separated by form feed, vertical tab and CR."""
 
+ODD = re.compile(r"""[!#"'\\]""")
+"""What only lines have that there may be something to say of."""
 NOISE = re.compile(r'[!#"\\]')
 """What only lines with comments, quotes or escapes have."""
 
 _WORD = re.compile(r"[^ \t\n\r\f\v]+")
 _TOKEN = re.compile(r'"([^"]*)"|([^ \t\n\r\f\v"]+)|"')
 _TO_BRACE = re.compile(r'(?:[^"{}]+|"[^"]*")*+')
+_BRACE = re.compile(r"[{}]")
 _BACKSLASHES = re.compile(r"\\+\Z")
 
 Words = tuple[str, ...]
@@ -116,6 +119,8 @@ def logical_end(text: str, at: int = 0) -> tuple[int, int]:
 
 def split_words(text: str) -> Words:
     """The words of a logical line. A quote that is not closed and what follows it are dropped."""
+    if text.isascii() and text.isprintable() and '"' not in text:
+        return tuple(text.split())
     if '"' not in text:
         return tuple(_WORD.findall(text))
     words = []
@@ -147,5 +152,8 @@ def split_text(text: str) -> tuple[Words, ...]:
     if "{" not in text and "}" not in text:
         words = split_words(text)
         return (words,) if words else ()
+    if text[-1] == "{" and '"' not in text and _BRACE.search(text, 0, len(text) - 1) is None:
+        words = split_words(text[:-1])
+        return (words, ("{",)) if words else (("{",),)
     parts = (split_words(text[start:end]) for start, end in split_braces(text))
     return tuple(words for words in parts if words)

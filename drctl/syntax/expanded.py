@@ -95,11 +95,11 @@ class NoFiles:
 class Limits(NamedTuple):
     """Bounds of what one configuration may grow to, all beyond what is sensible."""
 
-    generated_lines: int = 70_000
+    generated_lines: int = 65_536
     files: int = 5_000
     depth: int = 64
     characters: int = 256_000_000
-    replacements: int = 1_000
+    replacements: int = 500
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from drctl.quickclass import dataclass, field
 from drctl.readers.keepalived_words import Parse, Words
 from drctl.readers.verbatim import leftover
 from drctl.syntax.lexer import find_template_tag
-from drctl.syntax.tree import Document, Leaf, LeafKind, Node, Statement
+from drctl.syntax.tree import ERROR, QUOTED, Document, Leaf, Node, Statement
 from drctl.text.diagnostic import Diagnostic, Severity
 from drctl.text.place import Place
 
@@ -315,7 +315,7 @@ def unusual(context: Context, statement: Statement) -> str:
         return "definition"
     if _INCLUDE.fullmatch(first):
         return "the included file is not read"
-    if any(leaf.kind is LeafKind.ERROR for leaf in statement.words):
+    if any(leaf.kind is ERROR for leaf in statement.words):
         return "quote without end"
     if context.document.is_template:
         # a block whose name alone is a tag can be read
@@ -332,11 +332,11 @@ def _used(context: Context, leaf: Leaf) -> str:
     text = leaf.text
     if "$" not in text and "~" not in text:
         return ""
-    if leaf.kind is not LeafKind.QUOTED and (sequence := _SEQUENCE.match(text)):
+    if leaf.kind is not QUOTED and (sequence := _SEQUENCE.match(text)):
         return sequence[0].rstrip("(")
     for braced, bare in _USE.findall(text):
         name = braced or bare
-        if leaf.kind is LeafKind.QUOTED:
+        if leaf.kind is QUOTED:
             if braced and (name in context.defined or name.startswith("_")):
                 return f"${{{name}}}"
         elif braced or name in context.defined:

@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from drctl.model.origin import Leftover
-from drctl.quickclass import dataclass, field
 from drctl.readers.verbatim import leftover
 from drctl.syntax.lexer import find_template_tag
-from drctl.syntax.tree import Document, Leaf, LeafKind, Node, Statement
+from drctl.syntax.tree import EQUALS, QUOTED, WORD, Document, Leaf, Node, Statement
 from drctl.text.place import Place
 
 Parse = Callable[[tuple[str, ...]], Any]
@@ -29,18 +28,18 @@ _STEP_NUMBER = re.compile(r"[0-9]{1,3}[.)]?")
 _CALLOUT = re.compile(r"[0-9]{1,2}")
 
 
-@dataclass
 class Fields:
     """What a block says: the last good value of each keyword, the places that set it, the
     statements that are blocks themselves, what could not be read, and `refused`, the keywords of
     that."""
 
-    values: dict[str, Any] = field(default_factory=dict)
-    places: dict[str, list[Place]] = field(default_factory=dict)
-    blocks: list[Statement] = field(default_factory=list)
-    leftovers: list[Leftover] = field(default_factory=list)
-    refused: set[str] = field(default_factory=set)
-    _ports: list[tuple[int, int]] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {}
+        self.places: dict[str, list[Place]] = {}
+        self.blocks: list[Statement] = []
+        self.leftovers: list[Leftover] = []
+        self.refused: set[str] = set()
+        self._ports: list[tuple[int, int]] = []
 
     def get(self, keyword: str, default: Any = None) -> Any:
         """The value of `keyword`, or `default` when the block does not give one."""
@@ -131,17 +130,17 @@ def meant(statement: Statement) -> tuple[str, tuple[str, ...]]:
     words = statement.words
     if _is_plain(words):
         return words[0].text.lower(), (words[2].text,)
-    if len(words) > 1 and _STEP_NUMBER.fullmatch(words[0].text) and words[1].kind is LeafKind.WORD:
+    if len(words) > 1 and _STEP_NUMBER.fullmatch(words[0].text) and words[1].kind is WORD:
         words = words[1:]
     while len(words) > 1 and words[0].text.startswith(("{%", "<%")):
         words = words[1:]
     keyword, rest = words[0].value, words[1:]
-    if rest and rest[0].kind is LeafKind.EQUALS:
+    if rest and rest[0].kind is EQUALS:
         rest = rest[1:]
     keyword = keyword.lower()
     found: list[str] = []
     for leaf in rest:
-        if found and leaf.kind is LeafKind.WORD and leaf.text.startswith("//"):
+        if found and leaf.kind is WORD and leaf.text.startswith("//"):
             break
         found.append(_word(keyword, leaf))
     return keyword, tuple(found)
@@ -151,16 +150,16 @@ def _is_plain(words: tuple[Leaf, ...]) -> bool:
     """Whether it is `KEYWORD = WORD` and nothing else, as most statements are."""
     return (
         len(words) == 3
-        and words[1].kind is LeafKind.EQUALS
-        and words[2].kind is LeafKind.WORD
-        and words[0].kind is LeafKind.WORD
+        and words[1].kind is EQUALS
+        and words[2].kind is WORD
+        and words[0].kind is WORD
         and words[0].text[0].isalpha()
     )
 
 
 def _word(keyword: str, leaf: Leaf) -> str:
     """A word without its quotes; lvsd takes only double ones off what it sends and expects."""
-    if keyword in {"send", "expect"} and leaf.kind is LeafKind.QUOTED and leaf.text[0] == "'":
+    if keyword in {"send", "expect"} and leaf.kind is QUOTED and leaf.text[0] == "'":
         return leaf.text
     return leaf.value
 

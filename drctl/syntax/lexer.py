@@ -10,7 +10,7 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING
 
-from drctl.syntax.tree import Leaf, LeafKind
+from drctl.syntax.tree import END, EQUALS, WORD, Leaf, LeafKind
 from drctl.text.place import Span
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ _PATTERNS = {
 """By dialect and whether the text is a template: the patterns of blanks and comments (possibly
 nothing), and of a token, with a named group per leaf kind."""
 
-_KINDS = {kind.name: kind for kind in LeafKind} | {"TAGGED": LeafKind.WORD}
+_KINDS = {kind.name: kind for kind in LeafKind} | {"TAGGED": WORD}
 
 
 @cache
@@ -97,16 +97,16 @@ def lex(text: str, dialect: str, *, is_template: bool = False) -> Iterator[Leaf]
         is_first = position == 0 or "\n" in prefix
         position = found.end(1)
         if position >= size:
-            yield Leaf(LeafKind.END, "", prefix, position, is_first)
+            yield Leaf(END, "", prefix, position, is_first)
             return
         if is_first:
             has_equals = False
         # a character that begins no token is a leaf of its own
         kind, end = _KINDS[found.lastgroup or "ERROR"], max(found.end(), position + 1)
         if has_equals:
-            if kind is LeafKind.WORD or kind is LeafKind.EQUALS:
-                kind, end = LeafKind.WORD, _value_end(text, position, end)
-        elif kind is LeafKind.EQUALS:
+            if kind is WORD or kind is EQUALS:
+                kind, end = WORD, _value_end(text, position, end)
+        elif kind is EQUALS:
             has_equals = is_lvs_cf
         yield Leaf(kind, text[position:end], prefix, position, is_first)
         position = end

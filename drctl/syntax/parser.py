@@ -10,7 +10,19 @@ from typing import Any
 from drctl.quickclass import dataclass, replace
 from drctl.syntax.detect import LVS_CF, detect
 from drctl.syntax.lexer import find_template_tag, lex
-from drctl.syntax.tree import Body, Document, ErrorNode, Leaf, LeafKind, Node, Statement
+from drctl.syntax.tree import (
+    CLOSE,
+    END,
+    EQUALS,
+    ERROR,
+    OPEN,
+    Body,
+    Document,
+    ErrorNode,
+    Leaf,
+    Node,
+    Statement,
+)
 from drctl.text.diagnostic import Diagnostic, Severity
 from drctl.text.place import Span
 from drctl.text.source import SourceFile, decode
@@ -29,7 +41,7 @@ def parse(source: SourceFile, dialect: str = "auto") -> Document:
     builder = _Builder(closes_early=dialect == LVS_CF)
     end = None
     for leaf in lex(source.text, dialect, is_template=tag is not None):
-        if leaf.kind is LeafKind.END:
+        if leaf.kind is END:
             end = leaf
         else:
             builder.add(leaf)
@@ -55,9 +67,9 @@ class _Builder:
         self._stack: list[tuple[list[Node], Statement, Leaf]] = []
 
     def add(self, leaf: Leaf) -> None:
-        if leaf.kind is LeafKind.OPEN:
+        if leaf.kind is OPEN:
             self._open(leaf)
-        elif leaf.kind is LeafKind.CLOSE:
+        elif leaf.kind is CLOSE:
             self._close(leaf)
         elif leaf.is_first and self._words:
             self._end_statement()
@@ -122,7 +134,7 @@ def _statements_of_one_line(words: list[Leaf], *, opens: bool) -> list[list[Leaf
     for index, leaf in enumerate(words):
         if leaf.text == "=" and index > 0:
             starts.add(index - 1)
-            leaf.kind = LeafKind.EQUALS  # behind a value the lexer takes it for a word
+            leaf.kind = EQUALS  # behind a value the lexer takes it for a word
     if opens and len(words) > 2:
         starts.add(len(words) - 2)
     edges = sorted({0, *starts, len(words)})
@@ -152,7 +164,7 @@ def _findings(
         yield Diagnostic(place, "DR020", "template", Severity.WARNING, message, hint)
     yield from _limited(document, _STRAY, document.errors())
     yield from _limited(document, _UNCLOSED, iter(unclosed))
-    quotes = (leaf for leaf in document.leaves() if leaf.kind is LeafKind.ERROR)
+    quotes = (leaf for leaf in document.leaves() if leaf.kind is ERROR)
     yield from _limited(document, _QUOTE, quotes)
 
 

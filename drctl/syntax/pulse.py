@@ -136,13 +136,15 @@ def refusals(text: str | bytes) -> tuple[Refusal, ...]:
     return _Reading(clean.decode("latin-1"), None).refusals()
 
 
-@dataclass(slots=True)
 class _Level:
     """One open block. `words` is the highest number of words that a line in it has had so far: the
     original's array of words holds defined values up to that index and no further."""
 
-    table: Block
-    words: int = 0
+    __slots__ = ("table", "words")
+
+    def __init__(self, table: Block) -> None:
+        self.table = table
+        self.words = 0
 
 
 @cache

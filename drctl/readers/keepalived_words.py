@@ -18,7 +18,7 @@ _SIGNED = re.compile(r"[ \t]*([+-]?)([0-9]{1,20})")
 _SECONDS = re.compile(r"\+?([0-9]{0,10})(?:\.([0-9]*))?")
 _BOOLEANS = {"on": True, "true": True, "yes": True, "off": False, "false": False, "no": False}
 _COMMAND_WORD = re.compile(
-    r"""(?:[^\s"'\\]++|\\.|"(?:[^"\\]++|\\.)*+"|'(?:[^'\\]++|\\.)*+')++""", re.DOTALL
+    r"""(?:[^\s"'\\]|\\.|"[^"\\]*(?:\\.[^"\\]*)*"|'[^'\\]*(?:\\.[^'\\]*)*')+""", re.DOTALL
 )
 _COMMAND_PART = re.compile(
     r"""\\(?:([0-7]{1,3})|x([0-9a-fA-F]{1,2})|c(.)|(.))|("|')|([^\\"']+)""", re.DOTALL

@@ -14,7 +14,8 @@ from typing import Any
 from drctl.errors import UnsafeValue
 
 # Blanks are more than ASCII's here: a word with U+00A0 in it is quoted, which does no harm.
-_BARE = re.compile(r"""(?:\$\{[^{}\s"]*\}|[^\s"#!{}])+""")
+# A word that starts with `@` would be a condition at the start of a line, which quotes prevent.
+_BARE = re.compile(r"""(?!@)(?:\$\{[^{}\s"]*\}|[^\s"#!{}])+""")
 _ODD = re.compile(r"[^\w.,:;@/+()\[\] -]")
 _SPECIAL = re.compile(r"[#!{}]")
 

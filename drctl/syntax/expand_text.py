@@ -19,7 +19,7 @@ NOISE = re.compile(r'[!#"\\]')
 
 _WORD = re.compile(r"[^ \t\n\r\f\v]+")
 _TOKEN = re.compile(r'"([^"]*)"|([^ \t\n\r\f\v"]+)|"')
-_TO_BRACE = re.compile(r'(?:[^"{}]+|"[^"]*")*+')
+_TO_BRACE = re.compile(r'(?:[^"{}]+|"[^"]*")*')
 _BRACE = re.compile(r"[{}]")
 _BACKSLASHES = re.compile(r"\\+\Z")
 

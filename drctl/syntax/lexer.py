@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _OPENING_TAG = re.compile(r"\{\{|\{%|<%")
-_TAG = r"\{\{(?:[^{}\n]++|\{[^{}\n]*+\})*+\}\}|\{%[^%\n]*+%\}|<%[^%\n]*+%>"
+_TAG = r"\{\{[^{}\n]*(?:\{[^{}\n]*\}[^{}\n]*)*\}\}|\{%[^%\n]*%\}|<%[^%\n]*%>"
 
 
 def find_template_tag(text: str) -> Span | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -152,3 +153,16 @@ def test_an_import_to_the_same_or_a_higher_layer_is_found(path: str, source: str
 )
 def test_a_misplaced_library_is_found(path: str, source: str) -> None:
     assert [misplaced(found) for found in imports_of(source, Path(path))] == [True]
+
+
+def test_patterns_have_no_possessive_quantifier() -> None:
+    """Python 3.11.2, which is Debian 12's, matches them wrongly around anything that backtracks."""
+    possessive = re.compile(r"(?:[\])}]|\\[swdSWD])[*+?]\+|\(\?>")
+    found = []
+    for file in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
+                continue
+            if possessive.search(node.value):
+                found.append(f"{file.relative_to(PACKAGE)}:{node.lineno}")
+    assert found == []

@@ -62,13 +62,14 @@ verdicts:
 
 output:
   Standard output has the tree of files and a summary, or with --json the report. What was lost or
-  changed goes to standard error (--on-loss warn, the default). --on-loss error does the same and
-  makes the exit code 1 when anything was approximated, when anything that had an effect was
-  dropped, or when the directors' files differ; the files are written all the same.
+  changed goes to standard error (--on-loss warn, the default). With --on-loss error nothing is
+  written, and the exit code is 1, when anything was approximated, when anything that had an effect
+  was dropped, or when the directors' files differ: what it was goes to standard error. Standard
+  output then has the summary alone, or with --json the report all the same.
 
 exit codes:
   0  done
-  1  losses or drift, with --on-loss error
+  1  losses or drift, with --on-loss error: nothing was written
   2  wrong usage, PATH cannot be read, or DIR cannot be written or is not drctl's to replace
 
 examples:
@@ -137,7 +138,8 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
         "--on-loss",
         choices=ON_LOSS,
         default="warn",
-        help="what a loss is: nothing to speak of, a warning (default), or exit code 1",
+        help="what a loss is: nothing to speak of, a warning (default), or a reason to write "
+        "nothing and end with exit code 1",
     )
 
 
@@ -295,10 +297,12 @@ def _run(options: argparse.Namespace) -> int:
     reading = read_configuration(options.path, options.dialect)
     peer = _peer(options.peer_file, reading)
     conversion = convert(reading, choices, peer)
-    if not options.dry_run:
+    # of a large pair the report is made while the files are written, unless it decides about them
+    is_refused = options.on_loss == "error" and conversion.report.is_lossy
+    if not (options.dry_run or is_refused):
         _write(conversion, options.output, is_forced=options.force)
-    _tell(conversion, reading, options)
-    return int(options.on_loss == "error" and conversion.report.is_lossy)
+    _tell(conversion, reading, options, is_refused=is_refused)
+    return int(is_refused)
 
 
 def _peer(path: str | None, reading: Reading) -> Reading | None:
@@ -386,7 +390,9 @@ def _write(conversion: Conversion, folder: str, *, is_forced: bool) -> None:
     write_tree(Path(folder), files, is_forced=is_forced)
 
 
-def _tell(conversion: Conversion, reading: Reading, options: argparse.Namespace) -> None:
+def _tell(
+    conversion: Conversion, reading: Reading, options: argparse.Namespace, *, is_refused: bool
+) -> None:
     from drctl.report.conversion import loss_lines, summary_lines, to_json, to_markdown, tree_lines
     from drctl.report.text import to_lines
 
@@ -394,13 +400,23 @@ def _tell(conversion: Conversion, reading: Reading, options: argparse.Namespace)
     if options.on_loss != "ignore":
         sys.stderr.write(to_lines(reading.diagnostics, reading.document.source))
         sys.stderr.writelines(line + "\n" for line in loss_lines(report, options.on_loss))
+    is_written = not (options.dry_run or is_refused)
     if options.format == "json":
         sys.stdout.write(to_json(report))
-        return
-    if options.dry_run:
-        sys.stdout.write(to_markdown(report) + "\n")
-    folder = options.output or "DIR"
-    lines = [*tree_lines(report, folder), "", *summary_lines(report)]
-    sys.stdout.writelines(line + "\n" for line in lines)
-    if not options.dry_run:
-        print(f"read {folder.rstrip('/')}/report.md next")
+    else:
+        if options.dry_run:
+            sys.stdout.write(to_markdown(report) + "\n")
+        folder = options.output or "DIR"
+        tree = [*tree_lines(report, folder), ""] if is_written or options.dry_run else []
+        sys.stdout.writelines(line + "\n" for line in (*tree, *summary_lines(report)))
+        if is_written:
+            print(f"read {folder.rstrip('/')}/report.md next")
+    if is_refused and not options.dry_run:
+        sys.stderr.write(_REFUSED)
+
+
+_REFUSED = """\
+drctl: nothing is written, because of the losses above (--on-loss error)
+  --dry-run shows the whole report, with what can be done about each of them
+  --on-loss warn writes the files all the same
+"""

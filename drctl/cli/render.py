@@ -33,15 +33,15 @@ output:
   file; -o DIR (a folder, or a name that ends in /) writes each file at its path on the host below
   it. A file that is there already is replaced when drctl made the folder and nobody edited the
   file since, or with --force.
-  What cannot be carried over goes to standard error (--on-loss warn, the default); --on-loss error
-  makes the exit code 1 as well.
+  What cannot be carried over goes to standard error (--on-loss warn, the default); with --on-loss
+  error nothing is printed or written then, and the exit code is 1.
   --json prints {"schema": 1, "host", "target", "files": [{"path", "mode", "text"}], "losses":
   [{"feature", "message", "places"}]}, and with --list {"schema": 1, "targets": [{"name", "for",
   "path", "mode", "doc"}]}.
 
 exit codes:
   0  done
-  1  losses, with --on-loss error
+  1  losses, with --on-loss error: nothing was rendered
   2  wrong usage, no host has the target, or a file cannot be read or written
 
 examples:
@@ -150,13 +150,18 @@ def run(options: argparse.Namespace) -> int:
     losses = _losses(conversion, rendering, options)
     if options.on_loss != "ignore":
         sys.stderr.writelines(line + "\n" for line in losses)
+    if options.on_loss == "error" and losses:
+        sys.stderr.write(
+            "drctl: nothing is rendered, because of the losses above (--on-loss error)\n"
+        )
+        return 1
     if options.json:
         _print_json(rendering, files, options.target)
     elif options.output is None:
         _print(files)
     if options.output is not None:
         _write(files, options.output, is_forced=options.force)
-    return int(options.on_loss == "error" and bool(losses))
+    return 0
 
 
 def _list(*, is_json: bool) -> None:

@@ -99,8 +99,33 @@ def test_losses_reach_the_exit_code_when_asked_to(
 ) -> None:
     arguments = ["convert", str(source), "-o", str(tmp_path / "out"), "--on-loss", on_loss]
     assert main(arguments) == code
-    assert ("approximated" in capsys.readouterr().err) is is_told
-    assert (tmp_path / "out/report.md").is_file()
+    printed = capsys.readouterr()
+    assert ("approximated" in printed.err) is is_told
+    assert (tmp_path / "out").exists() is (code == 0)
+    assert ("nothing is written" in printed.err) is (code == 1)
+    assert ("report.md" in printed.out) is (code == 0)
+
+
+def test_refused_conversion_leaves_an_earlier_one_as_it_is(source: Path, tmp_path: Path) -> None:
+    arguments = ["convert", str(source), "-o", str(tmp_path / "out")]
+    assert main(arguments) == 0
+    before = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    source.write_text(changed("weight = 1", "weight = 7"))
+    assert main([*arguments, "--on-loss", "error"]) == 1
+    after = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    assert before == after
+
+
+def test_refused_conversion_gives_programs_its_report(
+    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["convert", str(source), "-o", str(tmp_path / "out"), "--on-loss", "error"]
+    assert main([*arguments, "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["summary"]["approximated"] > 0
+    assert main([*arguments, "--dry-run"]) == 1
+    printed = capsys.readouterr()
+    assert "## Every statement" in printed.out
+    assert "nothing is written" not in printed.err
 
 
 def test_exact_conversion_has_no_loss(source: Path, tmp_path: Path) -> None:
@@ -115,6 +140,8 @@ def test_drift_is_told_and_is_a_loss(
     peer.write_text(changed("weight = 1", "weight = 3"))
     arguments = ["convert", str(source), "-o", str(tmp_path / "out"), "--peer-file", str(peer)]
     assert main([*arguments, "--checks", "exact", "--on-loss", "error"]) == 1
+    assert not (tmp_path / "out").exists()
+    assert main([*arguments, "--checks", "exact"]) == 0
     error = capsys.readouterr().err
     assert "drift: virtual service web, server 192.0.2.21: weight" in error
     assert f"{peer}:21" in error

@@ -195,6 +195,13 @@ def test_render_tells_losses_on_standard_error_only(
     captured = capsys.readouterr()
     assert ("uptime" in captured.err) is (level != "ignore")
     assert "uptime" not in captured.out
+    assert bool(captured.out) is (code == 0)
+
+
+def test_refused_rendering_writes_no_file(lvs_cf: str, tmp_path: Path) -> None:
+    target = tmp_path / "out.conf"
+    assert main(["render", lvs_cf, *DIRECTOR, "-o", str(target), "--on-loss", "error"]) == 1
+    assert not target.exists()
 
 
 def test_render_to_a_file_writes_it_once_and_never_over_another(

@@ -19,7 +19,7 @@ import os
 import re
 import shutil
 import stat
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,15 +44,15 @@ was cut short."""
 
 
 class OutputFile(NamedTuple):
-    """A file to write: `path` is relative with `/` between its parts, `mode` its permissions.
-
-    `text` may be what makes the text: it is called once, while the other files are written. Such a
-    file lies at the top.
-    """
+    """A file to write: `path` is relative with `/` between its parts, `mode` its permissions."""
 
     path: str
-    text: str | Callable[[], str]
+    text: str
     mode: int = 0o644
+
+
+def _no_files() -> Iterable[OutputFile]:
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,21 +65,65 @@ class Written:
     removed: int
 
 
-def write_tree(base: Path, files: Iterable[OutputFile], *, is_forced: bool = False) -> Written:
-    """Make `base` hold `files`; stale files of an earlier run go, other people's files stay.
+def write_tree(
+    base: Path,
+    files: Iterable[OutputFile],
+    make_more: Callable[[], Iterable[OutputFile]] = _no_files,
+    *,
+    is_forced: bool = False,
+) -> Written:
+    """Make `base` hold `files` and what `make_more` gives; stale files of an earlier run go, other
+    people's files stay.
+
+    `make_more` is called once. In a fresh folder the other files are written meanwhile, if they are
+    many; its files must lie in other folders than they.
 
     Raises FileRefused with the reason: the folder was not made by drctl, a file in it was edited,
-    a symbolic link is in the way, or what the operating system said.
+    a symbolic link is in the way, or what the operating system said; and what `make_more` raises,
+    with nothing changed.
     """
-    wanted = {file.path: file for file in files}
-    folders = _folders_of(wanted)
-    _check_paths(wanted, folders)
+    early = list(files)
+    if len(early) < _FEW:
+        early += make_more()
+        make_more = _no_files
     try:
         with _locked(base):
-            return _replace(base, wanted, folders, is_forced=is_forced)
+            if len(early) >= _FEW and _is_fresh(base):
+                return _fill(base, early, make_more)
+            return _replace(base, _wanted([*early, *make_more()]), is_forced=is_forced)
     except OSError as refused:
         path = base if refused.filename is None else refused.filename
         raise FileRefused("write", os.fsdecode(path), refused) from refused
+
+
+def _wanted(files: Sequence[OutputFile]) -> dict[str, OutputFile]:
+    """The files by path, which are found to be paths that can be together in one folder."""
+    wanted = {file.path: file for file in files}
+    _check_paths(wanted, _folders_of(wanted))
+    return wanted
+
+
+def _is_fresh(base: Path) -> bool:
+    """Whether there is nothing that could be lost, or be alike."""
+    with os.scandir(base) as entries:
+        return all(entry.name == STAGING for entry in entries)
+
+
+def _fill(
+    base: Path, early: Sequence[OutputFile], make_more: Callable[[], Iterable[OutputFile]]
+) -> Written:
+    """Write into a folder that holds nothing, with all processors."""
+    contents = _Contents()
+    staging = base / STAGING
+    _remove_staging(staging)
+    try:
+        later = _stage(staging, _wanted(early).values(), contents, make_more)
+        wanted = _wanted([*early, *later])
+        _write_manifest(base, {p: frozenset({contents.of(f).digest}) for p, f in wanted.items()})
+        _merge(str(staging), str(base))
+    finally:
+        _remove_staging(staging)
+    return Written(len(wanted), 0, 0)
 
 
 def _check_paths(wanted: Iterable[str], folders: set[str]) -> None:
@@ -120,11 +164,9 @@ def _locked(base: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _replace(
-    base: Path, wanted: dict[str, OutputFile], folders: set[str], *, is_forced: bool
-) -> Written:
+def _replace(base: Path, wanted: dict[str, OutputFile], *, is_forced: bool) -> Written:
     known = _read_manifest(base)
-    present = _present(base, wanted, folders, known or {})
+    present = _present(base, wanted, known or {})
     if not is_forced:
         _refuse_losses(base, known, present)
     known = known or {}
@@ -162,15 +204,14 @@ def _either(new: Digests, old: Digests) -> Digests:
     return {path: new.get(path, frozenset()) | old.get(path, frozenset()) for path in old | new}
 
 
-def _present(
-    base: Path, wanted: Mapping[str, OutputFile], folders: set[str], known: Digests
-) -> dict[str, str]:
+def _present(base: Path, wanted: Mapping[str, OutputFile], known: Digests) -> dict[str, str]:
     """Digests of the files that are there already and that are wanted or known.
 
     The folder is walked without following symbolic links, so no name in a manifest leads out of
     it. FileRefused when something else than a file or a folder is in the way.
     """
     found: dict[str, str] = {}
+    folders = _folders_of(wanted)
     for path, entry in _walk(str(base), ""):
         is_folder = entry.is_dir(follow_symlinks=False)
         if entry.is_symlink() and (path in wanted or path in folders or path in known):
@@ -249,35 +290,47 @@ class _Content(NamedTuple):
 
 
 class _Contents:
-    """Contents by text, or by what makes it: thousands of hosts have the same files."""
+    """Contents by text: thousands of hosts have the same files."""
 
     def __init__(self) -> None:
-        self._by_text: dict[str | Callable[[], str], _Content] = {}
+        self._by_text: dict[str, _Content] = {}
 
     def of(self, file: OutputFile) -> _Content:
         found = self._by_text.get(file.text)
         if found is None:
-            raw = (file.text if isinstance(file.text, str) else file.text()).encode()
+            raw = file.text.encode()
             found = self._by_text[file.text] = _Content(raw, _digest(raw))
         return found
 
 
-def _stage(staging: Path, files: Sequence[OutputFile], contents: _Contents) -> None:
-    """Write `files` below a fresh folder."""
+def _stage(
+    staging: Path,
+    files: Collection[OutputFile],
+    contents: _Contents,
+    make_more: Callable[[], Iterable[OutputFile]] = _no_files,
+) -> list[OutputFile]:
+    """Write `files` below a fresh folder and, when they are many, make more meanwhile, which are
+    written there too; returns those."""
     root = str(staging)
     os.mkdir(root)  # noqa: PTH102 - here and below: a hundred thousand times
     umask = _umask()
+    more: list[OutputFile] = []
+
+    def make_the_rest() -> None:
+        more.extend(make_more())
+        _make(root, more, contents, umask)
+
     if len(files) < _FEW:
         _make(root, files, contents, umask)
-        return
-    late = [file for file in files if not isinstance(file.text, str)]
-    assert not _folders_of(file.path for file in late), "what is made late lies at the top"
-    pieces = _pieces(file for file in files if isinstance(file.text, str))
+        make_the_rest()
+        return more
+    pieces = _pieces(files)
 
     def make_piece(number: int) -> None:
         _make(root, pieces[number], contents, umask)
 
-    share_out(len(pieces), make_piece, lambda: _make(root, late, contents, umask))
+    share_out(len(pieces), make_piece, make_the_rest)
+    return more
 
 
 _FEW = 2000
@@ -297,7 +350,7 @@ def _pieces(files: Iterable[OutputFile]) -> list[list[OutputFile]]:
     ]
 
 
-def _make(root: str, files: Sequence[OutputFile], contents: _Contents, umask: int) -> None:
+def _make(root: str, files: Collection[OutputFile], contents: _Contents, umask: int) -> None:
     """Write `files` and the folders that they lie in, which nobody else makes."""
     for folder in sorted(_folders_of(file.path for file in files)):
         os.mkdir(f"{root}/{folder}")  # noqa: PTH102

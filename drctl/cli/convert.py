@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from drctl.convert.conversion import Conversion
     from drctl.convert.options import ConvertOptions
     from drctl.readers.reading import Reading
+    from drctl.render.rendered import Rendering
 
 ON_LOSS = ("ignore", "warn", "error")
 
@@ -380,14 +381,21 @@ def _write(conversion: Conversion, folder: str, *, is_forced: bool) -> None:
     from drctl.adapters.output import OutputFile, write_tree
     from drctl.report.conversion import to_json, to_markdown
 
-    files = [
-        OutputFile(f"{rendering.host}/{file.path.lstrip('/')}", file.text, file.mode)
-        for rendering in conversion.renderings
-        for file in (*rendering.installers, *rendering.files)
-    ]
-    files.append(OutputFile("report.md", lambda: to_markdown(conversion.report)))
-    files.append(OutputFile("report.json", lambda: to_json(conversion.report)))
-    write_tree(Path(folder), files, is_forced=is_forced)
+    def files_of(renderings: tuple[Rendering, ...]) -> list[OutputFile]:
+        return [
+            OutputFile(f"{rendering.host}/{file.path.lstrip('/')}", file.text, file.mode)
+            for rendering in renderings
+            for file in (*rendering.installers, *rendering.files)
+        ]
+
+    def make_more() -> list[OutputFile]:
+        return [
+            *files_of(conversion.directors),
+            OutputFile("report.md", to_markdown(conversion.report)),
+            OutputFile("report.json", to_json(conversion.report)),
+        ]
+
+    write_tree(Path(folder), files_of(conversion.real_servers), make_more, is_forced=is_forced)
 
 
 def _tell(

@@ -18,7 +18,7 @@ from drctl.errors import UnsafeValue
 from drctl.model.pair import Rank
 from drctl.readers.reading import Reading
 from drctl.render.options import RenderOptions
-from drctl.render.pair import render_pair
+from drctl.render.pair import plan_pair
 from drctl.render.rendered import Rendering
 from drctl.syntax.detect import LVS_CF
 
@@ -34,16 +34,28 @@ ARP_REASONS: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Conversion:
-    """All hosts' files, and the account of how they came from the source. `make_report` is called
-    when the report is first asked for: of a large pair the files can be written meanwhile."""
+    """All hosts' files, and the account of how they came from the source. The real servers' files
+    are there, the rest is made when it is first asked for: of a large pair those can be written
+    meanwhile."""
 
-    renderings: tuple[Rendering, ...]
-    make_report: Callable[[], Report]
+    real_servers: tuple[Rendering, ...]
+    make_directors: Callable[[], tuple[Rendering, ...]]
+    make_report: Callable[[tuple[Rendering, ...]], Report]
+
+    @cached_property
+    def directors(self) -> tuple[Rendering, ...]:
+        """The directors' files. Raises UnsafeValue for a value that would break out of one."""
+        return self.make_directors()
+
+    @property
+    def renderings(self) -> tuple[Rendering, ...]:
+        """Every host's, the directors first."""
+        return (*self.directors, *self.real_servers)
 
     @cached_property
     def report(self) -> Report:
         """Every statement of the source and what became of it."""
-        return self.make_report()
+        return self.make_report(self.renderings)
 
 
 def convert(reading: Reading, options: ConvertOptions, peer: Reading | None = None) -> Conversion:
@@ -51,7 +63,7 @@ def convert(reading: Reading, options: ConvertOptions, peer: Reading | None = No
 
     `peer` is the other director's file: it is compared with the first, which decides. Raises
     UsageError for options that cannot be, UnsafeValue for a value that would break out of a
-    generated file.
+    real server's file.
     """
     check_director_names(options)
     ledger = Ledger()
@@ -64,21 +76,27 @@ def convert(reading: Reading, options: ConvertOptions, peer: Reading | None = No
         net=options.net,
         marks=options.marks,
     )
-    try:
-        renderings = render_pair(directors.primary, directors.backup, names, render_options)
-    except UnsafeValue as refused:
-        raise _placed(refused, reading) from refused
+    plan = plan_pair(directors.primary, directors.backup, names, render_options)
     compared = None if peer is None else _compared(reading, peer, directors)
-    return Conversion(renderings, lambda: build_report(reading, ledger, renderings, compared))
+    return Conversion(
+        _placed(plan.real_servers, reading),
+        lambda: _placed(plan.directors, reading),
+        lambda renderings: build_report(reading, ledger, renderings, compared),
+    )
 
 
-def _placed(refused: UnsafeValue, reading: Reading) -> UnsafeValue:
-    """The refusal with the place of the first statement that has the value."""
-    message = str(refused)
-    for statement in reading.document.walk():
-        if any(repr(leaf.value) in message for leaf in statement.words):
-            return UnsafeValue(f"{reading.document.place(statement)}: {message}")
-    return refused
+def _placed(make: Callable[[], tuple[Rendering, ...]], reading: Reading) -> tuple[Rendering, ...]:
+    """What `make` makes. A value that it refuses is told with the place of the first statement
+    that has it."""
+    try:
+        return make()
+    except UnsafeValue as refused:
+        message = str(refused)
+        for statement in reading.document.walk():
+            if any(repr(leaf.value) in message for leaf in statement.words):
+                place = reading.document.place(statement)
+                raise UnsafeValue(f"{place}: {message}") from refused
+        raise
 
 
 def _directors(

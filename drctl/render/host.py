@@ -246,11 +246,15 @@ def _vips(views: Iterable[Configuration]) -> dict[str, Vip]:
 def _servers(
     views: Iterable[Configuration], vips: Mapping[str, Vip], losses: list[Loss]
 ) -> Iterator[_Server]:
+    known: set[tuple[int, int]] = set()
     for view in views:
         groups = {group.name: group for group in view.service_groups}
         for service in view.services:
-            if not service.is_active:
+            # mostly the very same services are on both directors
+            key = id(service), id(groups.get(service.group or ""))
+            if not service.is_active or key in known:
                 continue
+            known.add(key)
             entries = _Entries(service, groups, vips, losses)
             for server in _machines(service):
                 forwarding = server.forwarding or service.forwarding or Forwarding(MASQUERADE)

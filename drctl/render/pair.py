@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from drctl.model.configuration import Configuration
 from drctl.model.pair import Rank
 from drctl.render.director import render_director
@@ -16,10 +18,38 @@ def render_pair(
     primary: Configuration, backup: Configuration | None, names: Names, options: RenderOptions
 ) -> tuple[Rendering, ...]:
     """The directors, then the real servers by name, with their installers."""
-    return tuple(
-        with_installers(_render(host, primary, backup, options), options.source)
-        for host in hosts_of(primary, backup, names)
-    )
+    plan = plan_pair(primary, backup, names, options)
+    return (*plan.directors(), *plan.real_servers())
+
+
+@dataclass(frozen=True, slots=True)
+class PairPlan:
+    """Who is to get files; they are made when they are asked for, anew each time. Both methods
+    raise UnsafeValue for a value that would break out of a format."""
+
+    hosts: tuple[Host, ...]
+    primary: Configuration
+    backup: Configuration | None
+    options: RenderOptions
+
+    def directors(self) -> tuple[Rendering, ...]:
+        """The directors' files: two large ones."""
+        return tuple(self._of(host) for host in self.hosts if host.rank is not None)
+
+    def real_servers(self) -> tuple[Rendering, ...]:
+        """The files of the other hosts by name: many small ones."""
+        return tuple(self._of(host) for host in self.hosts if host.rank is None)
+
+    def _of(self, host: Host) -> Rendering:
+        made = _render(host, self.primary, self.backup, self.options)
+        return with_installers(made, self.options.source)
+
+
+def plan_pair(
+    primary: Configuration, backup: Configuration | None, names: Names, options: RenderOptions
+) -> PairPlan:
+    """Which hosts a pair has."""
+    return PairPlan(hosts_of(primary, backup, names), primary, backup, options)
 
 
 def merged(one: Rendering, other: Rendering) -> Rendering:

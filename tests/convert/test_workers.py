@@ -12,7 +12,7 @@ import pytest
 
 from drctl.adapters.output import STAGING, OutputFile, write_tree
 from drctl.adapters.workers import MOST_PIECES, processors, share_out
-from drctl.errors import FileRefused
+from drctl.errors import FileRefused, UnsafeValue
 
 
 def nothing() -> None:
@@ -85,21 +85,38 @@ def many(number: int = 3000) -> list[OutputFile]:
 def test_many_files_are_written_as_few_are(tmp_path: Path) -> None:
     calls: list[int] = []
 
-    def report() -> str:
+    def make_more() -> list[OutputFile]:
         calls.append(1)
-        return "made late\n"
+        return [OutputFile("report.md", "made late\n"), OutputFile("lb1/etc/a.conf", "late\n")]
 
-    files = [*many(), OutputFile("report.md", report)]
-    done = write_tree(tmp_path, files)
-    assert (done.written, done.unchanged, done.removed) == (3001, 0, 0)
+    done = write_tree(tmp_path, many(), make_more)
+    assert (done.written, done.unchanged, done.removed) == (3002, 0, 0)
     for file in many():
         path = tmp_path / file.path
         assert path.read_text() == file.text
         assert path.stat().st_mode & 0o7777 == 0o640
     assert (tmp_path / "report.md").read_text() == "made late\n"
-    assert len(calls) == 1
-    again = write_tree(tmp_path, files)
-    assert (again.written, again.unchanged, again.removed) == (0, 3001, 0)
+    assert (tmp_path / "lb1/etc/a.conf").read_text() == "late\n"
+    assert calls == [1]
+    again = write_tree(tmp_path, many(), make_more)
+    assert (again.written, again.unchanged, again.removed) == (0, 3002, 0)
+    assert calls == [1, 1]
+
+
+def test_few_files_and_late_ones_are_written_together(tmp_path: Path) -> None:
+    done = write_tree(tmp_path, many(3), lambda: [OutputFile("report.md", "late\n")])
+    assert (done.written, done.unchanged, done.removed) == (4, 0, 0)
+    assert (tmp_path / "report.md").read_text() == "late\n"
+
+
+@pytest.mark.parametrize("number", [3, 3000])
+def test_late_files_that_are_refused_leave_nothing(tmp_path: Path, number: int) -> None:
+    def refuse() -> list[OutputFile]:
+        raise UnsafeValue("no such thing")
+
+    with pytest.raises(UnsafeValue):
+        write_tree(tmp_path, many(number), refuse)
+    assert not list(tmp_path.iterdir())
 
 
 def test_file_that_cannot_be_written_among_many_leaves_nothing(tmp_path: Path) -> None:

@@ -11,9 +11,12 @@ import os
 import pickle
 import traceback
 from collections.abc import Callable
+from typing import TypeVar
 
 Work = Callable[[int], None]
 """Does the piece of this number; what it raises is an OSError."""
+
+Answer = TypeVar("Answer")
 
 MOST_PIECES = 256
 
@@ -49,6 +52,38 @@ def share_out(count: int, work: Work, meanwhile: Callable[[], None]) -> None:
             raise failed[0]
     finally:
         os.close(numbers)
+
+
+def ask_beside(answer: Callable[[], Answer]) -> Callable[[], Answer]:
+    """Have `answer` found out by another process, and by this one when there is only one
+    processor. What is given back waits for it, and is to be called once.
+
+    `answer` must not raise, and what it returns must be picklable.
+    """
+    if processors() < 2:
+        return answer
+    hear, tell = os.pipe()
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            with os.fdopen(tell, "wb") as told:
+                pickle.dump(answer(), told)
+            code = 0
+        except BaseException:  # noqa: BLE001 - as in _helper
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+    os.close(tell)
+
+    def wait() -> Answer:
+        with os.fdopen(hear, "rb") as told:
+            raw = told.read()
+        os.waitpid(child, 0)
+        # a process that was killed has told nothing: then it is found out here
+        return pickle.loads(raw) if raw else answer()
+
+    return wait
 
 
 def _take_part(numbers: int, work: Work) -> None:

@@ -6,7 +6,7 @@ keyword: the last one wins, as in pulse. What has no field is a leftover.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from drctl.model.check import NannyCheck
@@ -39,8 +39,9 @@ DEFAULT_PORT = 80
 DEFAULT_SCHEDULER = "wlc"
 
 
-def read(document: Document) -> Reading:
-    """Model of an lvs.cf; never fails, whatever the text is."""
+def read(document: Document, verdict: Callable[[], PulseVerdict] | None = None) -> Reading:
+    """Model of an lvs.cf; never fails, whatever the text is. `verdict` gives pulse's if somebody
+    else has found it out."""
     top = read_block(document, document.children, GLOBAL)
     services: list[VirtualService] = []
     local_services: list[LocalService] = []
@@ -63,10 +64,11 @@ def read(document: Document) -> Reading:
         origins=top.origins,
     )
     source = document.source
-    verdict = judge(source.encode(source.text))
-    found = [*_unreadable(configuration), *_refused(document, verdict)]
+    unreadable = [*_unreadable(configuration)]
+    judged = judge(source.encode(source.text)) if verdict is None else verdict()
+    found = [*unreadable, *_refused(document, judged)]
     found.sort(key=lambda one: (one.place.line, one.place.column))
-    return Reading(document, configuration, (*document.diagnostics, *found), verdict)
+    return Reading(document, configuration, (*document.diagnostics, *found), judged)
 
 
 def _unreadable(configuration: Configuration) -> Iterator[Diagnostic]:

@@ -67,9 +67,9 @@ def _run(text: str, options: ConvertOptions, dialect: str = "lvs.cf") -> None:
     reading = reading_of(text, "x", dialect)
     try:
         conversion = convert(reading, options)
+        report = conversion.report
     except DrctlError:
         return
-    report = conversion.report
     to_json(report).encode()
     to_markdown(report).encode()
     assert all("\n" not in line for line in (*loss_lines(report, "warn"), *summary_lines(report)))

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from drctl.adapters.output import STAGING, OutputFile, write_tree
-from drctl.adapters.workers import MOST_PIECES, processors, share_out
+from drctl.adapters.workers import MOST_PIECES, ask_beside, processors, share_out
 from drctl.errors import FileRefused, UnsafeValue
 
 
@@ -125,3 +125,22 @@ def test_file_that_cannot_be_written_among_many_leaves_nothing(tmp_path: Path) -
         write_tree(tmp_path, files)
     assert not (tmp_path / STAGING).exists()
     assert not list(tmp_path.iterdir())
+
+
+def test_answer_beside_is_the_answer() -> None:
+    assert ask_beside(lambda: (os.getpid(), "x" * 1_000_000))()[1] == "x" * 1_000_000
+    if processors() > 1:
+        assert ask_beside(os.getpid)() != os.getpid()
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+def test_answer_beside_that_was_not_given_is_found_out_here() -> None:
+    here = os.getpid()
+
+    def answer() -> int:
+        if os.getpid() != here:
+            os._exit(3)
+        return here
+
+    assert ask_beside(answer)() == here

@@ -15,10 +15,10 @@ class HelpFormatter(argparse.RawDescriptionHelpFormatter):
     """
 
     def __init__(self, prog: str) -> None:
-        super().__init__(prog, width=_columns() - 2)
+        super().__init__(prog, width=columns() - 2)
 
 
-def _columns() -> int:
+def columns() -> int:
     """Width of the terminal, as `shutil.get_terminal_size` finds it."""
     told = os.environ.get("COLUMNS", "")
     if told.isdecimal() and int(told):

@@ -190,7 +190,7 @@ def _rows(
         elif places or item != field.default:
             is_derived = field.name == "rank" and not places and depth == 0
             shown = where(places) or ("derived" if is_derived else "default")
-            yield indent + _label(field.name), _shown(field.name, item), shown
+            yield indent + _label(field.name), shown_value(field.name, item), shown
 
 
 def _opened(value: Any) -> tuple[Place, ...]:
@@ -216,7 +216,8 @@ def _label(name: str, *, single: bool = False) -> str:
     return name.replace("_", " ")
 
 
-def _shown(name: str, value: Any) -> str:
+def shown_value(name: str, value: Any) -> str:
+    """A field of the model for people: with its unit, a password masked."""
     if name in _SECRET_FIELDS:
         return MASK
     if isinstance(value, bool):

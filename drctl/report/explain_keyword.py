@@ -1,0 +1,266 @@
+"""What a keyword is, from the tables: as text for people and as values for JSON."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from drctl.report.explain_text import Page, number
+from drctl.schema.lookup import DIRECTIVE, ENTRY, Found, neighbours
+from drctl.schema.table import version_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from drctl.schema.table import Argument, Block, Keyword
+
+_AGAIN = {
+    "replaces": "the last one counts",
+    "reported": "the last one counts, and keepalived says so",
+    "refused": "the first one counts, a second one is refused",
+    "kept": "the first one counts, a second one is ignored",
+    "adds": "each one counts",
+}
+_MISSING = {
+    "stops": "keepalived stops at a line without it",
+    "refused": "a line without it is refused",
+    "ignored": "a line without it is ignored",
+}
+_PROCESSES = {
+    "parent": "the parent process",
+    "checker": "the process that checks real servers",
+    "vrrp": "the VRRP process",
+    "bfd": "the BFD process",
+}
+_EVERY_PROCESS = 4
+_BOOLEAN = "boolean"
+
+
+def is_known(keyword: Keyword, version: tuple[int, ...]) -> bool:
+    """Whether a release knows the keyword."""
+    if keyword.since is not None and version_of(keyword.since) > version:
+        return False
+    return keyword.removed is None or version_of(keyword.removed) > version
+
+
+def shown_path(path: str) -> str:
+    """A block's path for people."""
+    if path == DIRECTIVE:
+        return "any block (the lexer)"
+    return path or "the outermost level"
+
+
+def usage(found: Found, version: tuple[int, ...]) -> str:
+    """`advert_int TIME`, `use_vmac [DEVICE...]`, `vrrp_instance NAME { ... }`."""
+    is_equals = found.dialect.lexical.equals == "required"
+    keyword = found.keyword
+    words = [] if keyword is None else [keyword.name]
+    if keyword is not None and is_equals and keyword.opens is None:
+        words.append("=")
+    for argument in found.args_in(version):
+        shown = argument.name.upper().replace("_", "-")
+        if argument.values and len(argument.values) <= 4:
+            shown = "|".join(argument.values)
+        if argument.repeated:
+            shown += "..."
+        words.append(f"[{shown}]" if argument.optional else shown)
+    if keyword is not None and keyword.opens is not None:
+        words.append("{ ... }")
+    text = " ".join(words)
+    return (
+        text.replace(f"{keyword.name} VALUE", f"{keyword.name}VALUE")
+        if (keyword is not None and keyword.name == "$NAME=")
+        else text
+    )
+
+
+def argument_text(found: Found, argument: Argument) -> str:
+    """What an argument takes: its type, its range with the unit, its words."""
+    unit = found.keyword.unit if found.keyword is not None else None
+    parts = []
+    if argument.values:
+        parts.append(f"one of {', '.join(argument.values)}")
+    else:
+        parts.append(found.dialect.types[argument.type])
+    if argument.minimum is not None or argument.maximum is not None:
+        low = "" if argument.minimum is None else number(argument.minimum)
+        high = "" if argument.maximum is None else number(argument.maximum)
+        parts.append(f"range {low}..{high}")
+    if unit:
+        parts.append(f"unit {unit}")
+    return "; ".join(parts)
+
+
+def default_text(keyword: Keyword) -> str:
+    """The value that counts without the keyword, with its unit; empty when there is none."""
+    if keyword.default is None:
+        return ""
+    return f"{keyword.default} {keyword.unit}" if keyword.unit else keyword.default
+
+
+def repeat_text(found: Found) -> str:
+    """What a second statement does."""
+    keyword = found.keyword
+    if keyword is None or keyword.repeatable:
+        return "as many as you like"
+    return _AGAIN[keyword.again]
+
+
+def versions(keyword: Keyword) -> list[str]:
+    """When the keyword came, changed, was deprecated and went, in words."""
+    lines = []
+    if keyword.since:
+        lines.append(f"since {keyword.since}")
+    for version, arguments in keyword.newer:
+        names = " ".join(argument.name.upper() for argument in arguments) or "no argument"
+        lines.append(f"takes {names} since {version}")
+    if keyword.deprecated:
+        instead = f", use {keyword.replacement}" if keyword.replacement else ""
+        lines.append(f"deprecated since {keyword.deprecated}{instead}")
+    if keyword.removed:
+        instead = f", use {keyword.replacement}" if keyword.replacement else ""
+        lines.append(f"not known to {keyword.removed} and later{instead}")
+    return lines
+
+
+def example(found: Found) -> str:
+    """A statement that the dialect's own program accepts; empty when the tables have none."""
+    keyword = found.keyword
+    cases = found.block.cases if keyword is None else keyword.cases
+    for case in cases:
+        if case.is_accepted:
+            return case.text
+    return ""
+
+
+def to_text(found: Sequence[Found], version: tuple[int, ...], width: int) -> str:
+    """A page for each meaning, the block it stands in first."""
+    return "\n".join(_page(one, version, width) for one in found)
+
+
+def _page(found: Found, version: tuple[int, ...], width: int) -> str:
+    page = Page(width)
+    keyword, block = found.keyword, found.block
+    name = found.name
+    places = ", ".join(map(shown_path, found.paths))
+    page.line(f"{name} ({found.dialect.name}, in {places})")
+    page.blank()
+    page.line(f"    {usage(found, version)}")
+    page.blank()
+    if keyword is not None and not is_known(keyword, version):
+        page.paragraph(f"keepalived {'.'.join(map(str, version))} does not know this keyword.")
+    page.paragraph(block.doc if keyword is None else keyword.doc)
+    for note in keyword.notes if keyword is not None else ():
+        page.item(note)
+    page.blank()
+    for argument in found.args_in(version):
+        label = argument.name.upper().replace("_", "-")
+        page.row(label, argument_text(found, argument))
+    _facts(page, found)
+    if keyword is not None and keyword.opens is not None:
+        _inside(page, found.dialect.blocks[keyword.opens], found)
+    if shown := example(found):
+        page.row("example", *shown.split("\n"))
+    if names := neighbours(found):
+        page.row("see also", ", ".join(names))
+    return page.text()
+
+
+def _facts(page: Page, found: Found) -> None:
+    keyword, block = found.keyword, found.block
+    if keyword is None:
+        page.row("repeat", "as many lines as you like")
+        return
+    if keyword.aliases:
+        page.row("aliases", ", ".join(keyword.aliases))
+    if default := default_text(keyword):
+        page.row("default", default)
+    if keyword.advised is not None:
+        low, high = ("" if end is None else number(end) for end in keyword.advised)
+        page.row("advised", f"{low}..{high}; another value is reported")
+    if keyword.longest is not None:
+        what = "cut" if keyword.is_cut else "refused"
+        page.row("length", f"at most {keyword.longest} bytes, more are {what}")
+    if keyword.required:
+        page.row("value", _MISSING[keyword.missing].replace("keepalived", _program(found)))
+    page.row("repeat", repeat_text(found).replace("keepalived", _program(found)))
+    if keyword.after is not None:
+        page.row("order", f"counts only below {keyword.after}")
+    if told := versions(keyword):
+        page.row("versions", "; ".join(told))
+    readers = block.read_by
+    if readers and len(readers) < _EVERY_PROCESS:
+        page.row("read by", ", ".join(_PROCESSES[one] for one in readers))
+
+
+def _program(found: Found) -> str:
+    return "keepalived" if found.dialect.name == "keepalived" else "pulse"
+
+
+def _inside(page: Page, block: Block, found: Found) -> None:
+    """What stands between the braces of a block."""
+    if block.entry is not None:
+        for argument in block.entry:
+            kind = found.dialect.types[argument.type]
+            page.row("each line", f"{argument.name.upper()}: {kind}")
+        return
+    if block.raw:
+        page.row("inside", "text that is no statements")
+        return
+    if block.required:
+        page.row("required", ", ".join(block.required))
+    if block.keywords:
+        names = dict.fromkeys(keyword.name for keyword in block.keywords.values())
+        page.row("inside", ", ".join(names))
+
+
+def to_json(found: Sequence[Found], version: tuple[int, ...]) -> list[dict[str, Any]]:
+    """The same for programs (docs/explain.md)."""
+    return [_as_json(one, version) for one in found]
+
+
+def _as_json(found: Found, version: tuple[int, ...]) -> dict[str, Any]:
+    keyword, block = found.keyword, found.block
+    return {
+        "dialect": found.dialect.name,
+        "keyword": found.name,
+        "blocks": list(found.paths),
+        "usage": usage(found, version),
+        "doc": block.doc if keyword is None else keyword.doc,
+        "notes": list(keyword.notes) if keyword is not None else [],
+        "arguments": [_argument_json(found, one) for one in found.args_in(version)],
+        "default": keyword.default if keyword is not None else None,
+        "unit": keyword.unit if keyword is not None else None,
+        "repeat": "adds" if keyword is None or keyword.repeatable else keyword.again,
+        "aliases": list(keyword.aliases) if keyword is not None else [],
+        "since": keyword.since if keyword is not None else None,
+        "deprecated": keyword.deprecated if keyword is not None else None,
+        "removed": keyword.removed if keyword is not None else None,
+        "replacement": keyword.replacement if keyword is not None else None,
+        "known": keyword is None or is_known(keyword, version),
+        "read_by": list(block.read_by),
+        "inside": _inside_json(found),
+        "example": example(found) or None,
+        "neighbours": neighbours(found),
+    }
+
+
+def _argument_json(found: Found, argument: Argument) -> dict[str, Any]:
+    return {
+        "name": argument.name,
+        "type": argument.type,
+        "means": found.dialect.types[argument.type],
+        "optional": argument.optional,
+        "repeated": argument.repeated,
+        "values": list(argument.values),
+        "minimum": argument.minimum,
+        "maximum": argument.maximum,
+    }
+
+
+def _inside_json(found: Found) -> list[str] | None:
+    if found.keyword is None or found.keyword.opens is None:
+        return None
+    block = found.dialect.blocks[found.keyword.opens]
+    if block.entry is not None:
+        return [ENTRY]
+    return list(dict.fromkeys(keyword.name for keyword in block.keywords.values()))

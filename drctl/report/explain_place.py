@@ -1,0 +1,350 @@
+"""What stands on a line of a keepalived.conf: what keepalived reads there, after includes,
+definitions, conditions and sequences, where each word came from, and what counts in its block.
+
+Takes the expanded view; reads no file.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from drctl.lint.engine import check, statements_of
+from drctl.lint.fragment import fragment_of
+from drctl.lint.report import Report
+from drctl.lint.section import Section
+from drctl.lint.statement import Statements
+from drctl.lint.structure import Structure
+from drctl.syntax.expand_line import FileText, Line, Rewritten, Step
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from drctl.schema.table import Block, Keyword
+    from drctl.syntax.expanded import Condition, Expanded
+    from drctl.text.diagnostic import Diagnostic
+    from drctl.text.place import Place
+    from drctl.text.source import SourceFile
+
+MOST_READINGS = 5
+"""Effective lines of one place that are shown."""
+_OPENING, _CLOSING = ("{",), ("}",)
+
+
+class Reading(NamedTuple):
+    """One effective line.
+
+    `headers` are the lines that open the blocks around it, outermost first, `block` is the table of
+    the innermost one, None when it is unknown. `keyword` is None for entries, braces and unknown
+    words. `section` is the block that it is a statement of, None when keepalived does not get to it
+    as such; `opened` the block that it opens itself.
+    """
+
+    line: Line
+    headers: tuple[Line, ...]
+    block: Block | None
+    keyword: Keyword | None
+    section: Section | None
+    opened: Section | None = None
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The statement as keepalived gets it."""
+        return self.line.words
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether keepalived drops the statement."""
+        return self.section is not None and id(self.line) in self.section.refused
+
+    @property
+    def rivals(self) -> list[Line]:
+        """The other statements of its keyword in its block, where only one of them counts."""
+        keyword, section = self.keyword, self.section
+        if keyword is None or section is None or keyword.repeatable or keyword.again == "adds":
+            return []
+        if keyword.opens is not None:
+            return []
+        names = {keyword.name, *keyword.aliases}
+        lines = [item for item in section.items if not isinstance(item, Section)]
+        return [line for line in lines if line.words[0] in names and line is not self.line]
+
+    @property
+    def winner(self) -> Line | None:
+        """The statement that counts instead of this one; None when this one does, or none."""
+        keyword, section = self.keyword, self.section
+        if keyword is None or section is None or self.is_refused:
+            return None
+        rivals = [line for line in self.rivals if id(line) not in section.refused]
+        if not rivals:
+            return None
+        same = [*rivals, self.line]
+        order = {id(item): at for at, item in enumerate(section.items)}
+        same.sort(key=lambda line: order[id(line)])
+        found = same[0] if keyword.again in ("kept", "refused") else same[-1]
+        return None if found is self.line else found
+
+
+class Included(NamedTuple):
+    """A file that an include at the place brought, and how many effective lines it gave."""
+
+    path: str
+    lines: int
+
+
+class PlaceView(NamedTuple):
+    """What is known of one line of a file.
+
+    `readings` are the first few of `total` effective lines that stand there; `uses` those, of
+    `use_count`, that a definition at the place is used in. `definition` is what it defines, with
+    the value. `conditions` are those on the line. `around` are the headers of the blocks around it
+    when nothing is read there. `only_parent` says that only the process that reads global_defs
+    sees the lines.
+    """
+
+    source: SourceFile
+    number: int
+    readings: tuple[Reading, ...]
+    total: int
+    uses: tuple[Reading, ...]
+    use_count: int
+    definition: Step | None
+    included: tuple[Included, ...]
+    conditions: tuple[Condition, ...]
+    findings: tuple[Diagnostic, ...]
+    around: tuple[Line, ...]
+    closed: Line | None
+    is_fragment: bool
+    only_parent: bool
+
+
+class Request(NamedTuple):
+    """What is asked: a line of a file, as `is_same` recognises its path; `column` (from 1) or 0."""
+
+    source: SourceFile
+    number: int
+    column: int
+    version: str
+    is_same: Callable[[str], bool]
+
+
+def view(expanded: Expanded, request: Request) -> PlaceView:
+    """Everything about one line."""
+    found = _Search(expanded, request)
+    return found.view()
+
+
+class _Search:
+    """Goes through the effective lines for one place."""
+
+    def __init__(self, expanded: Expanded, request: Request) -> None:
+        self.expanded = expanded
+        self.request = request
+        self.statements = statements_of(request.version)
+        self.report = Report()
+        self.report.extend(expanded.findings)
+        check(expanded.lines, expanded.parent_lines, request.version, self.report)
+        self.lines: Sequence[Line] = expanded.lines
+        self._files: dict[int, bool] = {}
+        self._paths: dict[str, bool] = {}
+
+    def view(self) -> PlaceView:
+        request = self.request
+        here = self._here()
+        only_parent = not here and self.expanded.parent_lines is not self.expanded.lines
+        if only_parent:
+            self.lines = self.expanded.parent_lines
+            here = self._here()
+            only_parent = bool(here)
+        fragment = fragment_of(self.lines, self.statements)
+        uses, definition = self._uses()
+        owned = _Blocks(self.lines, self.statements, fragment)
+        chosen = self._chosen(here)
+        around = self._around()
+        return PlaceView(
+            request.source,
+            request.number,
+            tuple(owned.reading(at) for at in chosen[:MOST_READINGS]),
+            len(chosen),
+            tuple(owned.reading(at) for at in uses[:MOST_READINGS]),
+            len(uses),
+            definition,
+            tuple(self._included()),
+            tuple(one for one in self.expanded.conditions if self._is_at(one.place)),
+            tuple(one for one in self.report.diagnostics() if self._is_at(one.place)),
+            around if not here else (),
+            self._closed(chosen),
+            fragment is not None,
+            only_parent,
+        )
+
+    def _is_same(self, path: str) -> bool:
+        if path not in self._paths:
+            self._paths[path] = self.request.is_same(path)
+        return self._paths[path]
+
+    def _is_at(self, place: Place) -> bool:
+        return place.line <= self.request.number <= max(
+            place.line, place.end_line
+        ) and self._is_same(place.path)
+
+    def _here(self) -> list[int]:
+        """The indexes of the effective lines that count to the place."""
+        number = self.request.number
+        return [
+            at
+            for at, line in enumerate(self.lines)
+            if line.number == number and self._is_same(line.origin.file.path)
+        ]
+
+    def _chosen(self, here: list[int]) -> list[int]:
+        """Those at the column that was asked for; all but lone braces when there are others."""
+        column = self.request.column
+        lines = self.lines
+        if column:
+            exact = [at for at in here if _covers(lines[at], column)]
+            if exact:
+                return exact
+        plain = [at for at in here if lines[at].words not in (_OPENING, _CLOSING)]
+        return plain or here
+
+    def _uses(self) -> tuple[list[int], Step | None]:
+        """Where a definition at the place is used, and the definition."""
+        number = self.request.number
+        found, definition = [], None
+        for at, line in enumerate(self.lines):
+            for step in _own_steps(line.origin):
+                if step.kind == "definition" and self._holds(step, number):
+                    found.append(at)
+                    definition = step
+                    break
+        return found, definition
+
+    def _holds(self, step: Step, number: int) -> bool:
+        """Whether a definition stands on the line, or begins above and goes on there."""
+        if not self._is_same(step.place.path):
+            return False
+        first = step.place.line
+        return first <= number <= first + step.value.count("\n")
+
+    def _included(self) -> Iterator[Included]:
+        counts: dict[str, int] = {}
+        for line in self.lines:
+            for step in line.origin.file.steps:
+                if self._is_at(step.place):
+                    counts[step.name] = counts.get(step.name, 0) + 1
+                    break
+        for path, count in counts.items():
+            yield Included(path, count)
+
+    def _around(self) -> tuple[Line, ...]:
+        """The headers of the blocks that are open at the place."""
+        number = self.request.number
+        stack: list[Line] = []
+        last: Line | None = None
+        for line in self.lines:
+            is_here = self._is_same(line.origin.file.path)
+            if is_here and line.number > number:
+                break
+            if line.words == _OPENING and last is not None:
+                stack.append(last)
+            elif line.words == _CLOSING and stack:
+                stack.pop()
+            last = line
+        return tuple(stack)
+
+    def _closed(self, chosen: list[int]) -> Line | None:
+        """The header of the block that a brace at the place closes."""
+        if not chosen or self.lines[chosen[0]].words != _CLOSING:
+            return None
+        return next(reversed(headers_at(self.lines, chosen[0])), None)
+
+
+def headers_at(lines: Sequence[Line], index: int) -> tuple[Line, ...]:
+    """The statements whose braces are open before the line at `index`, outermost first."""
+    stack: list[Line] = []
+    last: Line | None = None
+    for line in lines[:index]:
+        if line.words == _OPENING and last is not None:
+            stack.append(last)
+        elif line.words == _CLOSING and stack:
+            stack.pop()
+        last = line
+    return tuple(stack)
+
+
+def _covers(line: Line, column: int) -> bool:
+    whole = line.whole
+    return whole.column <= column < max(whole.end_column, whole.column + 1)
+
+
+def _own_steps(origin: FileText | Rewritten) -> Iterable[Step]:
+    """The steps of a line but those of includes, without working out columns."""
+    if isinstance(origin, FileText):
+        return
+    stage: Rewritten | None = origin
+    while stage is not None:
+        for edit in stage.edits:
+            if edit[3] is not None:
+                yield edit[3]
+        stage = stage.base
+
+
+class _Blocks:
+    """The blocks of a configuration, and which one each line belongs to."""
+
+    def __init__(
+        self, lines: Sequence[Line], statements: Statements, fragment: Block | None
+    ) -> None:
+        self.lines = lines
+        self.fragment = fragment
+        self.statements = statements
+        self._structure: Structure | None = None
+        self._root: Section | None = None
+
+    def reading(self, index: int) -> Reading:
+        """The effective line at `index` with the blocks around it."""
+        line = self.lines[index]
+        headers = headers_at(self.lines, index)
+        section, opened = self._section_of(index, headers)
+        block = section.block if section is not None else self._block_by(headers)
+        keyword = None
+        if block is not None and block.entry is None:
+            keyword = block.keywords.get(line.words[0])
+        return Reading(line, headers, block, keyword, section, opened)
+
+    def _section_of(
+        self, index: int, headers: tuple[Line, ...]
+    ) -> tuple[Section | None, Section | None]:
+        """The block that holds the line, and the one that it opens."""
+        structure, section = self._read()
+        line = self.lines[index]
+        for header in headers:
+            inner = next((one for one in section.sections if one.header is header), None)
+            if inner is None:
+                return None, None
+            structure.own(inner)
+            section = inner
+        for item in section.items:
+            if item is line:
+                return section, None
+            if isinstance(item, Section) and item.header is line:
+                structure.own(item)
+                return section, item
+        return None, None
+
+    def _read(self) -> tuple[Structure, Section]:
+        if self._structure is None or self._root is None:
+            self._structure = Structure(self.statements, Report(), fragment_of=self.fragment)
+            self._root = self._structure.read(self.lines)
+        return self._structure, self._root
+
+    def _block_by(self, headers: tuple[Line, ...]) -> Block | None:
+        """The block's table by the words of the headers alone."""
+        blocks = self.statements.dialect.blocks
+        block = self.fragment or blocks[""]
+        for header in headers:
+            keyword = block.keywords.get(header.words[0])
+            if keyword is None or keyword.opens is None:
+                return None
+            block = blocks[keyword.opens]
+        return block

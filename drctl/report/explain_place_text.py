@@ -1,0 +1,349 @@
+"""What stands on a line of a keepalived.conf, as text for people and as values for JSON."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from drctl.lint.section import Section
+from drctl.report.explain_keyword import default_text, is_known
+from drctl.report.explain_place import MOST_READINGS, PlaceView, Reading
+from drctl.report.explain_text import Page
+from drctl.schema.table import version_of
+from drctl.syntax.expand_line import visible
+from drctl.text.secret import MASK, masked
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from drctl.schema.table import Dialect, Keyword
+    from drctl.syntax.expanded import Line, Step
+    from drctl.text.diagnostic import Diagnostic
+
+_SECRET = frozenset({"auth_pass", "password", "key"})
+_MOST_STEPS = 12
+_MOST_DEFAULTS = 12
+_LONGEST = 200
+
+
+class Setting:
+    """What a view is told with: the tables, the target version, the identity for conditions."""
+
+    def __init__(self, dialect: Dialect, version: str, identity: str) -> None:
+        self.dialect = dialect
+        self.version = version_of(version)
+        self.identity = identity
+
+
+def to_text(view: PlaceView, setting: Setting, width: int) -> str:
+    """The page."""
+    page = Page(width)
+    text = visible(view.source.line(view.number), _LONGEST)
+    page.line(f"{view.source.path}:{view.number}: {masked(_hidden(view, text))}".rstrip(": "))
+    if not view.readings:
+        for header in view.around[-1:]:
+            page.line(f"  in {_header(header)}")
+    _what(page, view, setting)
+    for reading in view.readings:
+        page.blank()
+        _reading(page, view, reading, setting)
+    _more(page, view.total, len(view.readings), "effective lines")
+    _definition(page, view)
+    _findings(page, view.findings)
+    return page.text()
+
+
+def _what(page: Page, view: PlaceView, setting: Setting) -> None:
+    """What the line is, other than statements."""
+    for condition in view.conditions:
+        sign = "@^" if condition.is_negated else "@"
+        shown = f"{sign}{condition.name}"
+        identity = f"this is {setting.identity or 'a host without a name'}"
+        if condition.is_met:
+            page.paragraph(f"The condition {shown} holds: {identity} (--config-id).", "  ")
+        else:
+            page.paragraph(f"Not read because of {shown}: {identity} (--config-id).", "  ")
+    for one in view.included:
+        lines = f"{one.lines} effective line{'s' if one.lines != 1 else ''}"
+        page.paragraph(f"Includes {one.path}: {lines}.", "  ")
+    if view.only_parent:
+        page.paragraph("Only the process that reads global_defs sees this line.", "  ")
+    if view.is_fragment:
+        text = (
+            "This file alone is the inside of a block; --main FILE names the file that includes it."
+        )
+        page.paragraph(text, "  ")
+    if kind := kind_of(view):
+        page.paragraph(kind, "  ")
+
+
+def kind_of(view: PlaceView) -> str:
+    """What a line is that gives no effective line: a comment, nothing, a definition."""
+    if view.readings or view.included or view.conditions:
+        return ""
+    text = view.source.line(view.number).strip()
+    if view.definition is not None or view.uses:
+        return ""
+    if not text:
+        return "An empty line."
+    if text[0] in "#!":
+        return "A comment."
+    if text[0] == "$" or _continues_definition(view):
+        return "A definition that is used nowhere."
+    if view.findings:
+        return "Nothing of this line is read; the findings below say why."
+    return "Nothing of this line is read: an include without files, or the rest of a definition."
+
+
+def _continues_definition(view: PlaceView) -> bool:
+    number = view.number
+    while number > 1 and view.source.line(number - 1).rstrip().endswith("\\"):
+        number -= 1
+    return number < view.number and view.source.line(number).lstrip().startswith("$")
+
+
+def _reading(page: Page, view: PlaceView, reading: Reading, setting: Setting) -> None:
+    line = reading.line
+    if line.words == ("}",) and view.closed is not None:
+        page.row("closes", _header(view.closed))
+        return
+    if line.words == ("}",):
+        page.row("brace", "closes nothing")
+        return
+    if line.words == ("{",):
+        page.row("brace", "opens a block")
+        return
+    page.row("read as", statement(reading))
+    if reading.headers:
+        page.row("in", *(_header(header) for header in reading.headers))
+    for text in origins(reading):
+        page.row("from", text)
+    page.row("counts", counts(reading))
+    keyword = reading.keyword
+    if keyword is not None:
+        _keyword(page, reading, keyword, setting)
+    elif reading.block is not None and reading.block.entry is not None:
+        for argument in reading.block.entry:
+            page.row("entry", f"{argument.name.upper()}: {setting.dialect.types[argument.type]}")
+        page.row("means", f"{reading.block.doc} (drctl explain {reading.block.path})")
+    if reading.opened is not None:
+        _inside(page, reading.opened, setting)
+
+
+def _keyword(page: Page, reading: Reading, keyword: Keyword, setting: Setting) -> None:
+    if default := default_text(keyword):
+        page.row("default", f"{default}, without this line")
+    page.row("means", keyword.doc)
+    if not is_known(keyword, setting.version):
+        page.row("version", f"{'.'.join(map(str, setting.version))} does not know it")
+    path = reading.block.path if reading.block is not None else ""
+    name = f"{path}/{keyword.name}" if path else keyword.name
+    page.row("more", f"drctl explain {name}")
+
+
+def _inside(page: Page, section: Section, setting: Setting) -> None:
+    """What a block sets, and the defaults of what it leaves out."""
+    given = list(dict.fromkeys(_names(section)))
+    if section.block.entry is not None:
+        lines = sum(not isinstance(item, Section) for item in section.items)
+        page.row("inside", f"{lines} line{'s' if lines != 1 else ''}")
+        return
+    if given:
+        page.row("sets", ", ".join(given))
+    left = list(left_out(section, setting))
+    if left:
+        shown = [f"{name} ({default})" for name, default in left[:_MOST_DEFAULTS]]
+        if len(left) > _MOST_DEFAULTS:
+            shown.append(f"and {len(left) - _MOST_DEFAULTS} more")
+        page.row("defaults", ", ".join(shown))
+
+
+def _names(section: Section) -> Iterator[str]:
+    for item in section.items:
+        if isinstance(item, Section):
+            yield item.block.keyword
+        else:
+            yield item.words[0]
+
+
+def left_out(section: Section, setting: Setting) -> Iterator[tuple[str, str]]:
+    """Keywords that a block leaves out and that have a default, which then counts."""
+    block = section.block
+    given = set(_names(section))
+    for name, keyword in block.keywords.items():
+        is_given = not given.isdisjoint({keyword.name, *keyword.aliases})
+        is_usual = name == keyword.name and not keyword.deprecated
+        if is_usual and not is_given and keyword.default and is_known(keyword, setting.version):
+            yield name, default_text(keyword)
+
+
+def _hidden(view: PlaceView, text: str) -> str:
+    """The text of a definition without its value, where that is used as a password."""
+    step = view.definition
+    if step is not None and step.value and any(_is_secret(one) for one in view.uses):
+        return text.replace(step.value.split("\n")[0], MASK)
+    return text
+
+
+def _is_secret(reading: Reading) -> bool:
+    return not _SECRET.isdisjoint(reading.words)
+
+
+def statement(reading: Reading) -> str:
+    """The effective words; those with blanks in quotes, passwords masked."""
+    shown = [f'"{word}"' if not word or " " in word else word for word in reading.words]
+    if _is_secret(reading):
+        at = next(at for at, word in enumerate(shown) if word in _SECRET)
+        shown[at + 1 :] = [MASK] * len(shown[at + 1 :])
+    return visible(masked(" ".join(shown)), _LONGEST)
+
+
+def origins(reading: Reading) -> list[str]:
+    """The steps by which the line and its words came, outermost includes first."""
+    line = reading.line
+    is_secret = _is_secret(reading)
+    found: dict[str, None] = {}
+    for step in line.origin.file.steps:
+        found[f"{step.place.path}:{step.place.line}: include {visible(step.value)}"] = None
+    if line.is_rewritten:
+        for step in line.chain:
+            if step.kind != "include":
+                found[_step(step, is_secret=is_secret)] = None
+    told = list(found)
+    if len(told) > _MOST_STEPS:
+        told = [*told[:_MOST_STEPS], f"and {len(told) - _MOST_STEPS} more"]
+    return told
+
+
+def _step(step: Step, *, is_secret: bool) -> str:
+    value = MASK if is_secret else visible(step.value.replace("\n", " ⏎ "))
+    where = f"{step.place.path}:{step.place.line}"
+    if step.kind == "definition":
+        return masked(f"{where}: ${step.name}={value}")
+    what = "~LST" if step.kind == "list" else "~SEQ"
+    return masked(f"{where}: {what} gives ${{{step.name}}} the value {value}")
+
+
+def counts(reading: Reading) -> str:
+    """Whether the statement has an effect."""
+    if reading.section is None:
+        return "no: keepalived does not take it as a statement of a block here"
+    if reading.is_refused:
+        return "no: keepalived drops it"
+    winner = reading.winner
+    if winner is not None:
+        where = f"{winner.path}:{winner.number}"
+        return f"no: {visible(masked(' '.join(winner.words)))} at {where} counts instead"
+    rivals = reading.rivals
+    if rivals:
+        first = rivals[0]
+        return f"yes, and the one at {first.path}:{first.number} does not"
+    return "yes"
+
+
+def _header(line: Line) -> str:
+    return f"{visible(' '.join(line.words))} ({line.path}:{line.number})"
+
+
+def _more(page: Page, total: int, shown: int, what: str) -> None:
+    if total > shown:
+        page.blank()
+        page.line(f"  and {total - shown} more {what}")
+
+
+def _definition(page: Page, view: PlaceView) -> None:
+    step = view.definition
+    if step is None:
+        return
+    is_secret = any(_is_secret(one) for one in view.uses)
+    page.blank()
+    page.row("defines", _step(step, is_secret=is_secret))
+    for reading in view.uses:
+        line = reading.line
+        page.row("used by", f"{line.path}:{line.number}: {statement(reading)}")
+    if view.use_count > MOST_READINGS:
+        page.row("used by", f"and {view.use_count - MOST_READINGS} more effective lines")
+
+
+def _findings(page: Page, found: tuple[Diagnostic, ...]) -> None:
+    if found:
+        page.blank()
+    for one in found:
+        page.row(str(one.severity), f"{masked(one.message)} [{one.code} {one.name}]")
+        if one.hint:
+            page.row("help", one.hint)
+
+
+def to_json(view: PlaceView, setting: Setting) -> dict[str, Any]:
+    """The same for programs (docs/explain.md)."""
+    from drctl.report.show import diagnostic_json
+
+    return {
+        "path": view.source.path,
+        "line": view.number,
+        "dialect": setting.dialect.name,
+        "text": masked(_hidden(view, view.source.line(view.number))),
+        "kind": kind_of(view) or None,
+        "statements": [_reading_json(one, setting) for one in view.readings],
+        "count": view.total,
+        "conditions": [
+            {"name": one.name, "negated": one.is_negated, "met": one.is_met}
+            for one in view.conditions
+        ],
+        "included": [{"path": one.path, "lines": one.lines} for one in view.included],
+        "definition": None if view.definition is None else _definition_json(view),
+        "diagnostics": [diagnostic_json(one) for one in view.findings],
+    }
+
+
+def _definition_json(view: PlaceView) -> dict[str, Any]:
+    step = view.definition
+    assert step is not None
+    is_secret = any(_is_secret(one) for one in view.uses)
+    return {
+        "name": step.name,
+        "value": MASK if is_secret else masked(step.value),
+        "uses": [
+            {"path": one.line.path, "line": one.line.number, "statement": statement(one)}
+            for one in view.uses
+        ],
+        "count": view.use_count,
+    }
+
+
+def _reading_json(reading: Reading, setting: Setting) -> dict[str, Any]:
+    keyword, winner = reading.keyword, reading.winner
+    line = reading.line
+    place = line.whole
+    return {
+        "statement": statement(reading),
+        "column": place.column,
+        "end_column": place.end_column,
+        "block": None if reading.block is None else reading.block.path,
+        "around": [
+            {"statement": " ".join(one.words), "path": one.path, "line": one.number}
+            for one in reading.headers
+        ],
+        "from": [_step_json(reading, step) for step in line.chain],
+        "counts": reading.section is not None and not reading.is_refused and winner is None,
+        "instead": None if winner is None else {"path": winner.path, "line": winner.number},
+        "keyword": None if keyword is None else keyword.name,
+        "doc": None if keyword is None else keyword.doc,
+        "default": None if keyword is None else keyword.default,
+        "unit": None if keyword is None else keyword.unit,
+        "left_out": []
+        if reading.opened is None
+        else [
+            {"keyword": name, "default": text} for name, text in left_out(reading.opened, setting)
+        ],
+    }
+
+
+def _step_json(reading: Reading, step: Step) -> dict[str, Any]:
+    is_hidden = step.kind != "include" and _is_secret(reading)
+    return {
+        "kind": step.kind,
+        "name": step.name,
+        "value": MASK if is_hidden else masked(step.value),
+        "path": step.place.path,
+        "line": step.place.line,
+    }

@@ -53,7 +53,7 @@ def note_as_written(reading: Reading, ledger: Ledger) -> None:
     _note_block(document, document.children, unread, ledger)
     for statement in document.walk():
         if rejected:
-            _note_statement(document, statement, rejected, ledger)
+            _note_rejected(document.place(statement), rejected, unread, ledger)
         if statement.body is not None:
             _note_block(document, statement.body.children, unread, ledger)
 
@@ -82,13 +82,15 @@ def _is_collection(value: object, name: str) -> bool:
     return isinstance(item, tuple) or is_dataclass(item)
 
 
-def _note_statement(
-    document: Document, statement: Statement, rejected: dict[int, str], ledger: Ledger
+def _note_rejected(
+    place: Place, rejected: dict[int, str], unread: set[Start], ledger: Ledger
 ) -> None:
-    place = document.place(statement)
-    if place.line in rejected:
-        why = f"{rejected[place.line]}; read as it is meant"
-        ledger.note((place,), Verdict.REPAIRED, why)
+    if place.line not in rejected:
+        return
+    if (place.line, place.column) in unread:
+        ledger.idle((place,), rejected[place.line])
+    else:
+        ledger.note((place,), Verdict.REPAIRED, f"{rejected[place.line]}; read as it is meant")
 
 
 def _note_block(

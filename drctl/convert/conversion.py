@@ -16,6 +16,7 @@ from drctl.convert.pairing import Directors, pair_of_keepalived
 from drctl.convert.report import Report, build_report
 from drctl.errors import UnsafeValue
 from drctl.model.pair import Rank
+from drctl.model.service import MASQUERADE
 from drctl.readers.reading import Reading
 from drctl.render.options import RenderOptions
 from drctl.render.pair import plan_pair
@@ -122,13 +123,14 @@ def _choose_methods(directors: Directors, options: ConvertOptions, ledger: Ledge
     services = directors.primary.services
     if not services:
         return
-    ledger.choose("ARP on the real servers", options.arp, ARP_REASONS[options.arp], "--arp")
-    ledger.choose(
-        "what brings the VIP up on a real server",
-        options.net,
-        "rules and switches must be there before the address is",
-        "--net",
-    )
+    methods = {None if s.forwarding is None else s.forwarding.method for s in services}
+    if methods != {MASQUERADE}:
+        ledger.choose("ARP on the real servers", options.arp, ARP_REASONS[options.arp], "--arp")
+        why = "rules and switches must be there before the address is"
+        ledger.choose("what brings the VIP up on a real server", options.net, why, "--net")
+    else:
+        why = "masqueraded servers have no VIP; their answers must pass the active director"
+        ledger.choose("what sets the route of a real server", options.net, why, "--net")
     if any(service.mark is not None for service in services):
         why = "lvs.cf never contained the rules that set the marks; the directors' folders do"
         ledger.choose("rules that set firewall marks", options.marks, why, "--marks")

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from drctl.convert.block import places_of_block
 from drctl.convert.ledger import Ledger, Verdict
+from drctl.convert.lower_heartbeat import places_that_name_a_backup
 from drctl.convert.lower_local import LocalParts, lower_local_services, places_of_local_block
-from drctl.convert.lower_service import lower_services, places_of_block
+from drctl.convert.lower_service import lower_services
 from drctl.convert.lower_vrrp import VrrpParts, lower_vrrp
 from drctl.convert.options import ConvertOptions
 from drctl.convert.pairing import Directors
@@ -48,16 +50,34 @@ def lower(configuration: Configuration, options: ConvertOptions, ledger: Ledger)
         _drop_all(blocks, why, ledger)
     vrrp = lower_vrrp(configuration, local, options, ledger)
     settings = _settings(configuration, pulse, (vrrp, services), ledger)
+    decides = pulse.origins.get("service", ())
     shared = Configuration(
         settings=settings,
         directors=configuration.directors,
-        scripts=local.scripts,
+        scripts=tuple(
+            replace(one, origins={**one.origins, SELF: (*one.origins.get(SELF, ()), *decides)})
+            for one in local.scripts
+        ),
         sync_groups=_sync_groups(vrrp),
         services=services,
     )
     primary = _for_rank(shared, vrrp, Rank.PRIMARY, options.primary)
-    backup = _for_rank(shared, vrrp, Rank.BACKUP, options.backup) if vrrp.has_backup else None
-    return Directors(primary, backup)
+    if not vrrp.has_backup:
+        return Directors(primary, None)
+    backup = _for_rank(shared, vrrp, Rank.BACKUP, options.backup)
+    return Directors(primary, _made_by(backup, places_that_name_a_backup(configuration)))
+
+
+def _made_by(backup: Configuration, places: tuple[Place, ...]) -> Configuration:
+    """The backup's configuration, whose instance is what the statements that ask for a backup
+    became; without an instance it is its name."""
+    if not backup.instances:
+        settings = backup.settings
+        origins = {**settings.origins, "router_id": places}
+        return replace(backup, settings=replace(settings, origins=origins))
+    first, *others = backup.instances
+    origins = {**first.origins, SELF: (*first.origins.get(SELF, ()), *places)}
+    return replace(backup, instances=(replace(first, origins=origins), *others))
 
 
 def _for_rank(shared: Configuration, vrrp: VrrpParts, rank: Rank, router_id: str) -> Configuration:
@@ -132,6 +152,7 @@ def _settings(
         flushes_ipvs=bool(services),
         sync_daemon=_sync_daemon(pulse, instances[0].name if instances else None, ledger),
         ipvs_timeouts=_timeouts(configuration.settings.ipvs_timeouts, ledger),
+        origins={"flushes_ipvs": pulse.origins.get("service", ())},
     )
 
 

@@ -20,6 +20,26 @@ MOST_ADVERTS = 100
 Commands = list[tuple[str, tuple[Place, ...]]]
 
 
+def places_that_name_a_backup(configuration: Configuration) -> tuple[Place, ...]:
+    """Where the file asks for a second director, also in words that cannot be read."""
+    pulse = configuration.pulse
+    assert pulse is not None, "only an lvs.cf is lowered"
+    return (
+        *configuration.origins.get("backup", ()),
+        *_unreadable(configuration, "backup"),
+        *pulse.origins.get("backup_active", ()),
+    )
+
+
+def _unreadable(configuration: Configuration, keyword: str) -> tuple[Place, ...]:
+    """Places of global statements with a value that nothing could be made of."""
+    return tuple(
+        left.place
+        for left in configuration.leftovers
+        if left.place is not None and left.word.lower() == keyword
+    )
+
+
 def decide_backup(
     configuration: Configuration, pulse: Pulse, options: ConvertOptions, ledger: Ledger
 ) -> bool:
@@ -27,12 +47,18 @@ def decide_backup(
     backup = next((d for d in configuration.directors if d.rank is Rank.BACKUP), None)
     switch = pulse.origins.get("backup_active", ())
     is_named = backup is not None and backup.public is not None
+    is_template = not is_named and bool(_unreadable(configuration, "backup"))
     if options.is_backup_forced and not (is_named and pulse.backup_active):
         why = "--with-backup asks for a backup, which the file does not name or has switched off"
         ledger.choose("pair", "two directors", why, "--with-backup")
         ledger.note(switch, Verdict.REPAIRED, why)
         return True
-    if not is_named:
+    if is_template and pulse.backup_active:
+        why = "the file names a backup, though its address cannot be read"
+        ledger.choose("pair", "two directors", why, "--with-backup")
+        ledger.note(switch, Verdict.EXACT, "two directors are written")
+        return True
+    if not is_named and not is_template:
         why = "the file names no backup, so there is nobody to take over"
         todo = "add backup and backup_active = 1 to the lvs.cf, or use --with-backup"
         ledger.choose("pair", "one director", why, "--with-backup")
@@ -43,11 +69,14 @@ def decide_backup(
     if pulse.backup_active:
         ledger.note(switch, Verdict.EXACT, "two directors are written")
         return True
-    assert backup is not None, "it has an address"
     why = "backup_active is 0 or missing: pulse sent no heartbeats and exited on the backup"
+    if _unreadable(configuration, "backup_active"):
+        why = "backup_active cannot be read, and is 0 by default"
     todo = "convert with --with-backup for a pair"
     ledger.note(switch, Verdict.EXACT, "one director is written, as pulse ran alone", todo)
-    ledger.idle((*backup.origins.get("public", ()), *backup.origins.get("private", ())), why, todo)
+    if backup is not None:
+        places = (*backup.origins.get("public", ()), *backup.origins.get("private", ()))
+        ledger.idle(places, why, todo)
     ledger.choose("pair", "one director", why, "--with-backup")
     return False
 
@@ -122,15 +151,16 @@ def _rounded(part_ms: int, whole_ms: int) -> int:
     return (part_ms + whole_ms // 2) // whole_ms
 
 
-def note_replaced(pulse: Pulse, ledger: Ledger) -> None:
+def note_replaced(pulse: Pulse, ledger: Ledger, *, has_backup: bool) -> None:
     """What VRRP and keepalived have no use for."""
-    port = pulse.heartbeat_port
-    ledger.idle(
-        pulse.origins.get("heartbeat_port", ()),
-        "VRRP is IP protocol 112 and has no port",
-        f"allow protocol 112 between the directors where UDP {port} was allowed; the firewall "
-        "files of the directors' folders do it",
-    )
+    todo = ""
+    if has_backup:
+        todo = (
+            f"allow protocol 112 between the directors where UDP {pulse.heartbeat_port} was "
+            "allowed; the firewall files of the directors' folders do it"
+        )
+    why = "VRRP is IP protocol 112 and has no port"
+    ledger.idle(pulse.origins.get("heartbeat_port", ()), why, todo)
     why = "the death of a checker is not fatal in keepalived, which restarts it"
     if pulse.hard_shutdown:
         ledger.field(pulse.origins, "hard_shutdown", Verdict.DROPPED, why)
@@ -221,8 +251,14 @@ def lower_tracks(
     private address; never the instance's own, which keepalived watches anyhow."""
     places = pulse.origins.get("monitor_links", ())
     if not pulse.monitor_links:
-        why = "keepalived always watches the device of its instance; no other is tracked"
-        ledger.note(places, Verdict.EXACT, why)
+        why = (
+            f"pulse did not look at links; keepalived gives the VIPs up when {networks.own}, the "
+            "device of its instance, loses its own"
+        )
+        todo = "add dont_track_primary to the instance if that is not wanted"
+        ledger.note(places, Verdict.APPROXIMATED, why, todo)
+        if not places:
+            ledger.choose("link of the instance's device", "watched", why, "add dont_track_primary")
         return ()
     has_private = any(d.private not in {None, d.public} for d in directors.values())
     devices: dict[str, None] = {}

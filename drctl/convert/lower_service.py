@@ -5,17 +5,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from drctl.convert.block import places_of_block
 from drctl.convert.ledger import Ledger, Verdict
 from drctl.convert.lower_check import lower_check
+from drctl.convert.lower_mark import mark_rules_of, note_shared_address, with_block
 from drctl.convert.options import ConvertOptions
 from drctl.convert.writable import address_or_none
-from drctl.model.check import Check, Connect, MiscCheck
+from drctl.model.check import Check, Connect, MiscCheck, NannyCheck
 from drctl.model.configuration import Configuration
 from drctl.model.origin import SELF, Origins
 from drctl.model.service import (
     MASQUERADE,
     Forwarding,
-    MarkRule,
     RealServer,
     SorryServer,
     VirtualService,
@@ -28,8 +29,6 @@ LARGEST_WEIGHT = 65_535
 """keepalived 2.2.7 refuses more."""
 LARGEST_MARK = 2**32 - 1
 DEFAULT_TIMEOUT_MS = 10_000
-
-_OF_MARK_RULE = ("is_active", "port", "protocol", "mark")
 
 Key = tuple[str, str, int] | int
 
@@ -48,9 +47,9 @@ def lower_services(
         if key is None:
             continue
         if isinstance(key, int):
-            _note_shared_address(service, marks_of, ledger)
+            note_shared_address(service, marks_of, ledger)
             if key in lowered:
-                lowered[key] = _joined(lowered[key], service, options, ledger)
+                lowered[key] = with_block(lowered[key], service, options, ledger)
                 continue
         elif key in lowered:
             _drop(
@@ -83,7 +82,10 @@ def _key(service: VirtualService, ledger: Ledger) -> Key | None:
             ledger.idle(places, why)
         return None
     if not any(_unusable(server) is None for server in service.real_servers):
-        why = "no active real server with an address: keepalived ignores such a service"
+        why = (
+            "no active real server with an address that could be read: keepalived ignores such a "
+            "service"
+        )
         _drop(service, ledger, why, "add real servers")
         return None
     if service.port is None:
@@ -109,35 +111,6 @@ def _drop(service: VirtualService, ledger: Ledger, why: str, todo: str) -> None:
     """Account for all statements of a block that gives nothing."""
     for places in places_of_block(service):
         ledger.note(places, Verdict.DROPPED, why, todo)
-
-
-def places_of_block(service: VirtualService) -> list[tuple[Place, ...]]:
-    """Places of every statement of a virtual that has a field."""
-    found: list[tuple[Place, ...]] = list(service.origins.values())
-    if service.vip is not None:
-        found.extend(service.vip.origins.values())
-    if service.nanny is not None:
-        found.extend(service.nanny.origins.values())
-    if service.sorry_server is not None:
-        found.extend(service.sorry_server.origins.values())
-    for server in service.real_servers:
-        found.extend(server.origins.values())
-    return found
-
-
-def _note_shared_address(
-    service: VirtualService, marks_of: dict[tuple[str, str, int], int], ledger: Ledger
-) -> None:
-    if service.vip is None or service.mark is None:
-        return
-    key = service.vip.address, service.protocol or "tcp", service.port or 0
-    other = marks_of.setdefault(key, service.mark)
-    if other != service.mark:
-        why = (
-            f"{key[0]}:{key[2]}/{key[1]} has mark {other} already: lvsd took this block's servers "
-            "for known ones and left the service without any; keepalived gives it its servers"
-        )
-        ledger.field(service.origins, "mark", Verdict.REPAIRED, why, "check which mark is meant")
 
 
 def _service(
@@ -167,7 +140,7 @@ def _service(
         port=None if service.mark is not None else service.port,
         mark=service.mark,
         name=service.name,
-        mark_rules=_mark_rules(service, ledger),
+        mark_rules=mark_rules_of(service, ledger),
         protocol=None if is_marked else service.protocol,
         scheduler=service.scheduler,
         forwarding=forwarding,
@@ -175,12 +148,21 @@ def _service(
         persistence_mask=mask,
         inhibits_on_failure=service.inhibits_on_failure,
         connect=Connect(
-            loop_ms=interval_ms, origins={"loop_ms": nanny.origins.get("timeout_ms", ())}
+            loop_ms=interval_ms, origins={"loop_ms": _places_of_interval(nanny, servers)}
         ),
         real_servers=servers,
         sorry_server=_sorry_server(service, is_marked=is_marked, ledger=ledger),
         origins=origins,
     )
+
+
+def _places_of_interval(nanny: NannyCheck, servers: tuple[RealServer, ...]) -> tuple[Place, ...]:
+    """Where keepalived checks by itself a server is back after one interval, whatever reentry
+    was."""
+    places = nanny.origins.get("timeout_ms", ())
+    if all(isinstance(check, MiscCheck) for server in servers for check in server.checks):
+        return places
+    return (*places, *nanny.origins.get("reentry_ms", ()))
 
 
 def _note_defaults(service: VirtualService, ledger: Ledger) -> None:
@@ -211,82 +193,6 @@ def _persistence(service: VirtualService, ledger: Ledger) -> tuple[int | None, s
         ledger.idle(origins.get("persistence_mask", ()), why)
         return None, None
     return seconds, mask
-
-
-def _mark_rules(service: VirtualService, ledger: Ledger) -> tuple[MarkRule, ...]:
-    if service.mark is None:
-        return ()
-    if service.vip is None:
-        todo = "add the rule that sets the mark by hand"
-        why = f"the block has no address, so no rule that sets mark {service.mark} can be written"
-        ledger.note(service.origins[SELF], Verdict.APPROXIMATED, why, todo)
-        return ()
-    places = (
-        *service.origins.get("port", ()),
-        *service.origins.get("protocol", ()),
-        *service.origins.get("mark", ()),
-    )
-    protocol = service.protocol or "tcp"
-    origins = {SELF: places}
-    rules = [MarkRule(service.vip.address, protocol, service.port, origins=origins)]
-    if service.port == 21:
-        why = (
-            "a mark on FTP is there for its data connections: rules of the guide mark the passive "
-            "ports 10000-20000 too, which lvs.cf does not hold"
-        )
-        todo = "add the passive port range of your FTP servers to the director's mark rules"
-        ledger.field(service.origins, "mark", Verdict.EXACT, why, todo)
-    return tuple(rules)
-
-
-def _joined(
-    first: VirtualService, block: VirtualService, options: ConvertOptions, ledger: Ledger
-) -> VirtualService:
-    """A further block with a mark that is there already: lvsd set up the first block only."""
-    why = (
-        f"mark {block.mark} belongs to virtual {first.name} already: ipvsadm refused this block "
-        "and none of its monitors ran"
-    )
-    todo = "compare the two blocks; --check-every-mark-block runs this block's checks too"
-    rule = {
-        *block.origins[SELF],
-        *(p for name in _OF_MARK_RULE for p in block.origins.get(name, ())),
-        *(block.vip.origins.get("address", ()) if block.vip is not None else ()),
-    }
-    checked = _with_checks_of(first, block, options, ledger)
-    is_checked = checked is not first
-    nanny = {p for places in _nanny_places(block) for p in places} if is_checked else set()
-    for places in places_of_block(block):
-        joined = [place for place in places if place in rule or place in nanny]
-        others = [place for place in places if place not in rule and place not in nanny]
-        what = f"{why}; its port joins the rule that sets the mark"
-        ledger.note(joined, Verdict.REPAIRED, what, todo)
-        ledger.note(others, Verdict.DROPPED, why, todo)
-    rules = dict.fromkeys((*first.mark_rules, *_mark_rules(block, ledger)))
-    return replace(checked, mark_rules=tuple(rules))
-
-
-def _nanny_places(block: VirtualService) -> list[tuple[Place, ...]]:
-    assert block.nanny is not None, "the lvs.cf reader gives every virtual a nanny"
-    return list(block.nanny.origins.values())
-
-
-def _with_checks_of(
-    first: VirtualService, block: VirtualService, options: ConvertOptions, ledger: Ledger
-) -> VirtualService:
-    """The service with the block's checks beside its own; the same service when they are not
-    asked for."""
-    if not options.checks_every_mark_block:
-        return first
-    by_address = {server.address: server for server in block.real_servers if server.is_active}
-    servers = []
-    for server in first.real_servers:
-        other = by_address.get(server.address)
-        if other is not None:
-            check = lower_check(block, other, options, ledger)
-            server = replace(server, checks=(*server.checks, check))
-        servers.append(server)
-    return replace(first, real_servers=tuple(servers))
 
 
 def _servers(

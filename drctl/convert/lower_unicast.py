@@ -95,13 +95,8 @@ def _virtual_router_id(instance: VrrpInstance, options: ConvertOptions, ledger: 
 
 def _authentication(options: ConvertOptions, ledger: Ledger) -> Authentication | None:
     if options.password is None:
-        ledger.choose(
-            "VRRP authentication",
-            "none",
-            "pulse had none either, and RFC 5798 has dropped it; only the peer's address is "
-            "listened to",
-            "--auth-pass-file",
-        )
+        why = "pulse had none either, and RFC 5798 has dropped it"
+        ledger.choose("VRRP authentication", "none", why, "--auth-pass-file")
         return None
     ledger.choose("VRRP authentication", "PASS", "asked for", "--auth-pass-file")
     return Authentication("PASS", options.password)
@@ -214,4 +209,4 @@ def _note_sides(
                 "both were silent"
             )
             todo = f"--vrrp-network {other} chooses this one"
-            ledger.note(unused, Verdict.APPROXIMATED, why, todo)
+            ledger.note(unused, Verdict.DROPPED, why, todo)

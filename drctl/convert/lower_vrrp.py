@@ -53,13 +53,14 @@ def lower_vrrp(
     directors = {director.rank: director for director in configuration.directors}
     has_backup = decide_backup(configuration, pulse, options, ledger)
     _note_unset_primary(configuration, ledger)
-    note_replaced(pulse, ledger)
     vips = lower_vips(configuration, pulse, ledger)
     gateway = lower_gateway(pulse, ledger)
     if gateway is not None:
         places = gateway.origins.get("address", ())
         note_own_address(gateway.address, places, configuration, ledger)
-    if not vips and gateway is None:
+    has_instance = bool(vips) or gateway is not None
+    note_replaced(pulse, ledger, has_backup=has_backup and has_instance)
+    if not has_instance:
         _note_without_instance(pulse, directors, ledger)
         empty: Instances = dict.fromkeys(Rank, ())
         return VrrpParts(empty, (), has_backup)
@@ -72,6 +73,7 @@ def lower_vrrp(
         interface=networks.own,
         is_preempting=False,
         vips=on_interface(vips, networks.own),
+        origins={"interface": pulse.origins.get("monitor_links", ())},
     )
     instances = _with_gateway(timed(first, pulse, ledger), gateway, networks.own, ledger)
     if len(instances) > 1:
@@ -101,10 +103,16 @@ def _with_gateway(
     if known is not None:
         places = gateway.origins.get("address", ())
         why = f"{gateway.address} is a VIP too, which moves all the same"
-        ledger.note((*places, *gateway.origins.get("prefix", ())), Verdict.EXACT, why)
+        masks = gateway.origins.get("prefix", ())
+        ledger.note(places, Verdict.EXACT, why)
+        if gateway.prefix in {None, known.prefix}:
+            ledger.note(masks, Verdict.EXACT, why)
+        else:
+            why = f"{gateway.address} is a VIP too, and its mask /{known.prefix} counts"
+            ledger.note(masks, Verdict.APPROXIMATED, why, "make the masks alike")
         merged = replace(
             known,
-            origins={**known.origins, SELF: (*known.origins.get(SELF, ()), *places)},
+            origins={**known.origins, SELF: (*known.origins.get(SELF, ()), *places, *masks)},
         )
         vips = tuple(merged if vip is known else vip for vip in first.vips)
         return [replace(first, vips=vips)]
@@ -184,7 +192,10 @@ def _note_unset_primary(configuration: Configuration, ledger: Ledger) -> None:
 
 
 def _note_without_instance(pulse: Pulse, directors: dict[Rank, Director], ledger: Ledger) -> None:
-    why = "no active block has a VIP, so there is nothing for a VRRP instance to hold"
+    why = (
+        "no active block has a VIP that could be read, so there is nothing for a VRRP instance to "
+        "hold"
+    )
     todo = "add an active virtual with an address"
     fields = ("keepalive_ms", "deadtime_ms", "monitor_links")
     for places in (

@@ -28,7 +28,8 @@ class Target(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Entry:
     """What became of one statement. `is_loss`: what the statement did is not, or not quite, done
-    any more."""
+    any more. `others` are verdicts that hold besides the worst one; `why` then says which reason
+    belongs to which."""
 
     place: Place
     statement: str
@@ -37,6 +38,7 @@ class Entry:
     why: str
     todo: str
     is_loss: bool = False
+    others: tuple[Verdict, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +150,8 @@ def _entry(document: Document, node: Node, ledger: Ledger, became: _Starts) -> E
     if ledger.is_void(place):
         targets, notes = (), [note for note in notes if note.verdict is Verdict.DROPPED]
     verdict = _verdict(notes, has_targets=bool(targets))
-    why = "; ".join(dict.fromkeys(note.why for note in notes if note.why))
+    others = _other_verdicts(notes, verdict, has_targets=bool(targets))
+    why = _reasons(notes, has_targets=bool(targets) if others else None)
     todo = "; ".join(dict.fromkeys(note.todo for note in notes if note.todo))
     is_loss = any(note.is_loss for note in notes)
     if verdict is Verdict.DROPPED and not notes and _is_empty(node):
@@ -156,7 +159,27 @@ def _entry(document: Document, node: Node, ledger: Ledger, became: _Starts) -> E
     elif verdict is Verdict.DROPPED and not notes:
         why, todo = "nothing that is generated has a place for it", "carry it over by hand"
         is_loss = True
-    return Entry(place, statement_text(node), verdict, targets, why, todo, is_loss)
+    return Entry(place, statement_text(node), verdict, targets, why, todo, is_loss, others)
+
+
+def _other_verdicts(
+    notes: list[Note], verdict: Verdict, *, has_targets: bool
+) -> tuple[Verdict, ...]:
+    """What holds besides the worst: a line that pulse rejects can be carried over with a
+    difference, too."""
+    if len(notes) < 2:
+        return ()
+    found = dict.fromkeys(_verdict([note], has_targets=has_targets) for note in notes)
+    return tuple(v for v in found if v not in {verdict, Verdict.EXACT})
+
+
+def _reasons(notes: list[Note], *, has_targets: bool | None) -> str:
+    """All reasons; each with its verdict when `has_targets` is given."""
+    reasons = [note.why for note in notes if note.why]
+    if has_targets is not None:
+        verdicts = [_verdict([note], has_targets=has_targets) for note in notes if note.why]
+        reasons = [f"{verdict}: {why}" for verdict, why in zip(verdicts, reasons, strict=True)]
+    return "; ".join(dict.fromkeys(reasons))
 
 
 def _is_empty(node: Statement) -> bool:

@@ -8,7 +8,7 @@ import re
 from drctl.convert.ledger import Ledger, Verdict
 from drctl.model.configuration import Configuration
 from drctl.model.origin import Leftover, leftovers
-from drctl.readers.lvs_cf_block import CALLOUT
+from drctl.readers.lvs_cf_block import CALLOUT, TAGGED
 from drctl.readers.lvs_cf_block import UNREAD as NO_READER
 
 _STORAGE = "shared SCSI reservation is fencing of storage, which keepalived does not do"
@@ -57,6 +57,9 @@ def _note(leftover: Leftover, ledger: Ledger) -> None:
         ledger.idle(places, why, todo)
     elif leftover.reason == CALLOUT:
         ledger.idle(places, leftover.reason)
+    elif leftover.reason == TAGGED:
+        todo = "fill in the template first, then convert what it gives"
+        ledger.note(places, Verdict.DROPPED, leftover.reason, todo)
     else:
         todo = "correct or remove the line, then convert again"
         ledger.note(places, Verdict.DROPPED, leftover.reason, todo)

@@ -256,7 +256,8 @@ def _todos(report: Report) -> tuple[list[str], list[str]]:
 def _row(entry: Entry, became: str) -> str:
     why = entry.why + (f" **To do:** {entry.todo}" if entry.todo else "")
     return (
-        f"| {entry.place.line} | {_code(entry.statement)} | {entry.verdict} "
+        f"| {entry.place.line} | {_code(entry.statement)} | "
+        f"{', '.join((entry.verdict, *entry.others))} "
         f"| {became} | {_cell(why)} |"
     )
 

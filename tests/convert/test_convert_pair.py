@@ -65,7 +65,7 @@ def test_private_network_asked_for_carries_vrrp() -> None:
     assert "unicast_src_ip 198.51.100.2" in config
     assert "track_interface {\n        eth0\n    }" in config
     assert "192.0.2.10/24 dev eth0 label eth0:1" in config
-    assert entry(conversion, "primary =").verdict is Verdict.APPROXIMATED
+    assert entry(conversion, "primary =").verdict is Verdict.DROPPED
 
 
 def test_private_network_without_a_device_is_refused() -> None:

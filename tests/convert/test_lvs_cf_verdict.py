@@ -5,9 +5,21 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import pytest
-from convert_case import GLOBAL, SERVICE, changed, converted, director_file, entry, without
+from convert_case import (
+    GLOBAL,
+    SERVICE,
+    changed,
+    converted,
+    director_file,
+    entry,
+    file_of,
+    hosts,
+    without,
+)
 
+from drctl.convert.conversion import Conversion
 from drctl.convert.ledger import Verdict
+from drctl.report.conversion import to_markdown
 
 EXACT, APPROXIMATED = Verdict.EXACT, Verdict.APPROXIMATED
 REPAIRED, DROPPED = Verdict.REPAIRED, Verdict.DROPPED
@@ -98,7 +110,7 @@ CASES = {
     "private heartbeat": Case(
         PRIVATE + GLOBAL + SERVICE,
         "primary_private",
-        APPROXIMATED,
+        DROPPED,
         "both were silent",
         ("unicast_src_ip 192.0.2.2",),
     ),
@@ -108,7 +120,11 @@ CASES = {
     "primary": Case(GLOBAL + SERVICE, "primary", EXACT, "", ("unicast_src_ip 192.0.2.2",)),
     # links
     "links off": Case(
-        _global("monitor_links = 0"), "monitor_links", EXACT, "", ("!track_interface {",)
+        _global("monitor_links = 0"),
+        "monitor_links",
+        APPROXIMATED,
+        "did not look at links",
+        ("!track_interface {",),
     ),
     "links, own device only": Case(
         _global("monitor_links = 1"),
@@ -352,6 +368,12 @@ def test_statement_with_a_trap_gets_its_verdict(name: str) -> None:
             assert line in config
 
 
+def test_statement_that_is_carried_over_otherwise_becomes_something() -> None:
+    for name, case in CASES.items():
+        for found in converted(case.text).report.entries:
+            assert found.became or found.verdict in {EXACT, DROPPED}, (name, found)
+
+
 def test_exact_statement_becomes_something_or_says_why_not() -> None:
     for case in CASES.values():
         for found in converted(case.text).report.entries:
@@ -457,3 +479,112 @@ def test_active_of_a_block_that_leaves_only_its_vip_is_not_dropped() -> None:
     assert "192.0.2.10/24 label eth0:1" in director_file(conversion)
     found = entry(conversion, "active = 1")
     assert (found.verdict, bool(found.became)) == (APPROXIMATED, True)
+
+
+def _became(conversion: Conversion, statement: str, number: int = 0) -> list[tuple[str, str]]:
+    """Host and text of the lines of keepalived.conf that a statement became."""
+    return [
+        (target.host, director_file(conversion, target.host).split("\n")[target.line - 1].strip())
+        for target in entry(conversion, statement, number).became
+        if target.path == "/etc/keepalived/keepalived.conf"
+    ]
+
+
+def test_backup_and_its_switch_become_the_second_director() -> None:
+    conversion = converted()
+    for statement in ("backup =", "backup_active"):
+        assert ("backup", "vrrp_instance piranha {") in _became(conversion, statement)
+
+
+def test_backup_that_is_a_host_name_is_still_a_second_director() -> None:
+    conversion = converted(changed("backup = 192.0.2.3", "backup = lb2.example.com"))
+    found = entry(conversion, "backup =")
+    assert (found.verdict, "unicast VRRP needs an address" in found.why) == (APPROXIMATED, True)
+    assert _became(conversion, "backup =") == [("backup", "vrrp_instance piranha {")]
+
+
+def test_backup_in_a_template_is_still_a_second_director() -> None:
+    conversion = converted(changed("backup = 192.0.2.3", "backup = {{ other }}"))
+    assert hosts(conversion)[:2] == ["primary", "backup"]
+    found = entry(conversion, "backup =")
+    assert (found.verdict, found.is_loss) == (APPROXIMATED, True)
+    assert "fill in the template" in found.todo
+
+
+def test_pair_without_a_vip_is_two_directors_by_name() -> None:
+    assert ("backup", "router_id backup") in _became(converted(GLOBAL), "backup_active")
+
+
+def test_reentry_of_a_check_of_keepalived_is_one_interval() -> None:
+    conversion = converted(changed("reentry = 6", "reentry = 60"))
+    assert entry(conversion, "reentry").verdict is APPROXIMATED
+    assert set(_became(conversion, "reentry")) == {
+        ("primary", "delay_loop 6"),
+        ("backup", "delay_loop 6"),
+    }
+
+
+def test_reentry_that_is_kept_is_not_the_interval() -> None:
+    conversion = converted(changed("reentry = 6", "reentry = 60"), checks="exact")
+    assert all("misc_path" in line or "CHECK" in line for _, line in _became(conversion, "reentry"))
+
+
+def test_repaired_statement_that_is_approximated_too_is_told_as_both() -> None:
+    conversion = converted(changed("weight = 1", "weight = 40 # strong"))
+    found = entry(conversion, "weight = 40")
+    assert (found.verdict, found.others, found.is_loss) == (REPAIRED, (APPROXIMATED,), True)
+    assert "repaired: pulse rejects this line" in found.why
+    assert "approximated: nanny raised" in found.why
+    assert "| repaired, approximated |" in to_markdown(conversion.report)
+
+
+def test_rejected_line_that_nothing_is_made_of_is_not_read_as_meant() -> None:
+    found = entry(converted(_global("frobnicate=1")), "frobnicate")
+    assert found.verdict is DROPPED
+    assert "pulse rejects this line" in found.why
+    assert "as it is meant" not in found.why
+
+
+def test_block_of_a_mark_that_was_there_already_becomes_a_rule() -> None:
+    conversion = converted(MARK_PAIR)
+    for statement in ("virtual tls", "address = 192.0.2.10", "vip_nmask"):
+        found = entry(conversion, statement, int(not statement.startswith("virtual")))
+        assert found.verdict is REPAIRED
+    rules = file_of(conversion, "primary", "/etc/drctl/marks.nft").split("\n")
+    lines = [t.line for t in entry(conversion, "virtual tls").became if t.path.endswith(".nft")]
+    assert ["dport 443" in rules[line - 1] for line in lines] == [True, True]
+
+
+def test_same_port_of_a_mark_twice_is_one_rule_of_both_blocks() -> None:
+    conversion = converted(MARK_PAIR.replace("port = 443", "port = 80"))
+    rules = file_of(conversion, "primary", "/etc/drctl/marks.nft")
+    assert rules.count("dport 80 ") == 1
+    for number in (0, 1):
+        became = entry(conversion, "port = 80", number).became
+        assert any(target.path == "/etc/drctl/marks.nft" for target in became)
+
+
+def test_masqueraded_servers_have_no_choice_about_arp() -> None:
+    whats = {choice.what for choice in converted(NAT).report.choices}
+    assert "ARP on the real servers" not in whats
+    assert "what sets the route of a real server" in whats
+
+
+def test_port_of_the_heartbeat_is_no_task_without_a_pair() -> None:
+    port = "heartbeat_port = 539\n"
+    assert "112" in entry(converted(port + GLOBAL + SERVICE), "heartbeat_port").todo
+    alone = converted(changed("backup_active = 1", "backup_active = 0", port + GLOBAL + SERVICE))
+    assert entry(alone, "heartbeat_port").todo == ""
+
+
+def test_mask_of_a_gateway_that_is_a_vip_counts_only_when_it_is_the_same() -> None:
+    text = "nat_router = 192.0.2.10 eth0:1\nnat_nmask = 255.255.0.0\n" + NAT
+    found = entry(converted(text), "nat_nmask")
+    assert (found.verdict, "mask /24 counts" in found.why) == (APPROXIMATED, True)
+
+
+def test_service_word_becomes_what_it_switches_on() -> None:
+    assert ("primary", "lvs_flush") in _became(
+        converted("service = lvs\n" + GLOBAL + SERVICE), "service"
+    )
+    assert ("primary", "vrrp_script mail {") in _became(converted(FOS), "service")

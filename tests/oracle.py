@@ -123,7 +123,7 @@ def kinds(messages: tuple[str, ...]) -> frozenset[str]:
 # What a configuration asks to exist: a rough reading that only decides what to make.
 
 
-def _things_named(text: str) -> tuple[dict[str, list[str]], set[str]]:
+def things_named(text: str) -> tuple[dict[str, list[str]], set[str]]:
     """Names by kind, and the interfaces that keepalived is to create itself."""
     named: dict[str, list[str]] = {kind: [] for kind in _NAMES}
     own, block = {"lo"}, ""
@@ -213,7 +213,7 @@ def _script_of(text: str) -> tuple[str | None, list[str]]:
 def _inner() -> None:
     job = json.load(sys.stdin)
     raw = job["text"].encode("latin-1")
-    _build_world(job, raw)
+    build_world(job, raw)
     json.dump(_ask(job, raw.decode("utf-8", "surrogateescape")), sys.stdout)
 
 
@@ -224,7 +224,8 @@ def _run(*words: str, is_needed: bool = True) -> bool:
     return done.returncode == 0
 
 
-def _build_world(job: dict[str, Any], raw: bytes) -> None:
+def build_world(job: dict[str, Any], raw: bytes) -> None:
+    """Enter a root of one's own below `job["base"]`, with the text as `job["name"]`."""
     base = Path(job["base"])
     _run("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", str(base))
     upper, work, root = (base / name for name in ("upper", "work", "root"))
@@ -262,15 +263,15 @@ def _ask(job: dict[str, Any], text: str) -> dict[str, Any]:
         *("unshare", "--pid", "--fork", "--kill-child", "--mount-proc"),
         *(job["keepalived"], "-t", "-f", f"{CONF_DIR}/{job['name']}"),
     ]
-    named, own = _things_named(text)
+    named, own = things_named(text)
     for name in named["interfaces"]:
         _add_interface(name, own)
     for name in named["netns"]:
-        _add_netns(name)
+        add_netns(name)
     for name in named["scripts"]:
-        _add_script(name)
+        add_script(name)
     for name in named["users"]:
-        _add_user(name)
+        add_user(name)
     environment = {"PATH": SEARCH_PATH, "LC_ALL": "C", "HOME": "/"}
     exit_code: int | None = None
     lines: list[str] = []
@@ -288,7 +289,7 @@ def _ask(job: dict[str, Any], text: str) -> dict[str, Any]:
         except subprocess.TimeoutExpired as late:
             return {"exit": None, "lines": _lines(late.stdout or b"")}
         exit_code, lines = done.returncode, _lines(done.stdout)
-        missing = {m for line in lines if (m := _missing_interface(line))}
+        missing = {m for line in lines if (m := missing_interface(line))}
         if sum(_add_interface(m, own) for m in missing) == 0:
             break
     return {"exit": exit_code, "lines": lines}
@@ -298,7 +299,8 @@ def _lines(output: bytes) -> list[str]:
     return output.decode("utf-8", "backslashreplace").rstrip("\n").split("\n") if output else []
 
 
-def _missing_interface(line: str) -> str | None:
+def missing_interface(line: str) -> str | None:
+    """The interface that a line of keepalived says is absent."""
     said = _LOCATION.sub("", line)
     for pattern in _MISSING:
         if found := pattern.search(said):
@@ -316,7 +318,8 @@ def _add_interface(name: str, own: set[str]) -> bool:
     return _run("ip", "link", "set", "dev", name, "up", is_needed=False)
 
 
-def _add_netns(name: str) -> None:
+def add_netns(name: str) -> None:
+    """Give the world's own network namespace a name."""
     path = Path("/run/netns") / name
     if path.exists():
         return
@@ -325,7 +328,8 @@ def _add_netns(name: str) -> None:
     _run("mount", "--bind", "/proc/self/ns/net", str(path))
 
 
-def _add_script(name: str) -> None:
+def add_script(name: str) -> None:
+    """A program of this name or path that succeeds, if there is none."""
     is_bare = "/" not in name
     if is_bare and shutil.which(name, path=SEARCH_PATH):
         return
@@ -341,7 +345,8 @@ def _add_script(name: str) -> None:
         print(f"{name}: {refused}", file=sys.stderr)
 
 
-def _add_user(name: str) -> None:
+def add_user(name: str) -> None:
+    """A user and a group of this name, as far as they are absent."""
     for file, row in (("passwd", "{0}:x:{1}:{1}::/:/bin/false\n"), ("group", "{0}:x:{1}:\n")):
         path = Path("/etc") / file
         rows = [line.split(":") for line in path.read_text("utf-8").splitlines()]

@@ -1,0 +1,118 @@
+"""One configuration: what keepalived's dumps say of it against what `drctl show --json` says."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agreement.meaning import Difference, Host, differences, fields_compared, project
+from agreement.meaning_dump import Meaning, read_check, read_vrrp, wanted_states
+from agreement.meaning_world import Asked
+
+from drctl.cli.common import read_configuration
+from drctl.report.show import to_json
+
+CONFIG_ID = "oracle"
+"""The name of keepalived's host, which decides about lines with @."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A comparison. `refused` says why keepalived has no dump; then the rest is empty."""
+
+    name: str
+    refused: str = ""
+    fields: int = 0
+    blocks: int = 0
+    found: tuple[Difference, ...] = ()
+
+
+def compare(asked: Asked, answer: Mapping[str, Any], folder: Path) -> Outcome:
+    """Compare one configuration, whose files are written to `folder`."""
+    if why := refusal(answer):
+        return Outcome(asked.name, why)
+    for name, text in {asked.name: asked.text, **asked.others}.items():
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(text.encode("latin-1"))
+    theirs = understood(answer)
+    mine = told(folder / asked.name, host_of(answer))
+    mine_, theirs_ = normalised(mine, theirs)
+    return Outcome(
+        asked.name,
+        "",
+        fields_compared(mine_, theirs_),
+        len(mine_.keys() & theirs_.keys()),
+        tuple(differences(mine_, theirs_)),
+    )
+
+
+def refusal(answer: Mapping[str, Any]) -> str:
+    """Why keepalived has no dump, empty when it has."""
+    if refused := answer.get("refused"):
+        return str(refused).strip().splitlines()[-1]
+    if not answer["is_up"] or "vrrp" not in answer or "check" not in answer:
+        lines = [line for line in answer["log"].splitlines() if line.strip()]
+        return next((line for line in lines if "***" in line), lines[-1] if lines else "no log")
+    return ""
+
+
+def understood(answer: Mapping[str, Any]) -> Meaning:
+    """What keepalived understood."""
+    vrrp = read_vrrp(answer["vrrp"], wanted_states(answer["log"]))
+    return {**vrrp, **read_check(answer["check"])}
+
+
+def told(file: Path, host: Host) -> Meaning:
+    """What drctl says of a file."""
+    reading = read_configuration(str(file), "keepalived", config_id=CONFIG_ID)
+    document = json.loads(to_json(reading))
+    passwords = {
+        one.name: one.authentication.password
+        for one in reading.configuration.instances
+        if one.authentication is not None and one.authentication.password is not None
+    }
+    vrrp, check = project(document["model"], passwords, host)
+    return {**vrrp, **check}
+
+
+def host_of(answer: Mapping[str, Any]) -> Host:
+    """The guest's users, and the global defaults that the model has no fields for."""
+    dump = answer["vrrp"]
+
+    def after(key: str) -> str:
+        found = re.search(rf"^ {re.escape(key)} = (.*)$", dump, re.MULTILINE)
+        return found[1] if found else ""
+
+    mail = [after(key) for key in ("Default smtp_alert_vrrp", "Default smtp_alert")]
+    defaults = {
+        "sends_mail": next((word == "on" for word in mail if word not in {"unset", ""}), False),
+        "garp delay": int(after("Gratuitous ARP delay")),
+        "garp refresh": int(after("Gratuitous ARP refresh timer")),
+        "down timer": int(after("Num adverts before down")),
+    }
+    return Host(answer["users"], answer["groups"], defaults)
+
+
+def normalised(mine: Meaning, theirs: Meaning) -> tuple[Meaning, Meaning]:
+    """Both without what the machine adds: the folders in which it finds a program by its bare
+    name."""
+    for block in mine.keys() & theirs.keys():
+        for name, value in mine[block].items():
+            other = theirs[block].get(name)
+            if name == "command":
+                theirs[block][name] = bare(value, other)
+            elif name.startswith("hook ") and other is not None:
+                theirs[block][name] = (bare(value[0], other[0]), *other[1:])
+    return mine, theirs
+
+
+def bare(mine: tuple[str, ...], theirs: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    """keepalived's words of a command, the program as drctl names it when it is the same."""
+    if not mine or not theirs or "/" in mine[0] or theirs[0].rpartition("/")[2] != mine[0]:
+        return theirs
+    return (mine[0], *theirs[1:])

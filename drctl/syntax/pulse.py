@@ -104,8 +104,8 @@ class PulseVerdict:
 
     `line` is the number that pulse prints: from 1, counting as it does, 0 for an empty file; None
     when it accepts, like `message`, which is one of `MESSAGES` or `CRASH`. `source_line` is the
-    line of the file, from 1 and counted in line feeds, where that line of pulse's begins; it
-    differs only in files with carriage returns.
+    line of the file, from 1 and counted in line feeds (carriage returns, where there is none),
+    where that line of pulse's begins; it differs only in files with both.
     """
 
     accepts: bool
@@ -128,11 +128,13 @@ def judge(text: str | bytes, resolve: Callable[[str], bool] | None = None) -> Pu
 def refusals(text: str | bytes) -> tuple[Refusal, ...]:
     """Every line that pulse would stop at if all lines before it were right, in order.
 
-    Carriage returns and NUL bytes, which confuse it about all that follows, are left out. A block's
-    header that it refuses opens the block nevertheless, as its writer meant.
+    Carriage returns and NUL bytes, which confuse it about all that follows, are left out; where
+    there is no line feed, carriage returns end the lines. A block's header that it refuses opens
+    the block nevertheless, as its writer meant.
     """
     raw = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
-    clean = raw.replace(b"\r\n", b"\n").replace(b"\r", b" ").replace(b"\0", b"")
+    line_end = b" " if b"\n" in raw else b"\n"
+    clean = raw.replace(b"\r\n", b"\n").replace(b"\r", line_end).replace(b"\0", b"")
     return _Reading(clean.decode("latin-1"), None).refusals()
 
 
@@ -157,6 +159,7 @@ class _Reading:
 
     def __init__(self, text: str, resolve: Callable[[str], bool] | None) -> None:
         self.whole = f"{text}\n"
+        self.line_end = "\n" if "\n" in text or "\r" not in text else "\r"
         nul = self.whole.find("\0")
         self.text = self.whole if nul < 0 else self.whole[:nul]
         self.resolve = resolve
@@ -227,7 +230,7 @@ class _Reading:
             end = end_cr if end_cr >= 0 else text.find("\n", start)
             self.line += 1
             yield start, end
-            self.source_line += text.count("\n", start, end + 1)
+            self.source_line += text.count(self.line_end, start, end + 1)
             start = end + 1
 
     def _line(self, start: int, end: int) -> str | None:

@@ -25,19 +25,23 @@ class SourceFile:
     """Decoded text of one file.
 
     `text` keeps everything (byte-order mark, carriage returns, NUL): `encode(text)` gives the
-    bytes back exactly. `encoding` is `utf-8`, `utf-16-le` or `utf-16-be` (only with a byte-order
-    mark, which stays in the text) or the fallback `latin-1`, which maps every byte to one code
-    point.
+    bytes back exactly. `encoding` is `utf-8`, `utf-16-le` or `utf-16-be` (a byte-order mark stays
+    in the text) or the fallback `latin-1`, which maps every byte to one code point. `line_end` is
+    a carriage return for a file that has no line feed but those: its text has line feeds in their
+    place.
     """
 
     path: str
     text: str
     encoding: str = "utf-8"
     diagnostics: tuple[Diagnostic, ...] = ()
+    line_end: str = "\n"
     _starts: list[int] = field(default_factory=list, repr=False, compare=False)
 
     def encode(self, text: str) -> bytes:
-        """`text` in the bytes of this file's encoding."""
+        """`text` in the bytes of this file's encoding, with its line ends."""
+        if self.line_end != "\n":
+            text = text.replace("\n", self.line_end)
         return text.encode(self.encoding)
 
     def line_starts(self) -> list[int]:
@@ -79,25 +83,32 @@ class SourceFile:
 def decode(path: str, raw: bytes) -> SourceFile:
     """Decode `raw` without loss; what is odd about the bytes becomes diagnostics."""
     text, encoding, remark = _decode(raw)
-    source = SourceFile(path, text, encoding)
+    line_end = "\n"
+    if "\r" in text and "\n" not in text:
+        text, line_end = text.replace("\r", "\n"), "\r"
+    source = SourceFile(path, text, encoding, line_end=line_end)
     found: list[Diagnostic] = []
     if remark is not None:
         code, name, message, hint = remark
         found.append(_finding(source, 0, (code, name, Severity.WARNING), message, hint))
     found.extend(_oddities(source))
-    return SourceFile(path, text, encoding, tuple(found))
+    return SourceFile(path, text, encoding, tuple(found), line_end)
 
 
 def _decode(raw: bytes) -> tuple[str, str, tuple[str, str, str, str] | None]:
-    if raw.startswith((b"\xff\xfe", b"\xfe\xff")) and len(raw) % 2 == 0:
-        name = "utf-16-le" if raw.startswith(b"\xff\xfe") else "utf-16-be"
+    name = _utf16_name(raw)
+    if name is not None:
         try:
             text = raw.decode(name)
         except UnicodeDecodeError:
             text = ""
         if text:
-            message = f"{name} text, which neither keepalived nor pulse can read"
-            return text, name, ("DR011", "utf16-text", message, "save the file as UTF-8")
+            has_mark = text.startswith("\ufeff")
+            mark = "" if has_mark else " without a byte-order mark"
+            message = f"{name} text{mark}, which neither keepalived nor pulse can read"
+            word = "UTF-16" if has_mark else name.upper().replace("16-", "16")
+            hint = f"convert it: iconv -f {word} -t UTF-8"
+            return text, name, ("DR011", "utf16-text", message, hint)
     try:
         return raw.decode("utf-8"), "utf-8", None
     except UnicodeDecodeError as bad:
@@ -109,13 +120,39 @@ def _decode(raw: bytes) -> tuple[str, str, tuple[str, str, str, str] | None]:
         return raw.decode("latin-1"), "latin-1", ("DR010", "not-utf8", message, hint)
 
 
+_SAMPLE_BYTES = 4096
+
+
+def _utf16_name(raw: bytes) -> str | None:
+    """The encoding of text in two-byte characters: it has a byte-order mark, or of nearly every
+    pair of bytes the same one is NUL, and the other one never is."""
+    if not raw or len(raw) % 2:
+        return None
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16-le" if raw.startswith(b"\xff\xfe") else "utf-16-be"
+    first, second = raw[:_SAMPLE_BYTES:2], raw[1:_SAMPLE_BYTES:2]
+    enough = len(first) * 9 // 10
+    if first.count(0) == 0 and second.count(0) > enough:
+        return "utf-16-le"
+    if second.count(0) == 0 and first.count(0) > enough:
+        return "utf-16-be"
+    return None
+
+
 def _oddities(source: SourceFile) -> Iterator[Diagnostic]:
     text = source.text
     if text.startswith("\ufeff"):
         message = "byte-order mark, which keepalived and pulse read as part of the first keyword"
         rule = ("DR012", "byte-order-mark", Severity.WARNING)
         yield _finding(source, 0, rule, message, "remove the first three bytes")
-    if (at := text.find("\r")) >= 0:
+    if source.line_end == "\r":
+        what = (
+            "lines that end with a carriage return alone are read as lines; keepalived takes the "
+            "whole file for one"
+        )
+        rule = ("DR013", "carriage-return", Severity.WARNING)
+        yield _finding(source, text.find("\n"), rule, what, "convert the file with mac2unix")
+    elif (at := text.find("\r")) >= 0:
         crlf, line_feeds = text.count("\r\n"), text.count("\n")
         what = "carriage return before each line end" if crlf == line_feeds else "carriage return"
         rule = ("DR013", "carriage-return", Severity.WARNING)
@@ -123,7 +160,10 @@ def _oddities(source: SourceFile) -> Iterator[Diagnostic]:
     if odd := _ODD_CONTROL.search(text):
         name = "NUL byte" if odd[0] == "\0" else f"control character 0x{ord(odd[0]):02x}"
         rule = ("DR014", "control-character", Severity.WARNING)
-        yield _finding(source, odd.start(), rule, name, "remove it")
+        hint = "remove it"
+        if 4 * text.count("\0") > len(text):
+            hint = "if these are two-byte characters: iconv -f UTF-16LE -t UTF-8"
+        yield _finding(source, odd.start(), rule, name, hint)
     if text and not text.endswith("\n"):
         rule = ("DR015", "missing-final-newline", Severity.INFO)
         yield _finding(source, len(text) - 1, rule, "no line end after the last line", "add one")

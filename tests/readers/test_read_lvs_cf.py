@@ -291,3 +291,22 @@ def test_blocks_on_one_line_are_read_as_meant() -> None:
     (server,) = service.real_servers
     assert (server.name, server.address, server.weight) == ("a", "192.0.2.21", 2)
     assert service.leftovers == server.leftovers == ()
+
+
+def test_file_of_carriage_returns_alone_is_read_line_by_line() -> None:
+    read_as = reading(PAIR.replace("\n", "\r").encode())
+    assert read_as.configuration == model(PAIR)
+    assert read_as.verdict is not None
+    assert read_as.verdict.accepts
+    assert [found.name for found in read_as.diagnostics] == ["carriage-return"]
+    assert refused("service = lvs\rbogus = 1\r") == [(2, "unknown command")]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_file_of_two_byte_characters_is_read_as_meant(encoding: str) -> None:
+    read_as = reading(PAIR.encode(encoding))
+    assert read_as.configuration == model(PAIR)
+    assert "utf16-text" in {found.name for found in read_as.diagnostics}
+    assert read_as.verdict is not None
+    # a NUL at the start of a line is the end of the file for pulse
+    assert read_as.verdict.accepts is (encoding == "utf-16-be")

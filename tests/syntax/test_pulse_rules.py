@@ -184,3 +184,10 @@ def test_refusals_of_an_accepted_text_are_none() -> None:
 def test_refusals_look_past_carriage_returns() -> None:
     found = refusals("service = lvs\r\nbogus = 1\r\nkeepalive = 6\r\n")
     assert [(one.line, one.message) for one in found] == [(2, UNKNOWN)]
+
+
+def test_lines_that_end_with_carriage_returns_alone_are_lines_of_pulse_too() -> None:
+    text = "service = lvs\rvirtual a {\r  bogus = 1\r}\r"
+    verdict = judge(text)
+    assert (verdict.line, verdict.message, verdict.source_line) == (3, UNKNOWN, 3)
+    assert [(one.line, one.message) for one in refusals(text)] == [(3, UNKNOWN)]

@@ -118,6 +118,8 @@ HOSTILE = {
     "many flags": b"virtual_server 192.0.2.1 80 {\n" + b"hashed\n" * (N // 7) + b"}",
     "random": random.Random(1).randbytes(N),
     "random marks": bytes(random.Random(2).choices(b"{}\"' \n#!=$a\\", k=N)),
+    "lines of carriage returns": b"primary = a\r" * (N // 12),
+    "UTF-16 without mark": b"a\0" * (N // 2),
     "UTF-16": b"\xff\xfe" + b"a\0" * (N // 2),
 }
 

@@ -15,6 +15,9 @@ ODD = {
     "byte-order mark": (b"\xef\xbb\xbfprimary = 192.0.2.1\n", "byte-order-mark", "utf-8"),
     "UTF-16 little": ("\ufeffa b\n".encode("utf-16-le"), "utf16-text", "utf-16-le"),
     "UTF-16 big": ("\ufeffa b\n".encode("utf-16-be"), "utf16-text", "utf-16-be"),
+    "UTF-16 little without mark": ("a b\n".encode("utf-16-le"), "utf16-text", "utf-16-le"),
+    "UTF-16 big without mark": ("a b\n".encode("utf-16-be"), "utf16-text", "utf-16-be"),
+    "carriage returns alone": (b"a\rb\r", "carriage-return", "utf-8"),
     "CRLF": (b"a\r\nb\r\n", "carriage-return", "utf-8"),
     "one carriage return": (b"a\rb\n", "carriage-return", "utf-8"),
     "no final line feed": (b"a", "missing-final-newline", "utf-8"),
@@ -42,6 +45,28 @@ def test_ordinary_bytes_give_no_finding() -> None:
 def test_finding_of_bad_byte_names_byte_and_line() -> None:
     (found,) = decode("x", b"a\nb \xff\n").diagnostics
     assert found.message.startswith("byte 0xff in line 2")
+
+
+@pytest.mark.parametrize("name", ["utf-16-le", "utf-16-be"])
+def test_two_byte_characters_are_told_with_the_way_out(name: str) -> None:
+    (found,) = decode("x", "backup = lb\u00fc\n".encode(name)).diagnostics
+    assert found.hint == f"convert it: iconv -f {name.upper().replace('16-', '16')} -t UTF-8"
+    (found,) = decode("x", "\ufeffa b\n".encode(name)).diagnostics[:1]
+    assert found.hint == "convert it: iconv -f UTF-16 -t UTF-8"
+
+
+def test_half_a_character_of_two_bytes_is_told_with_the_way_out() -> None:
+    source = decode("x", "primary = 192.0.2.1\n".encode("utf-16-le") + b"\n")
+    assert source.encoding == "utf-8"
+    assert any("iconv -f UTF-16LE" in found.hint for found in source.diagnostics)
+
+
+def test_carriage_returns_alone_end_lines() -> None:
+    source = decode("x", b"a\rbc\rd")
+    assert [source.line(number) for number in (1, 2, 3)] == ["a", "bc", "d"]
+    assert source.encode(source.text) == b"a\rbc\rd"
+    assert source.encode("x\ny") == b"x\ry"
+    assert decode("x", b"a\rb\nc").line_end == "\n"
 
 
 @given(st.binary())

@@ -7,10 +7,11 @@ import sys
 from typing import TYPE_CHECKING
 
 from drctl.errors import FileRefused
-from drctl.syntax.detect import DIALECTS, LVS_CF, detect, is_undecided
+from drctl.syntax.detect import DIALECTS, LVS_CF, detect, is_undecided, may_steer
 
 if TYPE_CHECKING:
     from drctl.readers.reading import Reading
+    from drctl.syntax.tree import Document
     from drctl.text.source import SourceFile
 
 LARGEST_FILE_BYTES = 64 * 1024 * 1024
@@ -48,8 +49,22 @@ def printable_path(path: str) -> str:
     return path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-def read_configuration(path: str, dialect: str = "auto") -> Reading:
-    """Tree and model of a file.
+def add_config_id(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
+    """The option `--config-id`."""
+    parser.add_argument(
+        "--config-id",
+        metavar="ID",
+        help="as keepalived -i: decides which @ID lines of a keepalived.conf count (this host's "
+        "name)",
+    )
+
+
+def read_configuration(
+    path: str, dialect: str = "auto", *, config_id: str | None = None, is_expanded: bool = True
+) -> Reading:
+    """Tree and model of a file. A keepalived.conf is read as keepalived with this configuration id
+    (this host's name without one) reads it, what it includes too; unless `is_expanded`, the file's
+    own text alone.
 
     A text that speaks for neither dialect (empty, comments alone, unknown words) is read as a
     keepalived.conf and still gets pulse's verdict, since it may as well be an lvs.cf.
@@ -63,15 +78,35 @@ def read_configuration(path: str, dialect: str = "auto") -> Reading:
     if known == LVS_CF:
         return _read_lvs_cf(source, raw)
     document = parse(source, known)
-    from drctl.readers.keepalived import read as read_keepalived
-
-    reading = read_keepalived(document)
+    reading = read_as(document, config_id) if is_expanded else _read_text(document)
     if dialect == "auto" and is_undecided(source.text):
         from drctl.quickclass import replace
         from drctl.syntax.pulse import judge
 
         reading = replace(reading, verdict=judge(source.encode(source.text)))
     return reading
+
+
+def read_as(document: Document, config_id: str | None) -> Reading:
+    """The model of what keepalived with this configuration id runs."""
+    if document.is_template or not may_steer(document.source.text):
+        return _read_text(document)
+    import os
+
+    from drctl.adapters.config_files import ConfigFiles
+    from drctl.readers.effective import read
+    from drctl.syntax.expanded import ExpandOptions
+
+    options = ExpandOptions(
+        config_id=config_id, host_name=os.uname().nodename, environment=os.environ
+    )
+    return read(document, ConfigFiles(document.source.path), options)
+
+
+def _read_text(document: Document) -> Reading:
+    from drctl.readers.keepalived import read
+
+    return read(document)
 
 
 _LARGE_BYTES = 200_000

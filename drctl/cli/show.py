@@ -14,13 +14,18 @@ Print what a keepalived.conf or an lvs.cf means: directors, VRRP instances, virt
 services, real servers and checks, each value with the line it came from. What the model has no
 place for is listed at the end. For an lvs.cf it also says whether Piranha's pulse (0.8.6) would
 have accepted the file, and if not, at which line it stopped with which message.
+
+A keepalived.conf is shown as keepalived reads it: with the files that it includes, @ID lines
+decided, $NAME definitions and ~SEQ, ~LST written out. Each value has the place where its statement
+stands, and the definitions that it came from.
 """
 _EPILOG = """\
 formats:
   tree   (default) every value, its unit, its place; "default" where the file is silent
   table  the VIPs, and one line per real server
-  json   everything, for programs: {"schema": 1, "path", "dialect", "encoding", "is_template",
-         "pulse": {"accepts", "line", "message"}, "model", "leftovers", "diagnostics"}
+  json   everything, for programs: {"schema": 2, "path", "dialect", "encoding", "is_template",
+         "pulse": {"accepts", "line", "message"}, "config_id", "files", "model", "leftovers",
+         "includes", "definitions", "conditions", "sequences", "diagnostics"}
 
 Findings about the text go to standard error, or into the JSON. Lines that only pulse rejects are
 warnings. Passwords are shown as ********. docs/show.md describes the findings and the JSON.
@@ -32,6 +37,8 @@ exit codes:
 
 examples:
   drctl show /etc/keepalived/keepalived.conf
+  drctl show --config-id lb2 keepalived.conf
+      what the director that runs keepalived -i lb2 makes of a file that both share
   drctl show --format table /etc/sysconfig/ha/lvs.cf
   ssh root@192.0.2.3 cat /etc/sysconfig/ha/lvs.cf | drctl show -
 """
@@ -39,7 +46,7 @@ examples:
 
 def register(subparsers: Any) -> None:
     """Add the subcommand's parser."""
-    from drctl.cli.common import add_dialect
+    from drctl.cli.common import add_config_id, add_dialect
 
     parser = subparsers.add_parser(
         "show",
@@ -65,6 +72,13 @@ def register(subparsers: Any) -> None:
         help="the same as --format json",
     )
     add_dialect(parser)
+    add_config_id(parser)
+    parser.add_argument(
+        "--as-written",
+        action="store_true",
+        help="show the text of PATH as it stands: includes, definitions, conditions and sequences "
+        "are leftovers",
+    )
     parser.set_defaults(run=run)
 
 
@@ -75,9 +89,15 @@ def run(options: argparse.Namespace) -> int:
     from drctl.report.text import to_summary
     from drctl.text.diagnostic import Severity
 
-    reading = read_configuration(options.path, options.dialect)
+    reading = read_configuration(
+        options.path,
+        options.dialect,
+        config_id=options.config_id,
+        is_expanded=not options.as_written,
+    )
     if options.format != "json":
-        sys.stderr.write(to_summary(reading.diagnostics, reading.document.source))
+        sources = (document.source for document in reading.documents)
+        sys.stderr.write(to_summary(reading.diagnostics, *sources))
     if isinstance(sys.stdout, io.TextIOWrapper):
         # what the terminal cannot show is written as an escape
         sys.stdout.reconfigure(errors="backslashreplace")

@@ -17,8 +17,8 @@ from drctl.readers.keepalived_words import Parse, Words
 from drctl.readers.verbatim import leftover
 from drctl.syntax.lexer import find_template_tag
 from drctl.syntax.tree import ERROR, QUOTED, Document, Leaf, Node, Statement
-from drctl.text.diagnostic import Diagnostic, Severity
-from drctl.text.place import Place
+from drctl.text.diagnostic import Diagnostic, Related, Severity
+from drctl.text.place import Place, via_of
 
 _DEFINITION = re.compile(r"\$([A-Za-z_]\w*)\s*=")
 _USE = re.compile(r"\$\{([A-Za-z_]\w*)[^{}]*\}|\$([A-Za-z_]\w*)(?=[\s,)]|$)")
@@ -91,8 +91,14 @@ class Context:
     def warn(
         self, place: Place, rule: tuple[str, str], severity: Severity, message: str, hint: str = ""
     ) -> None:
-        """Note a finding; `rule` is code and name."""
-        self.diagnostics.append(Diagnostic(place, *rule, severity, message, hint))
+        """Note a finding; `rule` is code and name. The definitions that the text came from are
+        told too: one of them may be what is to be changed."""
+        related = tuple(
+            Related(step.place, f"${step.name} is defined here")
+            for step in via_of(place)
+            if step.kind == "definition"
+        )
+        self.diagnostics.append(Diagnostic(place, *rule, severity, message, hint, related))
 
     def ignored(self, statement: Statement, words: tuple[str, ...]) -> None:
         """Note words that keepalived does not look at."""
@@ -307,11 +313,13 @@ def words_of(context: Context, statement: Statement) -> Words:
 
 def unusual(context: Context, statement: Statement) -> str:
     """Why a statement cannot be read by its keyword alone: conditions, definitions, includes,
-    template tags, quotes without end. Empty for an ordinary one."""
+    template tags, quotes without end. Empty for an ordinary one. In the expanded view what looks
+    like a condition or a definition is none."""
     first = statement.words[0].text
-    if first.startswith("@"):
+    is_expanded = context.document.elsewhere is not None
+    if first.startswith("@") and not is_expanded:
         return f"depends on the configuration id ({first})"
-    if _DEFINITION.match(first):
+    if not is_expanded and _DEFINITION.match(first):
         return "definition"
     if _INCLUDE.fullmatch(first):
         return "the included file is not read"
@@ -322,7 +330,7 @@ def unusual(context: Context, statement: Statement) -> str:
         words = statement.words if statement.body is None else statement.words[:1]
         if any(find_template_tag(word.text) for word in words):
             return "holds a template tag"
-    for leaf in statement.words:
+    for leaf in () if is_expanded else statement.words:
         if name := _used(context, leaf):
             return f"uses the definition {name}, which is not expanded"
     return ""

@@ -8,6 +8,7 @@ from drctl.quickclass import dataclass
 
 if TYPE_CHECKING:
     from drctl.model.configuration import Configuration
+    from drctl.readers.view import View
     from drctl.syntax.pulse import PulseVerdict
     from drctl.syntax.tree import Document
     from drctl.text.diagnostic import Diagnostic
@@ -17,10 +18,18 @@ if TYPE_CHECKING:
 class Reading:
     """One file read: its tree, its model, and findings of decoding, tree and reader, in order.
 
-    `verdict` is what Piranha's pulse would say of an lvs.cf, None for a keepalived.conf.
+    `verdict` is what Piranha's pulse would say of an lvs.cf, None for a keepalived.conf. `view` is
+    set when a keepalived.conf was read as keepalived reads it, includes, conditions, definitions
+    and sequences followed; the model is that of all its files then.
     """
 
     document: Document
     configuration: Configuration
     diagnostics: tuple[Diagnostic, ...] = ()
     verdict: PulseVerdict | None = None
+    view: View | None = None
+
+    @property
+    def documents(self) -> tuple[Document, ...]:
+        """The files that were read, as they were written; the given one first."""
+        return (self.document,) if self.view is None else self.view.documents

@@ -6,6 +6,9 @@ from drctl.model.origin import Leftover
 from drctl.syntax.tree import Document, ErrorNode, Leaf, Node, Statement, walk
 from drctl.text.place import Span
 
+_BLANKS = " \t\n\r\f\v"
+"""C's: a no-break space is part of a word."""
+
 
 def leftover(
     document: Document, statement: Statement, reason: str, around: tuple[str, ...] = ()
@@ -19,7 +22,7 @@ def leftover(
         text = "\n".join((f"{header} {{", *lines, "}"))
     nested = () if statement.body is None else statement.body.children
     inner = tuple(document.place(inside) for inside in walk(nested))
-    return Leftover(text, reason, document.source.place(span), inner)
+    return Leftover(text, reason, document.place_of(span), inner)
 
 
 def last_leaf(statement: Statement) -> Leaf:
@@ -42,10 +45,10 @@ def own_text(text: str, statement: Statement, span: Span) -> str:
     that the file leaves open are closed."""
     start = text.rfind("\n", 0, span.start) + 1
     indent = text[start : span.start]
-    indent = indent[: len(indent) - len(indent.lstrip())]
-    first, *rest = text[span.start : span.end].replace("\r\n", "\n").split("\n")
-    lines = [first.rstrip("\r")]
-    lines.extend(_without(indent, line.rstrip()) for line in rest)
+    indent = indent[: len(indent) - len(indent.lstrip(_BLANKS))]
+    first, *rest = text[span.start : span.end].split("\n")
+    lines = [first.rstrip(_BLANKS)]
+    lines.extend(_without(indent, line.rstrip(_BLANKS)) for line in rest)
     lines.extend("}" for _ in range(_open_blocks(statement)))
     return "\n".join(lines)
 

@@ -8,7 +8,9 @@ from drctl.model.configuration import Configuration
 from drctl.model.origin import SELF, Leftover, Origins, leftovers
 from drctl.model.service import RealServer, VirtualService
 from drctl.quickclass import MISSING, fields, is_dataclass
+from drctl.report.show_view import head_line, steering_json, steering_lines, via_json, via_text
 from drctl.report.text import columns
+from drctl.text.place import via_of
 from drctl.text.secret import MASK, masked
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from drctl.text.diagnostic import Diagnostic
     from drctl.text.place import Place
 
-SCHEMA = 1
+SCHEMA = 2
 _SECRET_FIELDS = frozenset({"password"})
 _SKIPPED = frozenset({"origins", "leftovers"})
 _WIDEST_LEFTOVER = 70
@@ -28,11 +30,14 @@ Rows = list[tuple[str, ...]]
 
 
 def to_json(reading: Reading) -> str:
-    """Schema 1 of docs/show.md. `pulse` is null for a keepalived.conf."""
+    """Schema 2 of docs/show.md. `pulse` is null for a keepalived.conf."""
     import json
 
     verdict = reading.verdict
     source = reading.document.source
+    view = reading.view
+    secrets: frozenset[str] = frozenset() if view is None else view.secrets
+    left = [*_left(reading.configuration), *(() if view is None else view.vanished)]
     document = {
         "schema": SCHEMA,
         "path": source.path,
@@ -42,8 +47,11 @@ def to_json(reading: Reading) -> str:
         "pulse": None
         if verdict is None
         else {"accepts": verdict.accepts, "line": verdict.line, "message": verdict.message},
-        "model": _json(reading.configuration),
-        "leftovers": [_leftover(found) for found in _left(reading.configuration)],
+        "config_id": None if view is None else view.config_id,
+        "files": [document.source.path for document in reading.documents],
+        "model": _json(reading.configuration, secrets),
+        "leftovers": [_leftover(found, secrets) for found in left],
+        **steering_json(view),
         "diagnostics": [diagnostic_json(found) for found in reading.diagnostics],
     }
     return json.dumps(document, indent=1) + "\n"
@@ -73,14 +81,20 @@ def diagnostic_json(found: Diagnostic) -> dict[str, Any]:
 def _left(configuration: Configuration) -> list[Leftover]:
     """All leftovers in the order of the file."""
 
-    def where(left: Leftover) -> tuple[int, int]:
-        return (left.place.line, left.place.column) if left.place else (0, 0)
+    found = list(leftovers(configuration))
+    paths = dict.fromkeys(left.place.path for left in found if left.place)
+    order = {path: number for number, path in enumerate(paths)}
 
-    return sorted(leftovers(configuration), key=where)
+    def where(left: Leftover) -> tuple[int, int, int]:
+        place = left.place
+        return (order[place.path], place.line, place.column) if place else (0, 0, 0)
+
+    return sorted(found, key=where)
 
 
-def _leftover(found: Leftover) -> dict[str, Any]:
+def _leftover(found: Leftover, secrets: frozenset[str]) -> dict[str, Any]:
     place = found.place
+    via = () if place is None else via_of(place)
     return {
         "text": masked(found.text),
         "reason": masked(found.reason),
@@ -88,12 +102,13 @@ def _leftover(found: Leftover) -> dict[str, Any]:
         "line": None if place is None else place.line,
         "column": None if place is None else place.column,
         "end_line": None if place is None else place.end_line,
+        **via_json(via, secrets),
     }
 
 
-def _json(value: Any) -> Any:
+def _json(value: Any, secrets: frozenset[str]) -> Any:
     if isinstance(value, tuple):
-        return [_json(item) for item in value]
+        return [_json(item, secrets) for item in value]
     if not is_dataclass(value):
         return masked(value) if isinstance(value, str) else value
     found: dict[str, Any] = {}
@@ -106,11 +121,14 @@ def _json(value: Any) -> Any:
         item = getattr(value, field.name)
         if field.name in _SECRET_FIELDS and item is not None:
             item = MASK
-        found[field.name] = _json(item)
+        found[field.name] = _json(item, secrets)
     origins: Origins = getattr(value, "origins", {})
     if origins:
         found["origins"] = {
-            key or "self": [{"path": p.path, "line": p.line, "column": p.column} for p in places]
+            key or "self": [
+                {"path": p.path, "line": p.line, "column": p.column, **via_json(via_of(p), secrets)}
+                for p in places
+            ]
             for key, places in origins.items()
         }
     return found
@@ -129,15 +147,22 @@ def to_tree(reading: Reading) -> str:
     head = [f"{_printable(source.path)}: {reading.document.dialect}{kind}, {source.encoding}"]
     if reading.verdict is not None:
         head.append(verdict_text(reading.verdict))
+    if reading.view is not None:
+        head.append(head_line(reading.view))
     where = _Where(source.path)
     rows: Rows = [*_rows(reading.configuration, where, 0)]
     text = [*head, "", *columns(rows)]
-    return "\n".join([*text, *_leftover_lines(reading, where)]) + "\n"
+    return "\n".join([*text, *_leftover_lines(reading, where), *_steering(reading, where)]) + "\n"
+
+
+def _steering(reading: Reading, where: _Where) -> list[str]:
+    return [] if reading.view is None else steering_lines(reading.view, where)
 
 
 def _leftover_lines(reading: Reading, where: _Where) -> list[str]:
     rows: Rows = []
-    for found in _left(reading.configuration):
+    vanished = () if reading.view is None else reading.view.vanished
+    for found in (*_left(reading.configuration), *vanished):
         first, *more = masked(found.text).split("\n", 1)
         shown = first[:_WIDEST_LEFTOVER] + ("…" if more or len(first) > _WIDEST_LEFTOVER else "")
         places = () if found.place is None else (found.place,)
@@ -153,7 +178,8 @@ def verdict_text(verdict: PulseVerdict) -> str:
 
 
 class _Where:
-    """Places as text: the line alone when it is in the file that is shown."""
+    """Places as text: the line alone when it is in the file that is shown; with the definitions
+    that the text came from."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -162,7 +188,11 @@ class _Where:
         if not places:
             return ""
         last = places[-1]
-        return f"line {last.line}" if last.path == self._path else f"{last.path}:{last.line}"
+        return self.plain(last) + via_text(via_of(last), self.plain)
+
+    def plain(self, place: Place) -> str:
+        """A place without its chain."""
+        return f"line {place.line}" if place.path == self._path else f"{place.path}:{place.line}"
 
 
 def _rows(
@@ -255,7 +285,8 @@ def to_table(reading: Reading) -> str:
         if len(rows) > 1
     )
     left = _leftover_lines(reading, where)
-    return "\n".join([text or "nothing in the model", *left]) + "\n"
+    steering = _steering(reading, where)
+    return "\n".join([text or "nothing in the model", *left, *steering]) + "\n"
 
 
 def _director_table(configuration: Configuration, where: _Where) -> Rows:

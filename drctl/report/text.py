@@ -47,12 +47,14 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() or c == "\t" else "\ufffd" for c in text)
 
 
-def to_lines(found: Iterable[Diagnostic], source: SourceFile | None = None) -> str:
-    """All findings, one after the other, with a line end after each; empty when there are none."""
-    return "".join(diagnostic_text(d, source) + "\n" for d in found)
+def to_lines(found: Iterable[Diagnostic], *sources: SourceFile) -> str:
+    """All findings, one after the other, with a line end after each; empty when there are none.
+    `sources` are the files that they are in, as far as their lines are to be shown."""
+    by_path = {source.path: source for source in sources}
+    return "".join(diagnostic_text(d, by_path.get(d.place.path)) + "\n" for d in found)
 
 
-def to_summary(found: Iterable[Diagnostic], source: SourceFile) -> str:
+def to_summary(found: Iterable[Diagnostic], *sources: SourceFile) -> str:
     """As `to_lines`, but of many findings of one kind only the first few, then the other lines."""
     kinds: dict[tuple[str, str], list[Diagnostic]] = {}
     for one in found:
@@ -60,7 +62,7 @@ def to_summary(found: Iterable[Diagnostic], source: SourceFile) -> str:
         kinds.setdefault(key, []).append(one)
     parts = []
     for same in kinds.values():
-        parts.append(to_lines(same[:_MOST_OF_A_KIND], source))
+        parts.append(to_lines(same[:_MOST_OF_A_KIND], *sources))
         rest = same[_MOST_OF_A_KIND:]
         if rest:
             lines = ", ".join(str(one.place.line) for one in rest[:_MOST_SHOWN_LINES])

@@ -30,6 +30,8 @@ _KEEPALIVED_BLOCK = re.compile(
     re.MULTILINE,
 )
 
+_STEERING = re.compile(r"\$[A-Za-z_{]|(?:^|[{}])[ \t]*(?:@|include)|~(?:SEQ|LST)", re.MULTILINE)
+
 _ENOUGH = 1 << 16
 """Characters that speak for the whole file, as far as they speak for one dialect."""
 
@@ -45,6 +47,12 @@ def detect(text: str) -> str:
 def is_undecided(text: str) -> bool:
     """Whether no line speaks for either dialect: an empty file, comments, unknown words."""
     return _votes(text) == (0, 0)
+
+
+def may_steer(text: str) -> bool:
+    """Whether a keepalived.conf may have statements that steer how it is read: includes,
+    conditions, definitions, sequences. True for some texts without any; quick where it is false."""
+    return _STEERING.search(text) is not None
 
 
 def _votes(text: str) -> tuple[int, int]:

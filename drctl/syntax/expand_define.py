@@ -28,9 +28,9 @@ _ENVIRONMENT = re.compile(r"\$\{_ENV(?: ([^}]*))?\}", re.ASCII)
 class Definition:
     """A name and what it stands for. `lines` are two or more of a definition of several lines; all
     but the last one end in a line feed in keepalived's memory. `compute` gives the value of a
-    built-in one, from its parameters."""
+    built-in one, from its parameters. `is_used` is true once something was replaced by it."""
 
-    __slots__ = ("compute", "is_multiline", "name", "step", "value")
+    __slots__ = ("compute", "is_multiline", "is_used", "name", "step", "value")
 
     def __init__(
         self,
@@ -46,6 +46,7 @@ class Definition:
         self.step = step
         self.is_multiline = is_multiline
         self.compute = compute
+        self.is_used = False
 
 
 class Buffer:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from drctl.syntax.expand_text import BLANK, decomment, split_braces, word_ranges
 from drctl.text.place import Place, Span
+from drctl.text.place import Step as Step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,17 +20,6 @@ if TYPE_CHECKING:
     from drctl.text.source import SourceFile
 
 _VISIBLE = re.compile(r"[^ \t\r](?:.*[^ \t\r])?")
-
-
-class Step(NamedTuple):
-    """One link of the chain that a word came by: `kind` is `include`, `definition`, `sequence` or
-    `list`; `name` the file or the name; `value` what the name stood for; `place` where that is
-    written."""
-
-    kind: str
-    name: str
-    value: str
-    place: Place
 
 
 Edit = tuple[int, int, str, "Step | None"]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from drctl.syntax import expand_kind as kind
 from drctl.syntax.expand_define import MOST_CHARACTERS, Buffer
+from drctl.syntax.expand_define import Definition as Defined
 from drctl.syntax.expand_include import (
     BRACES,
     MATCH,
@@ -28,7 +29,15 @@ from drctl.syntax.expand_names import place_of
 from drctl.syntax.expand_remark import Remark, remarks
 from drctl.syntax.expand_rewrite import REWRITTEN_AT_ONCE, Pending, Rewriter
 from drctl.syntax.expand_text import ODD, Clean, Words, decomment, split_line, split_text
-from drctl.syntax.expanded import Condition, Expanded, ExpandOptions, Files, Unreadable
+from drctl.syntax.expanded import (
+    Condition,
+    Definition,
+    Expanded,
+    ExpandOptions,
+    Files,
+    Include,
+    Unreadable,
+)
 from drctl.text.diagnostic import Severity
 
 if TYPE_CHECKING:
@@ -84,6 +93,7 @@ class Reader:
         self.sources = shared.sources
         self.rewriter = Rewriter(shared.options, shared.files, shared.findings)
         self.lines = self.rewriter.lines
+        self.includes: list[Include] = []
         self.is_copy = is_copy
         self.differs = False
         self._is_old = shared.options.version < REWRITTEN_AT_ONCE
@@ -226,14 +236,17 @@ class Reader:
             self.findings.add(kind.INCLUDED_TWICE, place_of(buffer), message, hint)
             times = 2 if self.is_copy else 1
         demands = self.rewriter.demands | include.demands
+        place, position, paths = place_of(buffer), len(self.lines), []
         for _ in range(times):
             for path in self._matches(pending, demands):
                 source = self._source(path, pending, demands)
                 if source is not None:
-                    place = place_of(buffer)
+                    paths.append(path)
                     step = Step("include", path, include.pattern, place)
                     steps = (*buffer.file.steps, step)
                     self.read(FileText(source, steps))
+        outer = buffer.file.steps
+        self.includes.append(Include(position, include.pattern, place, tuple(paths), outer))
 
     def _matches(self, pending: Pending, demands: int) -> tuple[str, ...]:
         pattern = pending.include.pattern
@@ -318,7 +331,15 @@ def read(source: SourceFile, files: Files, options: ExpandOptions) -> Expanded:
         shared.findings.diagnostics(),
         (source, *read_files),
         tuple(conditions),
+        tuple(_definition(one) for one in last.rewriter.defined),
+        tuple(last.includes),
     )
+
+
+def _definition(one: Defined) -> Definition:
+    assert one.step is not None, "definitions of the text have a place"
+    value = one.value.rstrip("\n")
+    return Definition(one.name, value, one.step.place, one.is_multiline, one.is_used)
 
 
 def _raw_lines(source: SourceFile) -> list[str]:

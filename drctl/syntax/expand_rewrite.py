@@ -75,6 +75,7 @@ class Rewriter:
         self.lines: list[Line] = []
         self.pending: list[Pending] = []
         self.conditions: list[tuple[str, bool, bool, Place]] = []
+        self.defined: list[Definition] = []
         self.growing: Definition | None = None
         self.demands = 0
         self.names = Names(options, files, findings)
@@ -265,6 +266,7 @@ class Rewriter:
         step = Step("definition", found.name, found.value.rstrip("\n"), place)
         definition = Definition(found.name, found.value, step, is_multiline=found.is_multiline)
         self.names.definitions[found.name] = definition
+        self.defined.append(definition)
         if found.is_multiline:
             self.growing = definition
 
@@ -286,6 +288,7 @@ class Rewriter:
                 at += 1
                 continue
             definition, value, end = found
+            definition.is_used = True
             self._replacements += 1
             if self._is_endless(buffer, definition):
                 buffer.become("", ())

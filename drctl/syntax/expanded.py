@@ -23,9 +23,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Condition",
+    "Definition",
     "ExpandOptions",
     "Expanded",
     "Files",
+    "Include",
     "Limits",
     "Line",
     "Matches",
@@ -128,6 +130,28 @@ class Condition(NamedTuple):
     place: Place
 
 
+class Definition(NamedTuple):
+    """A `$NAME=` that was read; the lines of one of several lines are `value` with line feeds
+    between them. `is_used` when something was replaced by it. `place` is its first line."""
+
+    name: str
+    value: str
+    place: Place
+    is_multiline: bool
+    is_used: bool
+
+
+class Include(NamedTuple):
+    """An include that was met before line `position` of the expanded lines: its pattern and the
+    files that were read for it. `steps` are the includes that led to the file it stands in."""
+
+    position: int
+    pattern: str
+    place: Place
+    paths: tuple[str, ...]
+    steps: tuple[Step, ...] = ()
+
+
 @dataclass(frozen=True)
 class Expanded:
     """The result.
@@ -142,6 +166,8 @@ class Expanded:
     findings: tuple[Diagnostic, ...]
     files: tuple[SourceFile, ...]
     conditions: tuple[Condition, ...] = ()
+    definitions: tuple[Definition, ...] = ()
+    includes: tuple[Include, ...] = ()
 
 
 def expand(

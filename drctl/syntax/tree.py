@@ -7,7 +7,7 @@ becomes `ErrorNode`s; what stands around it is read as usual. Offsets count code
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from drctl.quickclass import dataclass, field
 from drctl.text.place import Place, Span
@@ -149,12 +149,20 @@ class ErrorNode:
 Node = Statement | ErrorNode
 
 
+class Elsewhere(Protocol):
+    """Where the text of a document that stands in no file came from."""
+
+    def place(self, span: Span) -> Place:
+        """The place of a span of the text."""
+
+
 @dataclass(frozen=True)
 class Document:
     """The tree of one file.
 
     `is_template` says that the text holds template tags (`{{ }}`, `{% %}`, `<% %>`), so it is not
     what the program finally reads. `diagnostics` are those of decoding and of the tree.
+    `elsewhere` is set for a text that was put together from files: it knows the places there.
     """
 
     source: SourceFile
@@ -163,6 +171,7 @@ class Document:
     end: Leaf
     is_template: bool = False
     diagnostics: tuple[Diagnostic, ...] = field(default=())
+    elsewhere: Elsewhere | None = field(default=None, compare=False, repr=False)
 
     def leaves(self) -> Iterator[Leaf]:
         """All leaves in order of the text, the end-of-file leaf last."""
@@ -196,7 +205,11 @@ class Document:
     def place(self, node: Statement | ErrorNode | Leaf) -> Place:
         """Where `node` stands in its file."""
         span = Span(node.start, node.end) if isinstance(node, Leaf) else node.span
-        return self.source.place(span)
+        return self.place_of(span)
+
+    def place_of(self, span: Span) -> Place:
+        """Where a part of the text stands in its file."""
+        return (self.source if self.elsewhere is None else self.elsewhere).place(span)
 
 
 def walk(nodes: tuple[Node, ...]) -> Iterator[Statement]:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 MASK = "********"
 
@@ -27,10 +31,14 @@ _HINT = re.compile(r"pass|key|secret|token|auth|://|-[pu]", re.IGNORECASE)
 _DEFINITION = r"(?i:(\$\w*(?:PASS|SECRET|KEY|TOKEN)\w*[ \t]*=[ \t]*)([^\n]+))"
 
 
-def masked(text: str) -> str:
+def masked(text: str, names: Collection[str] = ()) -> str:
     """`text` with every password replaced by `MASK`: the value of `auth_pass` wherever it stands,
     keys of `auth_hmac`, definitions whose name says that they are one, and those that checks send
-    or give to their programs, as far as they look like one."""
+    or give to their programs, as far as they look like one. `names` are definitions that hold
+    one."""
+    if names:
+        known = "|".join(map(re.escape, sorted(names)))
+        text = re.sub(rf"(\$(?:{known})[ \t]*=[ \t]*)([^\n]+)", rf"\1{MASK}", text)
     if _HINT.search(text) is None:
         return text
     for pattern in (_SENT, _ARGUMENT, _SECRET, _DEFINITION):

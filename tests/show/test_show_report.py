@@ -86,10 +86,11 @@ def rows(text: str) -> list[list[str]]:
 def test_json_of_lvs_cf_has_the_documented_keys() -> None:
     found = shown(PIRANHA)
     assert list(found) == [
-        *("schema", "path", "dialect", "encoding", "is_template", "pulse", "model"),
-        *("leftovers", "diagnostics"),
+        *("schema", "path", "dialect", "encoding", "is_template", "pulse", "config_id", "files"),
+        *("model", "leftovers", "includes", "definitions", "conditions", "sequences"),
+        "diagnostics",
     ]
-    assert found["schema"] == SCHEMA == 1
+    assert found["schema"] == SCHEMA == 2
     assert (found["path"], found["dialect"]) == ("dir/x.conf", "lvs.cf")
     assert found["pulse"] == {"accepts": False, "line": 8, "message": "unexpected arguments"}
     (service,) = found["model"]["services"]

@@ -53,7 +53,9 @@ def test_messages_in_tables_are_those_of_pulse() -> None:
 
 
 @pytest.mark.parametrize(
-    "file", sorted((PROJECT / "grammar").rglob("*.toml")), ids=lambda f: f.name
+    "file",
+    sorted(f for f in (PROJECT / "grammar").rglob("*.toml") if f.name != "findings.toml"),
+    ids=lambda f: f.name,
 )
 def test_quick_reading_of_table_equals_tomllib(file: Path) -> None:
     import tomllib

@@ -170,10 +170,10 @@ def test_docs_are_present_and_none_twice() -> None:
     assert {doc: names for doc, names in places.items() if len(names) > 1} == {}
 
 
-def test_docs_are_sentences_of_words_without_a_full_stop() -> None:
+def test_docs_are_sentences_with_a_full_stop() -> None:
     for path, keyword in keywords():
         assert len(keyword.doc) > 8, (path, keyword.name)
-        assert not keyword.doc.endswith("."), (path, keyword.name)
+        assert keyword.doc.endswith("."), (path, keyword.name)
         assert keyword.doc.lower().replace("_", " ") != keyword.name.replace("_", " ")
 
 

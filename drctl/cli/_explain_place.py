@@ -14,6 +14,8 @@ from drctl.text.source import SourceFile, decode
 if TYPE_CHECKING:
     import argparse
 
+    from drctl.syntax.expanded import Files
+
 
 def explain_place(path: str, number: int, column: int, options: argparse.Namespace) -> Any:
     """What stands at a place, as text or as values for JSON."""
@@ -57,7 +59,8 @@ def _keepalived(
         host_name=os.uname().nodename,
         environment=os.environ,
     )
-    expanded = expand(main, ConfigFiles(main.path), expand_options)
+    files = ConfigFiles(main.path)
+    expanded = expand(main, files, expand_options)
     wanted = os.path.realpath(source.path)
 
     def is_same(path: str) -> bool:
@@ -66,12 +69,26 @@ def _keepalived(
     if source is not main and not any(is_same(one.path) for one in expanded.files):
         raise UsageError(f"{main.path} does not include {source.path}")
     number, column = place
-    request = Request(source, number, column, options.target_version, is_same)
+    read = {one.path for one in expanded.files}
+    included = tuple(path for path in _included(files, source, number) if path in read)
+    request = Request(source, number, column, options.target_version, is_same, included)
     seen = view(expanded, request)
     setting = Setting(load_dialect("keepalived"), options.target_version, expand_options.identity)
     if options.format == "json":
         return {"topic": _topic(source, number), "kind": "place", **to_json(seen, setting)}
     return to_text(seen, setting, columns())
+
+
+def _included(files: Files, source: SourceFile, number: int) -> tuple[str, ...]:
+    """The files that an include on the line matches, when it is written without definitions."""
+    import re
+
+    from drctl.syntax.expand_include import include_of
+    from drctl.syntax.expand_text import decomment
+
+    text = re.sub(r"^[ \t]*@\^?\S*", "", decomment(source.line(number)).text).strip()
+    include = include_of(text)
+    return files.match(include.pattern, source.path).paths if include is not None else ()
 
 
 def _lvs_cf(source: SourceFile, number: int, options: argparse.Namespace) -> Any:

@@ -6,6 +6,8 @@ import argparse
 import sys
 from typing import Any
 
+from drctl.cli._help import HelpFormatter
+
 _DESCRIPTION = """\
 Check configurations of keepalived and of Piranha (lvs.cf): everything that keepalived -t reports,
 with line and column also where keepalived names none, without keepalived, root or the network
@@ -37,7 +39,7 @@ def register(subparsers: Any) -> None:
         help="say what is wrong in configurations",
         description=_DESCRIPTION,
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
     )
     parser.add_argument(
         "paths", metavar="PATH", nargs="+", help="file or folder; - is standard input"

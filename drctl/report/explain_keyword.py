@@ -21,9 +21,9 @@ _AGAIN = {
     "adds": "each one counts",
 }
 _MISSING = {
-    "stops": "keepalived stops at a line without it",
-    "refused": "a line without it is refused",
-    "ignored": "a line without it is ignored",
+    "stops": "keepalived stops at a line without a value",
+    "refused": "a line without a value is refused",
+    "ignored": "a line without a value is ignored",
 }
 _PROCESSES = {
     "parent": "the parent process",
@@ -126,10 +126,10 @@ def example(found: Found) -> str:
     """A statement that the dialect's own program accepts; empty when the tables have none."""
     keyword = found.keyword
     cases = found.block.cases if keyword is None else keyword.cases
-    for case in cases:
-        if case.is_accepted:
-            return case.text
-    return ""
+    texts = [case.text for case in cases if case.is_accepted]
+    # the shortest way to say it: others try out what is possible
+    whole = [text for text in texts if text.count("\n" + found.name) == 0]
+    return next(iter(whole or texts), "")
 
 
 def to_text(found: Sequence[Found], version: tuple[int, ...], width: int) -> str:
@@ -181,7 +181,7 @@ def _facts(page: Page, found: Found) -> None:
         what = "cut" if keyword.is_cut else "refused"
         page.row("length", f"at most {keyword.longest} bytes, more are {what}")
     if keyword.required:
-        page.row("value", _MISSING[keyword.missing].replace("keepalived", _program(found)))
+        page.row("missing", _MISSING[keyword.missing].replace("keepalived", _program(found)))
     page.row("repeat", repeat_text(found).replace("keepalived", _program(found)))
     if keyword.after is not None:
         page.row("order", f"counts only below {keyword.after}")

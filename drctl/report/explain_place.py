@@ -6,6 +6,7 @@ Takes the expanded view; reads no file.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from drctl.lint.engine import check, statements_of
@@ -84,6 +85,42 @@ class Reading(NamedTuple):
         return None if found is self.line else found
 
 
+class Definition(NamedTuple):
+    """A `$NAME=` and the lines of its value; `first` and `last` are physical lines."""
+
+    name: str
+    values: tuple[str, ...]
+    first: int
+    last: int
+
+
+_DEFINES = re.compile(r"[ \t]*(?:@\^?\S*[ \t]+)?\$([A-Za-z_]\w*)=[ \t]*(.*)", re.ASCII)
+_MOST_DEFINED = 2_000
+"""Lines of a definition that are looked at."""
+
+
+def definition_at(source: SourceFile, number: int) -> Definition | None:
+    """The definition that a line begins or goes on with."""
+    first = number
+    while first > 1 and number - first < _MOST_DEFINED and _goes_on(source, first - 1):
+        first -= 1
+    found = _DEFINES.fullmatch(source.line(first))
+    if found is None:
+        return None
+    count = len(source.line_starts())
+    values = [found[2]]
+    last = first
+    while _goes_on(source, last) and last < count and last - first < _MOST_DEFINED:
+        last += 1
+        values.append(source.line(last).strip())
+    texts = tuple(value.removesuffix("\\").rstrip() for value in values)
+    return Definition(found[1], texts, first, last)
+
+
+def _goes_on(source: SourceFile, number: int) -> bool:
+    return source.line(number).rstrip().endswith("\\")
+
+
 class Included(NamedTuple):
     """A file that an include at the place brought, and how many effective lines it gave."""
 
@@ -95,10 +132,10 @@ class PlaceView(NamedTuple):
     """What is known of one line of a file.
 
     `readings` are the first few of `total` effective lines that stand there; `uses` those, of
-    `use_count`, that a definition at the place is used in. `definition` is what it defines, with
-    the value. `conditions` are those on the line. `around` are the headers of the blocks around it
-    when nothing is read there. `only_parent` says that only the process that reads global_defs
-    sees the lines.
+    `use_count`, that the `definition` of which the line is part is used in. `conditions` are those
+    on the line. `around` are the headers of the blocks around it when nothing is read there.
+    `closed` is the header of the block that a brace there closes. `only_parent` says that only the
+    process that reads global_defs sees the lines.
     """
 
     source: SourceFile
@@ -107,7 +144,7 @@ class PlaceView(NamedTuple):
     total: int
     uses: tuple[Reading, ...]
     use_count: int
-    definition: Step | None
+    definition: Definition | None
     included: tuple[Included, ...]
     conditions: tuple[Condition, ...]
     findings: tuple[Diagnostic, ...]
@@ -118,13 +155,15 @@ class PlaceView(NamedTuple):
 
 
 class Request(NamedTuple):
-    """What is asked: a line of a file, as `is_same` recognises its path; `column` (from 1) or 0."""
+    """What is asked: a line of a file, as `is_same` recognises its path; `column` (from 1) or 0.
+    `included` are the files that an include on the line names."""
 
     source: SourceFile
     number: int
     column: int
     version: str
     is_same: Callable[[str], bool]
+    included: tuple[str, ...] = ()
 
 
 def view(expanded: Expanded, request: Request) -> PlaceView:
@@ -144,7 +183,6 @@ class _Search:
         self.report.extend(expanded.findings)
         check(expanded.lines, expanded.parent_lines, request.version, self.report)
         self.lines: Sequence[Line] = expanded.lines
-        self._files: dict[int, bool] = {}
         self._paths: dict[str, bool] = {}
 
     def view(self) -> PlaceView:
@@ -156,10 +194,10 @@ class _Search:
             here = self._here()
             only_parent = bool(here)
         fragment = fragment_of(self.lines, self.statements)
-        uses, definition = self._uses()
+        definition = definition_at(request.source, request.number)
+        uses = self._uses(definition)
         owned = _Blocks(self.lines, self.statements, fragment)
         chosen = self._chosen(here)
-        around = self._around()
         return PlaceView(
             request.source,
             request.number,
@@ -171,7 +209,7 @@ class _Search:
             tuple(self._included()),
             tuple(one for one in self.expanded.conditions if self._is_at(one.place)),
             tuple(one for one in self.report.diagnostics() if self._is_at(one.place)),
-            around if not here else (),
+            () if here else self._around(),
             self._closed(chosen),
             fragment is not None,
             only_parent,
@@ -207,50 +245,45 @@ class _Search:
         plain = [at for at in here if lines[at].words not in (_OPENING, _CLOSING)]
         return plain or here
 
-    def _uses(self) -> tuple[list[int], Step | None]:
-        """Where a definition at the place is used, and the definition."""
-        number = self.request.number
-        found, definition = [], None
+    def _uses(self, definition: Definition | None) -> list[int]:
+        """The effective lines that use a definition at the place."""
+        if definition is None:
+            return []
+        name, first = definition.name, definition.first
+        found = []
         for at, line in enumerate(self.lines):
             for step in _own_steps(line.origin):
-                if step.kind == "definition" and self._holds(step, number):
+                is_it = step.kind == "definition" and step.name == name
+                if is_it and step.place.line == first and self._is_same(step.place.path):
                     found.append(at)
-                    definition = step
                     break
-        return found, definition
-
-    def _holds(self, step: Step, number: int) -> bool:
-        """Whether a definition stands on the line, or begins above and goes on there."""
-        if not self._is_same(step.place.path):
-            return False
-        first = step.place.line
-        return first <= number <= first + step.value.count("\n")
+        return found
 
     def _included(self) -> Iterator[Included]:
-        counts: dict[str, int] = {}
+        counts = dict.fromkeys(self.request.included, 0)
+        brought: dict[int, str] = {}
         for line in self.lines:
-            for step in line.origin.file.steps:
-                if self._is_at(step.place):
-                    counts[step.name] = counts.get(step.name, 0) + 1
-                    break
+            file = line.origin.file
+            name = brought.get(id(file))
+            if name is None:
+                names = (step.name for step in file.steps if self._is_at(step.place))
+                name = brought[id(file)] = next(names, "")
+            if name:
+                counts[name] = counts.get(name, 0) + 1
         for path, count in counts.items():
             yield Included(path, count)
 
     def _around(self) -> tuple[Line, ...]:
         """The headers of the blocks that are open at the place."""
         number = self.request.number
-        stack: list[Line] = []
-        last: Line | None = None
-        for line in self.lines:
-            is_here = self._is_same(line.origin.file.path)
-            if is_here and line.number > number:
-                break
-            if line.words == _OPENING and last is not None:
-                stack.append(last)
-            elif line.words == _CLOSING and stack:
-                stack.pop()
-            last = line
-        return tuple(stack)
+        index = 0
+        for at, line in enumerate(self.lines):
+            if self._is_same(line.origin.file.path):
+                if line.number > number:
+                    index = at
+                    break
+                index = at + 1
+        return headers_at(self.lines, index)
 
     def _closed(self, chosen: list[int]) -> Line | None:
         """The header of the block that a brace at the place closes."""

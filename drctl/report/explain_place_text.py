@@ -63,7 +63,7 @@ def _what(page: Page, view: PlaceView, setting: Setting) -> None:
         else:
             page.paragraph(f"Not read because of {shown}: {identity} (--config-id).", "  ")
     for one in view.included:
-        lines = f"{one.lines} effective line{'s' if one.lines != 1 else ''}"
+        lines = f"{one.lines or 'no'} effective line{'s' if one.lines != 1 else ''}"
         page.paragraph(f"Includes {one.path}: {lines}.", "  ")
     if view.only_parent:
         page.paragraph("Only the process that reads global_defs sees this line.", "  ")
@@ -80,25 +80,18 @@ def kind_of(view: PlaceView) -> str:
     """What a line is that gives no effective line: a comment, nothing, a definition."""
     if view.readings or view.included or view.conditions:
         return ""
+    if view.definition is not None:
+        return "" if view.uses else "A definition that is used nowhere."
     text = view.source.line(view.number).strip()
-    if view.definition is not None or view.uses:
-        return ""
     if not text:
         return "An empty line."
     if text[0] in "#!":
         return "A comment."
-    if text[0] == "$" or _continues_definition(view):
-        return "A definition that is used nowhere."
     if view.findings:
         return "Nothing of this line is read; the findings below say why."
-    return "Nothing of this line is read: an include without files, or the rest of a definition."
-
-
-def _continues_definition(view: PlaceView) -> bool:
-    number = view.number
-    while number > 1 and view.source.line(number - 1).rstrip().endswith("\\"):
-        number -= 1
-    return number < view.number and view.source.line(number).lstrip().startswith("$")
+    if text.startswith("include"):
+        return "An include that brings nothing."
+    return "Nothing of this line is read."
 
 
 def _reading(page: Page, view: PlaceView, reading: Reading, setting: Setting) -> None:
@@ -178,9 +171,10 @@ def left_out(section: Section, setting: Setting) -> Iterator[tuple[str, str]]:
 
 def _hidden(view: PlaceView, text: str) -> str:
     """The text of a definition without its value, where that is used as a password."""
-    step = view.definition
-    if step is not None and step.value and any(_is_secret(one) for one in view.uses):
-        return text.replace(step.value.split("\n")[0], MASK)
+    defined = view.definition
+    if defined is not None and any(_is_secret(one) for one in view.uses):
+        for value in filter(None, defined.values):
+            text = text.replace(value, MASK)
     return text
 
 
@@ -251,12 +245,14 @@ def _more(page: Page, total: int, shown: int, what: str) -> None:
 
 
 def _definition(page: Page, view: PlaceView) -> None:
-    step = view.definition
-    if step is None:
+    defined = view.definition
+    if defined is None:
         return
-    is_secret = any(_is_secret(one) for one in view.uses)
     page.blank()
-    page.row("defines", _step(step, is_secret=is_secret))
+    is_secret = any(_is_secret(one) for one in view.uses)
+    values = [MASK] if is_secret else list(map(visible, defined.values[:_MOST_STEPS]))
+    where = f"{view.source.path}:{defined.first}"
+    page.row("defines", masked(f"${defined.name}={values[0]} ({where})"), *map(masked, values[1:]))
     for reading in view.uses:
         line = reading.line
         page.row("used by", f"{line.path}:{line.number}: {statement(reading)}")
@@ -296,12 +292,14 @@ def to_json(view: PlaceView, setting: Setting) -> dict[str, Any]:
 
 
 def _definition_json(view: PlaceView) -> dict[str, Any]:
-    step = view.definition
-    assert step is not None
+    defined = view.definition
+    assert defined is not None
     is_secret = any(_is_secret(one) for one in view.uses)
     return {
-        "name": step.name,
-        "value": MASK if is_secret else masked(step.value),
+        "name": defined.name,
+        "value": [MASK] if is_secret else list(map(masked, defined.values)),
+        "line": defined.first,
+        "end_line": defined.last,
         "uses": [
             {"path": one.line.path, "line": one.line.number, "statement": statement(one)}
             for one in view.uses

@@ -37,7 +37,8 @@ class Reading(NamedTuple):
     `headers` are the lines that open the blocks around it, outermost first, `block` is the table of
     the innermost one, None when it is unknown. `keyword` is None for entries, braces and unknown
     words. `section` is the block that it is a statement of, None when keepalived does not get to it
-    as such; `opened` the block that it opens itself.
+    as such: `lost_with` is then the header of the block that is skipped, when there is one.
+    `opened` is the block that it opens itself.
     """
 
     line: Line
@@ -46,6 +47,7 @@ class Reading(NamedTuple):
     keyword: Keyword | None
     section: Section | None
     opened: Section | None = None
+    lost_with: Line | None = None
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -198,19 +200,20 @@ class _Search:
         uses = self._uses(definition)
         owned = _Blocks(self.lines, self.statements, fragment)
         chosen = self._chosen(here)
+        readings = tuple(owned.reading(at) for at in chosen[:MOST_READINGS])
         return PlaceView(
             request.source,
             request.number,
-            tuple(owned.reading(at) for at in chosen[:MOST_READINGS]),
+            readings,
             len(chosen),
             tuple(owned.reading(at) for at in uses[:MOST_READINGS]),
             len(uses),
             definition,
             tuple(self._included()),
             tuple(one for one in self.expanded.conditions if self._is_at(one.place)),
-            tuple(one for one in self.report.diagnostics() if self._is_at(one.place)),
+            self._findings(readings),
             () if here else self._around(),
-            self._closed(chosen),
+            owned.closed_by(chosen[0]) if chosen else None,
             fragment is not None,
             only_parent,
         )
@@ -285,11 +288,15 @@ class _Search:
                 index = at + 1
         return headers_at(self.lines, index)
 
-    def _closed(self, chosen: list[int]) -> Line | None:
-        """The header of the block that a brace at the place closes."""
-        if not chosen or self.lines[chosen[0]].words != _CLOSING:
-            return None
-        return next(reversed(headers_at(self.lines, chosen[0])), None)
+    def _findings(self, readings: tuple[Reading, ...]) -> tuple[Diagnostic, ...]:
+        """What is found at the place, and at the header of a block that is skipped with it."""
+        skipped = [one.lost_with for one in readings if one.lost_with is not None]
+        headers = {(line.path, line.number) for line in skipped}
+        return tuple(
+            one
+            for one in self.report.diagnostics()
+            if self._is_at(one.place) or (one.place.path, one.place.line) in headers
+        )
 
 
 def headers_at(lines: Sequence[Line], index: int) -> tuple[Line, ...]:
@@ -333,37 +340,71 @@ class _Blocks:
         self.statements = statements
         self._structure: Structure | None = None
         self._root: Section | None = None
+        self._at: dict[int, int] = {}
 
     def reading(self, index: int) -> Reading:
         """The effective line at `index` with the blocks around it."""
         line = self.lines[index]
+        structure, root = self._read()
+        path, opened = self._search(root, (root,), index)
+        if path:
+            section = path[-1]
+            headers = tuple(one.header for one in path if one.header is not None)
+            keyword = None
+            if section.block.entry is None:
+                keyword = section.block.keywords.get(line.words[0])
+            return Reading(line, headers, section.block, keyword, section, opened)
         headers = headers_at(self.lines, index)
-        section, opened = self._section_of(index, headers)
-        block = section.block if section is not None else self._block_by(headers)
-        keyword = None
-        if block is not None and block.entry is None:
-            keyword = block.keywords.get(line.words[0])
-        return Reading(line, headers, block, keyword, section, opened)
+        block = self._block_by(headers)
+        keyword = block.keywords.get(line.words[0]) if block is not None else None
+        lost_with = next((one for one in headers if id(one) in structure.refused), None)
+        return Reading(line, headers, block, keyword, None, None, lost_with)
 
-    def _section_of(
-        self, index: int, headers: tuple[Line, ...]
-    ) -> tuple[Section | None, Section | None]:
-        """The block that holds the line, and the one that it opens."""
-        structure, section = self._read()
+    def _search(
+        self, section: Section, path: tuple[Section, ...], index: int
+    ) -> tuple[tuple[Section, ...], Section | None]:
+        """The blocks around the line, as keepalived nests them, outermost first, and the block that
+        it opens; empty when keepalived does not get to it as a statement."""
         line = self.lines[index]
-        for header in headers:
-            inner = next((one for one in section.sections if one.header is header), None)
-            if inner is None:
-                return None, None
-            structure.own(inner)
-            section = inner
+        structure, _ = self._read()
         for item in section.items:
             if item is line:
-                return section, None
-            if isinstance(item, Section) and item.header is line:
+                return path, None
+            if not isinstance(item, Section):
+                continue
+            is_asked = item.header is line
+            if item.like is not None and (is_asked or self._holds(item, index)):
                 structure.own(item)
-                return section, item
-        return None, None
+            if is_asked:
+                return path, item
+            if item.like is None:
+                found, opened = self._search(item, (*path, item), index)
+                if found:
+                    return found, opened
+        return (), None
+
+    def closed_by(self, index: int) -> Line | None:
+        """The header of the block that the brace at `index` closes; None for other lines, and for
+        a brace that closes nothing."""
+        line = self.lines[index]
+        if line.words != _CLOSING:
+            return None
+        structure, root = self._read()
+        sections = [root]
+        while sections:
+            section = sections.pop()
+            if section.close is line:
+                return section.header
+            sections.extend(section.sections)
+        headers = headers_at(self.lines, index)
+        is_skipped = any(id(one) in structure.refused for one in headers)
+        return headers[-1] if headers and is_skipped else None
+
+    def _holds(self, section: Section, index: int) -> bool:
+        """Whether a line is in a block that is like another one."""
+        if not self._at:
+            self._at = {id(line): at for at, line in enumerate(self.lines)}
+        return section.position <= index <= self._at.get(id(section.close), -1)
 
     def _read(self) -> tuple[Structure, Section]:
         if self._structure is None or self._root is None:

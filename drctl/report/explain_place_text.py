@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from drctl.schema.table import Dialect, Keyword
     from drctl.syntax.expanded import Line, Step
-    from drctl.text.diagnostic import Diagnostic
 
 _SECRET = frozenset({"auth_pass", "password", "key"})
 _MOST_STEPS = 12
@@ -41,14 +40,14 @@ def to_text(view: PlaceView, setting: Setting, width: int) -> str:
     page.line(f"{view.source.path}:{view.number}: {masked(_hidden(view, text))}".rstrip(": "))
     if not view.readings:
         for header in view.around[-1:]:
-            page.line(f"  in {_header(header)}")
+            page.line(f"  in {_header(header, view.source.path)}")
     _what(page, view, setting)
     for reading in view.readings:
         page.blank()
         _reading(page, view, reading, setting)
     _more(page, view.total, len(view.readings), "effective lines")
     _definition(page, view)
-    _findings(page, view.findings)
+    _findings(page, view)
     return page.text()
 
 
@@ -95,9 +94,9 @@ def kind_of(view: PlaceView) -> str:
 
 
 def _reading(page: Page, view: PlaceView, reading: Reading, setting: Setting) -> None:
-    line = reading.line
+    line, here = reading.line, view.source.path
     if line.words == ("}",) and view.closed is not None:
-        page.row("closes", _header(view.closed))
+        page.row("closes", _header(view.closed, here))
         return
     if line.words == ("}",):
         page.row("brace", "closes nothing")
@@ -107,10 +106,10 @@ def _reading(page: Page, view: PlaceView, reading: Reading, setting: Setting) ->
         return
     page.row("read as", statement(reading))
     if reading.headers:
-        page.row("in", *(_header(header) for header in reading.headers))
-    for text in origins(reading):
+        page.row("in", *(_header(header, here) for header in reading.headers))
+    for text in origins(reading, here):
         page.row("from", text)
-    page.row("counts", counts(reading))
+    page.row("counts", counts(reading, here))
     keyword = reading.keyword
     if keyword is not None:
         _keyword(page, reading, keyword, setting)
@@ -191,51 +190,60 @@ def statement(reading: Reading) -> str:
     return visible(masked(" ".join(shown)), _LONGEST)
 
 
-def origins(reading: Reading) -> list[str]:
+def origins(reading: Reading, here: str) -> list[str]:
     """The steps by which the line and its words came, outermost includes first."""
     line = reading.line
     is_secret = _is_secret(reading)
     found: dict[str, None] = {}
     for step in line.origin.file.steps:
-        found[f"{step.place.path}:{step.place.line}: include {visible(step.value)}"] = None
+        where = _where(step.place.path, step.place.line, here)
+        found[f"{where}: include {visible(step.value)}"] = None
     if line.is_rewritten:
         for step in line.chain:
             if step.kind != "include":
-                found[_step(step, is_secret=is_secret)] = None
+                found[_step(step, here, is_secret=is_secret)] = None
     told = list(found)
     if len(told) > _MOST_STEPS:
         told = [*told[:_MOST_STEPS], f"and {len(told) - _MOST_STEPS} more"]
     return told
 
 
-def _step(step: Step, *, is_secret: bool) -> str:
+def _step(step: Step, here: str, *, is_secret: bool) -> str:
     value = MASK if is_secret else visible(step.value.replace("\n", " ⏎ "))
-    where = f"{step.place.path}:{step.place.line}"
+    where = _where(step.place.path, step.place.line, here)
     if step.kind == "definition":
         return masked(f"{where}: ${step.name}={value}")
     what = "~LST" if step.kind == "list" else "~SEQ"
     return masked(f"{where}: {what} gives ${{{step.name}}} the value {value}")
 
 
-def counts(reading: Reading) -> str:
+def counts(reading: Reading, here: str) -> str:
     """Whether the statement has an effect."""
+    if reading.lost_with is not None:
+        return f"no: keepalived skips {_header(reading.lost_with, here)} and all that is in it"
     if reading.section is None:
         return "no: keepalived does not take it as a statement of a block here"
     if reading.is_refused:
         return "no: keepalived drops it"
     winner = reading.winner
     if winner is not None:
-        where = f"{winner.path}:{winner.number}"
-        return f"no: {visible(masked(' '.join(winner.words)))} at {where} counts instead"
+        where = _where(winner.path, winner.number, here)
+        return f"no: {visible(masked(' '.join(winner.words)))} ({where}) counts instead"
     rivals = reading.rivals
     if rivals:
         first = rivals[0]
-        return f"yes, and the one at {first.path}:{first.number} does not"
+        where = _where(first.path, first.number, here)
+        return f"yes, and {visible(masked(' '.join(first.words)))} ({where}) does not"
     return "yes"
 
 
-def _header(line: Line) -> str:
-    return f"{visible(' '.join(line.words))} ({line.path}:{line.number})"
+def _header(line: Line, here: str) -> str:
+    return f"{visible(' '.join(line.words))} ({_where(line.path, line.number, here)})"
+
+
+def _where(path: str, number: int, here: str) -> str:
+    """A place; its line alone when it is in the file that is explained."""
+    return f"line {number}" if path == here else f"{path}:{number}"
 
 
 def _more(page: Page, total: int, shown: int, what: str) -> None:
@@ -251,20 +259,25 @@ def _definition(page: Page, view: PlaceView) -> None:
     page.blank()
     is_secret = any(_is_secret(one) for one in view.uses)
     values = [MASK] if is_secret else list(map(visible, defined.values[:_MOST_STEPS]))
-    where = f"{view.source.path}:{defined.first}"
-    page.row("defines", masked(f"${defined.name}={values[0]} ({where})"), *map(masked, values[1:]))
+    first = masked(f"${defined.name}={values[0]} (line {defined.first})")
+    page.row("defines", first, *map(masked, values[1:]))
     for reading in view.uses:
         line = reading.line
-        page.row("used by", f"{line.path}:{line.number}: {statement(reading)}")
+        where = _where(line.path, line.number, view.source.path)
+        page.row("used by", f"{where}: {statement(reading)}")
     if view.use_count > MOST_READINGS:
         page.row("used by", f"and {view.use_count - MOST_READINGS} more effective lines")
 
 
-def _findings(page: Page, found: tuple[Diagnostic, ...]) -> None:
+def _findings(page: Page, view: PlaceView) -> None:
+    found = view.findings
     if found:
         page.blank()
     for one in found:
-        page.row(str(one.severity), f"{masked(one.message)} [{one.code} {one.name}]")
+        where = _where(one.place.path, one.place.line, view.source.path)
+        elsewhere = "" if one.place.line == view.number else f" ({where})"
+        text = f"{masked(one.message)}{elsewhere} [{one.code} {one.name}]"
+        page.row(str(one.severity), text)
         if one.hint:
             page.row("help", one.hint)
 
@@ -278,7 +291,7 @@ def to_json(view: PlaceView, setting: Setting) -> dict[str, Any]:
         "line": view.number,
         "dialect": setting.dialect.name,
         "text": masked(_hidden(view, view.source.line(view.number))),
-        "kind": kind_of(view) or None,
+        "what": kind_of(view) or None,
         "statements": [_reading_json(one, setting) for one in view.readings],
         "count": view.total,
         "conditions": [

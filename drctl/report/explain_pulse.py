@@ -183,6 +183,7 @@ def to_text(seen: PulseView, width: int) -> str:
             page.row("gives", f"and {len(seen.values) - _MOST_VALUES} more values")
         if seen.keyword is not None:
             _keyword(page, seen, seen.keyword)
+        _inside(page, seen)
     if seen.reading.verdict is not None and not seen.reading.document.is_template:
         page.row("pulse", verdict_text(seen.reading.verdict))
     if seen.findings:
@@ -238,6 +239,36 @@ def _keyword(page: Page, seen: PulseView, keyword: Keyword) -> None:
     page.row("more", f"drctl explain --dialect lvs.cf {name}")
 
 
+def _inside(page: Page, seen: PulseView) -> None:
+    """What a block sets, and the defaults of what it leaves out."""
+    given = _given(seen)
+    if given:
+        page.row("sets", ", ".join(given))
+    if left := left_out(seen):
+        page.row("defaults", ", ".join(f"{name} ({default})" for name, default in left))
+
+
+def _given(seen: PulseView) -> list[str]:
+    statement = seen.statement
+    if statement is None or statement.body is None:
+        return []
+    return list(dict.fromkeys(one.keyword.lower() for one in statement.body.statements))
+
+
+def left_out(seen: PulseView) -> list[tuple[str, str]]:
+    """Keywords that a block leaves out and that have a default, which then counts."""
+    statement, keyword = seen.statement, seen.keyword
+    if statement is None or statement.body is None or keyword is None or keyword.opens is None:
+        return []
+    given = set(_given(seen))
+    block = load_dialect("lvs.cf").blocks[keyword.opens]
+    return [
+        (name, default_text(one))
+        for name, one in block.keywords.items()
+        if name == one.name and name not in given and one.default and not one.removed
+    ]
+
+
 def to_json(seen: PulseView) -> dict[str, Any]:
     """The same for programs (docs/explain.md)."""
     document, verdict, keyword = seen.reading.document, seen.reading.verdict, seen.keyword
@@ -247,7 +278,7 @@ def to_json(seen: PulseView) -> dict[str, Any]:
         "line": seen.number,
         "dialect": document.dialect,
         "text": masked(source.line(seen.number)),
-        "kind": _kind(seen) if seen.statement is None else None,
+        "what": _kind(seen) if seen.statement is None else None,
         "statements": []
         if seen.statement is None
         else [
@@ -264,6 +295,9 @@ def to_json(seen: PulseView) -> dict[str, Any]:
                 "doc": None if keyword is None else keyword.doc,
                 "default": None if keyword is None else keyword.default,
                 "unit": None if keyword is None else keyword.unit,
+                "left_out": [
+                    {"keyword": name, "default": default} for name, default in left_out(seen)
+                ],
                 "values": [{"field": one.path, "value": one.value} for one in seen.values],
             }
         ],

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import glob
 import stat
+from os.path import normpath, relpath
 from pathlib import Path
 
 from drctl.syntax.expand_include import expand_braces
@@ -29,10 +30,13 @@ class ConfigFiles:
 
     `main` is the first file. What it includes from /etc/keepalived is looked for beside it where
     there is no such file: a configuration is mostly checked elsewhere than where it is used.
+    `home` is the folder where the first file is to be used, when it is to be another one: `${_PWD}`
+    speaks of it.
     """
 
-    def __init__(self, main: str) -> None:
+    def __init__(self, main: str, home: str = "") -> None:
         self._beside = Path(main).parent
+        self._home = home
 
     def match(self, pattern: str, including: str) -> Matches:
         """What a pattern in the file `including` matches, in glob's order."""
@@ -77,8 +81,11 @@ class ConfigFiles:
         return decode(path, raw)
 
     def directory(self, path: str) -> str:
-        """The absolute directory of a file."""
-        return str(Path(path).absolute().parent)
+        """The absolute directory of a file, where it is to be used."""
+        folder = Path(path).absolute().parent
+        if not self._home:
+            return str(folder)
+        return normpath(Path(self._home) / relpath(folder, self._beside.absolute()))
 
 
 def _kind_of(mode: int) -> str:

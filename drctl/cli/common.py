@@ -60,11 +60,16 @@ def add_config_id(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> 
 
 
 def read_configuration(
-    path: str, dialect: str = "auto", *, config_id: str | None = None, is_expanded: bool = True
+    path: str,
+    dialect: str = "auto",
+    *,
+    config_id: str | None = None,
+    home: str = "",
+    is_expanded: bool = True,
 ) -> Reading:
     """Tree and model of a file. A keepalived.conf is read as keepalived with this configuration id
-    (this host's name without one) reads it, what it includes too; unless `is_expanded`, the file's
-    own text alone.
+    (this host's name without one) reads it in the folder `home` (its own), what it includes too;
+    unless `is_expanded`, the file's own text alone.
 
     A text that speaks for neither dialect (empty, comments alone, unknown words) is read as a
     keepalived.conf and still gets pulse's verdict, since it may as well be an lvs.cf.
@@ -78,7 +83,7 @@ def read_configuration(
     if known == LVS_CF:
         return _read_lvs_cf(source, raw)
     document = parse(source, known)
-    reading = read_as(document, config_id) if is_expanded else _read_text(document)
+    reading = read_as(document, config_id, home) if is_expanded else _read_text(document)
     if dialect == "auto" and is_undecided(source.text):
         from drctl.quickclass import replace
         from drctl.syntax.pulse import judge
@@ -87,7 +92,7 @@ def read_configuration(
     return reading
 
 
-def read_as(document: Document, config_id: str | None) -> Reading:
+def read_as(document: Document, config_id: str | None, home: str = "") -> Reading:
     """The model of what keepalived with this configuration id runs."""
     if document.is_template or not may_steer(document.source.text):
         return _read_text(document)
@@ -100,7 +105,7 @@ def read_as(document: Document, config_id: str | None) -> Reading:
     options = ExpandOptions(
         config_id=config_id, host_name=os.uname().nodename, environment=os.environ
     )
-    return read(document, ConfigFiles(document.source.path), options)
+    return read(document, ConfigFiles(document.source.path, home), options)
 
 
 def _read_text(document: Document) -> Reading:

@@ -21,6 +21,11 @@ Turn the configuration of one director into everything that a pair of keepalived
 their real servers need. PATH is Piranha's lvs.cf, or the keepalived.conf of one of two directors;
 which one it is shows from its content.
 
+A keepalived.conf is read as keepalived reads it: with the files that it includes, @ID lines
+decided, $NAME definitions and ~SEQ, ~LST written out. What is generated has none of these: each
+director's file stands alone. Of a file for both directors, with @ID lines for each, both readings
+are written and nothing is derived. An include of which no file can be read is kept, and reported.
+
 What lvs.cf says is carried over as pulse, lvsd and nanny (Piranha 0.8.6) did it, which is not
 always what its manual says; where keepalived differs, the report tells. Nothing disappears
 silently: every statement is in the report once, with what became of it.
@@ -84,6 +89,8 @@ examples:
       run VRRP over the private network
   drctl convert keepalived.conf -o out
       the other director's file and the real servers, from one director's keepalived.conf
+  drctl convert keepalived.conf -o out --config-id lb1 --peer-config-id lb2
+      both directors' files from one file that they share
 """
 
 
@@ -217,6 +224,8 @@ def _add_vrrp(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_peer(parser: argparse.ArgumentParser) -> None:
+    from drctl.cli._director_readings import add_config_ids
+
     group = parser.add_argument_group("the pair, for keepalived.conf")
     group.add_argument(
         "--given",
@@ -229,6 +238,7 @@ def _add_peer(parser: argparse.ArgumentParser) -> None:
         help="that director's address, where unicast_src_ip is missing",
     )
     group.add_argument("--router-id", metavar="NAME", help="router_id of the other director")
+    add_config_ids(group)
 
 
 def _add_checks(parser: argparse.ArgumentParser) -> None:
@@ -286,7 +296,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from drctl.cli.common import read_configuration
+    from drctl.cli._director_readings import read_directors
     from drctl.convert.conversion import convert
     from drctl.errors import UsageError
 
@@ -295,9 +305,9 @@ def _run(options: argparse.Namespace) -> int:
     if options.path == "-" == options.peer_file:
         raise UsageError("PATH and --peer-file cannot both be standard input")
     choices = _convert_options(options)
-    reading = read_configuration(options.path, options.dialect)
-    peer = _peer(options.peer_file, reading)
-    conversion = convert(reading, choices, peer)
+    reading, other = read_directors(options, has_peer_file=options.peer_file is not None)
+    peer = _peer(options, reading)
+    conversion = convert(reading, choices, peer, other)
     # of a large pair the report is made while the files are written, unless it decides about them
     is_refused = options.on_loss == "error" and conversion.report.is_lossy
     if not (options.dry_run or is_refused):
@@ -306,13 +316,16 @@ def _run(options: argparse.Namespace) -> int:
     return int(is_refused)
 
 
-def _peer(path: str | None, reading: Reading) -> Reading | None:
+def _peer(options: argparse.Namespace, reading: Reading) -> Reading | None:
+    from drctl.adapters.config_files import HOME
     from drctl.cli.common import read_configuration
     from drctl.errors import UsageError
 
+    path = options.peer_file
     if path is None:
         return None
-    peer = read_configuration(path, "auto")
+    config_id = options.config_id if options.peer_config_id is None else options.peer_config_id
+    peer = read_configuration(path, "auto", config_id=config_id, home=HOME)
     if peer.document.dialect != reading.document.dialect:
         raise UsageError(
             f"{path} is a {peer.document.dialect} and {reading.document.source.path} a "
@@ -406,7 +419,8 @@ def _tell(
 
     report = conversion.report
     if options.on_loss != "ignore":
-        sys.stderr.write(to_lines(reading.diagnostics, reading.document.source))
+        sources = (document.source for document in reading.documents)
+        sys.stderr.write(to_lines(report.findings, *sources))
         sys.stderr.writelines(line + "\n" for line in loss_lines(report, options.on_loss))
     is_written = not (options.dry_run or is_refused)
     if options.format == "json":

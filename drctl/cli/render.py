@@ -20,6 +20,10 @@ Print what one target makes of a configuration: a director's keepalived.conf, or
 server. PATH is an lvs.cf, or the keepalived.conf of one of two directors; the other director's
 file is derived from it.
 
+A keepalived.conf is read as keepalived reads it, and written without includes, @ID lines,
+definitions and sequences: the result stands alone. A file for both directors is read as each of
+them reads it ("drctl convert --help" says more).
+
 "drctl render --list" names the targets. "drctl convert" writes the files of all hosts at once.
 """
 _EPILOG = """\
@@ -48,6 +52,7 @@ examples:
   drctl render --list
   drctl render lvs.cf --target keepalived-director --host backup
   drctl render keepalived.conf --target keepalived-director --host backup -o keepalived.backup
+  drctl render keepalived.conf --target keepalived-director --host backup --config-id lb1
   drctl render lvs.cf --target arptables --host web1
   drctl render lvs.cf --target ifcfg --host web1 -o web1/
 """
@@ -94,6 +99,7 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_choices(parser: argparse.ArgumentParser) -> None:
+    from drctl.cli._director_readings import add_config_ids
     from drctl.model.pair import Rank
     from drctl.render.options import ARP_METHODS, MARKS, NETS
 
@@ -130,6 +136,7 @@ def _add_choices(parser: argparse.ArgumentParser) -> None:
         help="address of the director whose keepalived.conf PATH is, when it has unicast peers and "
         "no unicast_src_ip",
     )
+    add_config_ids(group)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -187,7 +194,7 @@ def _list(*, is_json: bool) -> None:
 
 
 def _convert(options: argparse.Namespace) -> Conversion:
-    from drctl.cli.common import read_configuration
+    from drctl.cli._director_readings import read_directors
     from drctl.convert.conversion import convert
     from drctl.convert.options import ConvertOptions
     from drctl.model.pair import Rank
@@ -204,7 +211,8 @@ def _convert(options: argparse.Namespace) -> Conversion:
         own_address=_address(options.own_address),
         is_backup_forced=options.host in {"backup", options.backup},
     )
-    return convert(read_configuration(options.path, options.dialect), choices)
+    reading, other = read_directors(options)
+    return convert(reading, choices, other=other)
 
 
 def _address(text: str | None) -> str | None:

@@ -71,7 +71,9 @@ def _note_repeated(value: object, ledger: Ledger) -> None:
         # of several host blocks in an SMTP_CHECK the last one counts
         is_single = name == "host" or (name in names and not _is_collection(value, name))
         if len(places) > 1 and is_single:
-            why = f"given again in line {places[-1].line}, and the last one counts"
+            last = places[-1]
+            where = "" if last.path == places[0].path else f" of {last.path}"
+            why = f"given again in line {last.line}{where}, and the last one counts"
             ledger.void((place for place in places[:-1] if place != places[-1]), why, "remove it")
     for name in names:
         _note_repeated(getattr(value, name), ledger)

@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from drctl.convert.as_written import note_as_written
 from drctl.convert.drift import Comparison, compare
 from drctl.convert.ledger import Ledger
 from drctl.convert.lower import lower
 from drctl.convert.naming import check_director_names, choose_names
 from drctl.convert.options import ConvertOptions
-from drctl.convert.pairing import Directors, pair_of_keepalived
+from drctl.convert.pairing import Directors, pair_of_keepalived, pair_of_readings
 from drctl.convert.report import Report, build_report
+from drctl.convert.steering import note_readings
 from drctl.errors import UnsafeValue
 from drctl.model.pair import Rank
 from drctl.model.service import MASQUERADE
@@ -59,16 +59,23 @@ class Conversion:
         return self.make_report(self.renderings)
 
 
-def convert(reading: Reading, options: ConvertOptions, peer: Reading | None = None) -> Conversion:
+def convert(
+    reading: Reading,
+    options: ConvertOptions,
+    peer: Reading | None = None,
+    other: Reading | None = None,
+) -> Conversion:
     """The pair and its real servers from one director's file.
 
-    `peer` is the other director's file: it is compared with the first, which decides. Raises
+    `peer` is the other director's file: it is compared with the first, which decides. `other` is
+    the same file, read as the other director reads it; nothing is derived then. Raises
     UsageError for options that cannot be, UnsafeValue for a value that would break out of a
     real server's file.
     """
     check_director_names(options)
     ledger = Ledger()
-    directors = _directors(reading, options, ledger, peer)
+    readings = (reading,) if other is None else (reading, other)
+    directors = _directors(readings, options, ledger, peer)
     names = choose_names(directors, options, ledger)
     _choose_methods(directors, options, ledger)
     render_options = RenderOptions(
@@ -82,7 +89,7 @@ def convert(reading: Reading, options: ConvertOptions, peer: Reading | None = No
     return Conversion(
         _placed(plan.real_servers, reading),
         lambda: _placed(plan.directors, reading),
-        lambda renderings: build_report(reading, ledger, renderings, compared),
+        lambda renderings: build_report(readings, ledger, renderings, compared),
     )
 
 
@@ -93,20 +100,39 @@ def _placed(make: Callable[[], tuple[Rendering, ...]], reading: Reading) -> tupl
         return make()
     except UnsafeValue as refused:
         message = str(refused)
-        for statement in reading.document.walk():
-            if any(repr(leaf.value) in message for leaf in statement.words):
-                place = reading.document.place(statement)
-                raise UnsafeValue(f"{place}: {message}") from refused
+        for document in reading.documents:
+            for statement in document.walk():
+                if any(repr(leaf.value) in message for leaf in statement.words):
+                    place = document.place(statement)
+                    raise UnsafeValue(f"{place}: {message}") from refused
         raise
 
 
 def _directors(
-    reading: Reading, options: ConvertOptions, ledger: Ledger, peer: Reading | None
+    readings: tuple[Reading, ...], options: ConvertOptions, ledger: Ledger, peer: Reading | None
 ) -> Directors:
-    note_as_written(reading, ledger)
-    if reading.document.dialect == LVS_CF:
-        return lower(reading.configuration, options, ledger)
-    return pair_of_keepalived(reading.configuration, options, ledger, peer)
+    note_readings(readings, ledger)
+    own = readings[0]
+    if own.document.dialect == LVS_CF:
+        return lower(own.configuration, options, ledger)
+    _choose_ids(readings, ledger)
+    if len(readings) > 1:
+        other = readings[1].configuration
+        return pair_of_readings(own.configuration, other, options, ledger)
+    return pair_of_keepalived(own.configuration, options, ledger, peer)
+
+
+def _choose_ids(readings: tuple[Reading, ...], ledger: Ledger) -> None:
+    """Tell as whom a file with conditions was read."""
+    view = readings[0].view
+    if view is None or not (view.conditions or len(readings) > 1):
+        return
+    why = "decides which @ID lines count for the given director, as keepalived -i does"
+    ledger.choose("configuration id", view.config_id or "none", why, "--config-id")
+    if len(readings) > 1 and (other := readings[1].view) is not None:
+        what = "configuration id of the other director"
+        why = "the same file is read as that director reads it, and nothing is derived"
+        ledger.choose(what, other.config_id or "none", why, "--peer-config-id")
 
 
 def _compared(reading: Reading, peer: Reading, directors: Directors) -> Comparison:

@@ -12,7 +12,6 @@ from drctl.convert.statement import statement_text
 from drctl.model.configuration import Configuration
 from drctl.model.origin import SELF, Leftover
 from drctl.readers.reading import Reading
-from drctl.syntax.tree import Document
 from drctl.text.place import Place
 from drctl.text.secret import masked
 
@@ -63,7 +62,7 @@ def compare(here: Reading, there: Reading, expected: Configuration | None = None
     `expected` is what the peer's file should say when that is not what the first one says: the
     other director's side of a keepalived pair.
     """
-    walk = _Walk(_Texts(here.document), _Texts(there.document))
+    walk = _Walk(_Texts(here), _Texts(there))
     walk.objects("", expected or here.configuration, there.configuration)
     if expected is not None:
         walk.clashes(here.configuration, there.configuration)
@@ -77,17 +76,19 @@ def _position(drift: Drift) -> int:
 
 
 class _Texts:
-    """The statements of a file by place."""
+    """The statements of the files by place."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, reading: Reading) -> None:
         self._by_start = {}
-        for statement in document.walk():
-            place = document.place(statement)
-            self._by_start[place.line, place.column] = statement_text(statement)
+        secrets = () if reading.view is None else reading.view.secrets
+        for document in reading.documents:
+            for statement in document.walk():
+                text = statement_text(statement, secrets)
+                self._by_start[document.place(statement)[:3]] = text
 
     def at(self, place: Place | None) -> str | None:
         """The statement that starts at `place`."""
-        return None if place is None else self._by_start.get((place.line, place.column))
+        return None if place is None else self._by_start.get(place[:3])
 
 
 class _Walk:

@@ -6,10 +6,13 @@ from dataclasses import dataclass, replace
 
 from drctl.convert.ledger import Ledger, Verdict
 from drctl.convert.options import ConvertOptions
-from drctl.convert.peer import PeerOptions, derive_pair
+from drctl.convert.peer import PeerOptions, derive_pair, with_priorities
+from drctl.convert.peer_priority import effective_priority
 from drctl.model.configuration import Configuration
 from drctl.model.origin import leftovers
 from drctl.model.pair import Rank
+from drctl.model.vrrp import VrrpInstance
+from drctl.readers.keepalived_block import NOT_READ
 from drctl.readers.reading import Reading
 
 _DERIVED_CHOICES = ("priority of the peer", "router_id of the peer")
@@ -33,10 +36,7 @@ def pair_of_keepalived(
 ) -> Directors:
     """The pair from one director's keepalived.conf. What has to differ between the directors is
     taken from `peer`, the other one's file, when it is given."""
-    for leftover in leftovers(configuration):
-        if leftover.place is not None and leftover.reason not in {"", "not modelled"}:
-            why = f"{leftover.reason}: copied as it is written"
-            ledger.note((leftover.place,), Verdict.EXACT, why, "check the statement")
+    _note_leftovers(configuration, ledger)
     if not configuration.instances:
         ledger.choose(
             "pair",
@@ -56,6 +56,76 @@ def pair_of_keepalived(
     elif peer is not None:
         primary = _as_in(peer, primary, configuration, ledger)
     return Directors(primary, backup, pair.given)
+
+
+def _note_leftovers(configuration: Configuration, ledger: Ledger) -> None:
+    for leftover in leftovers(configuration):
+        if leftover.place is None or leftover.reason in {"", "not modelled"}:
+            continue
+        if leftover.reason == NOT_READ:
+            why = (
+                "no file was read for it, so nothing in it is known; the include itself stands in "
+                "the files of both directors"
+            )
+            todo = (
+                "convert where the included files can be read, or put them onto both directors and "
+                "change there what must differ"
+            )
+            ledger.note((leftover.place,), Verdict.APPROXIMATED, why, todo)
+        else:
+            why = f"{leftover.reason}: copied as it is written"
+            ledger.note((leftover.place,), Verdict.EXACT, why, "check the statement")
+
+
+def pair_of_readings(
+    own: Configuration, other: Configuration, options: ConvertOptions, ledger: Ledger
+) -> Directors:
+    """The pair from one file that was read as each director reads it: nothing is derived."""
+    rank = options.given or _rank_among(own, other)
+    directors = [own, other]
+    for configuration in directors:
+        _note_leftovers(configuration, ledger)
+    if rank is Rank.BACKUP:
+        directors.reverse()
+    if options.router_id is not None:
+        peer = 1 if rank is Rank.PRIMARY else 0
+        settings = replace(directors[peer].settings, router_id=options.router_id)
+        directors[peer] = replace(directors[peer], settings=settings)
+    primary, backup = (replace(one, rank=place) for one, place in zip(directors, Rank, strict=True))
+    if options.priorities is not None:
+        primary = with_priorities(primary, Rank.PRIMARY, options.priorities)
+        backup = with_priorities(backup, Rank.BACKUP, options.priorities)
+    return Directors(primary, backup, rank)
+
+
+def _rank_among(own: Configuration, other: Configuration) -> Rank:
+    """Whose reading the first one is: that of the director with the higher priority, or the state
+    MASTER, in the first instance where they differ."""
+    theirs = {instance.name: instance for instance in other.instances}
+    for ours in own.instances:
+        peer = theirs.get(ours.name)
+        if peer is None:
+            continue
+        here, there = effective_priority(ours), effective_priority(peer)
+        if here != there:
+            return Rank.PRIMARY if here > there else Rank.BACKUP
+        if (ours.state == "MASTER") != (peer.state == "MASTER"):
+            return Rank.PRIMARY if ours.state == "MASTER" else Rank.BACKUP
+    return Rank.PRIMARY
+
+
+def tells_directors_apart(own: Configuration, other: Configuration) -> bool:
+    """Whether two readings of one file say what must differ between directors: in every instance a
+    priority, a state or an address of unicast."""
+    theirs = {instance.name: instance for instance in other.instances}
+    return bool(own.instances) and all(
+        instance.name not in theirs or _identity(instance) != _identity(theirs[instance.name])
+        for instance in own.instances
+    )
+
+
+def _identity(instance: VrrpInstance) -> tuple[object, ...]:
+    return instance.priority, instance.state, instance.unicast_source
 
 
 def _as_in(

@@ -59,7 +59,7 @@ def derive_pair(
     rank = given_rank(configuration, options, ledger)
     own = replace(configuration, rank=rank)
     if options.priorities is not None:
-        own = replace(own, instances=_with_priorities(own, rank, options.priorities))
+        own = with_priorities(own, rank, options.priorities)
     peer = _peer(own, rank, options, ledger)
     if rank is Rank.PRIMARY:
         return DirectorPair(rank, own, peer)
@@ -118,14 +118,17 @@ def _role(instance: VrrpInstance, configuration: Configuration, rank: Rank) -> R
     return Rank.BACKUP if priority == 1 else rank
 
 
-def _with_priorities(
+def with_priorities(
     configuration: Configuration, rank: Rank, priorities: tuple[int, int]
-) -> tuple[VrrpInstance, ...]:
+) -> Configuration:
+    """The configuration of the director that is `rank` with the priorities of primary and backup
+    in all its instances."""
     by_rank = dict(zip(Rank, priorities, strict=True))
-    return tuple(
+    instances = tuple(
         replace(one, priority=by_rank[_role(one, configuration, rank)])
         for one in configuration.instances
     )
+    return replace(configuration, instances=instances)
 
 
 def _peer(

@@ -115,10 +115,6 @@ def _note_leftover(leftover: Leftover, addresses: Mapping[str, str], ledger: Led
         why = f"{own} is the given director's own address, and the peer has the same text"
         todo = "write what the peer needs there"
         ledger.note((leftover.place,), Verdict.APPROXIMATED, why, todo)
-    elif keyword.startswith("include"):
-        why = "the included file is not read, so nothing in it is derived"
-        todo = "give the peer its own"
-        ledger.note((leftover.place,), Verdict.APPROXIMATED, why, todo)
 
 
 def _own_address_in(text: str, addresses: Mapping[str, str]) -> str | None:

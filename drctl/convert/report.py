@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from drctl.convert.drift import Comparison, Drift
@@ -14,7 +14,7 @@ from drctl.readers.reading import Reading
 from drctl.render.rendered import Loss, RenderedFile, Rendering
 from drctl.syntax.tree import Document, ErrorNode, Node, Statement
 from drctl.text.diagnostic import Diagnostic
-from drctl.text.place import Place
+from drctl.text.place import Place, via_of
 
 
 class Target(NamedTuple):
@@ -76,20 +76,26 @@ class Report:
 
 
 def build_report(
-    reading: Reading,
+    readings: tuple[Reading, ...],
     ledger: Ledger,
     renderings: tuple[Rendering, ...],
     compared: Comparison | None = None,
 ) -> Report:
-    """Join the statements of the source with the lines they became and the notes on them."""
-    document = reading.document
-    became = _targets(document, renderings)
+    """Join the statements of the sources with the lines they became and the notes on them.
+    `readings` are of one file, that may have been read as either director reads it."""
+    documents = {one.source.path: one for reading in readings for one in reading.documents}
+    secrets = {name for one in readings if one.view is not None for name in one.view.secrets}
+    became = _targets(documents, renderings)
     return Report(
-        source=document.source.path,
-        entries=tuple(_entry(document, node, ledger, became) for node in _nodes(document)),
+        source=readings[0].document.source.path,
+        entries=tuple(
+            _entry(document, node, ledger, became[path], secrets)
+            for path, document in documents.items()
+            for node in _nodes(document)
+        ),
         choices=tuple(ledger.choices),
         hosts=tuple(_host_files(rendering) for rendering in renderings),
-        findings=reading.diagnostics,
+        findings=tuple(dict.fromkeys(d for reading in readings for d in reading.diagnostics)),
         losses=_losses(renderings),
         drift=() if compared is None else compared.drift,
         peer=None if compared is None else compared.peer,
@@ -121,24 +127,38 @@ _Starts = dict[tuple[int, int], list[Target]]
 """Targets by line and column of the statement they came from."""
 
 
-def _targets(document: Document, renderings: Iterable[Rendering]) -> _Starts:
-    found: _Starts = defaultdict(list)
-    own = document.source.path
+def _targets(paths: Iterable[str], renderings: Iterable[Rendering]) -> dict[str, _Starts]:
+    found: dict[str, _Starts] = {path: defaultdict(list) for path in paths}
     for rendering in renderings:
         for file in rendering.files:
-            _add_targets(found, own, rendering.host, file)
+            _add_targets(found, rendering.host, file)
     return found
 
 
-def _add_targets(found: _Starts, own: str, host: str, file: RenderedFile) -> None:
+def _add_targets(found: dict[str, _Starts], host: str, file: RenderedFile) -> None:
+    """What came of statements, and of the definitions whose values are on the line."""
     for line, places in file.origins.items():
         target = Target(host, file.path, line)
         for place in places:
-            if place.path == own:
-                found[place.line, place.column].append(target)
+            starts = found.get(place.path)
+            if starts is not None:
+                starts[place.line, place.column].append(target)
+            if place.__class__ is Place:
+                continue
+            for step in via_of(place):
+                at = step.place
+                if step.kind == "definition" and at.path in found:
+                    found[at.path][at.line, at.column].append(target)
 
 
-def _entry(document: Document, node: Node, ledger: Ledger, became: _Starts) -> Entry:
+def _entry(
+    document: Document, node: Node, ledger: Ledger, became: _Starts, secrets: Collection[str]
+) -> Entry:
+    entry = _entry_of(document, node, ledger, became)
+    return replace(entry, statement=statement_text(node, secrets)) if secrets else entry
+
+
+def _entry_of(document: Document, node: Node, ledger: Ledger, became: _Starts) -> Entry:
     place = document.place(node)
     if isinstance(node, ErrorNode):
         why, todo = node.message, "correct the line, then convert again"

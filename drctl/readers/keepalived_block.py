@@ -24,6 +24,8 @@ _DEFINITION = re.compile(r"\$([A-Za-z_]\w*)\s*=")
 _USE = re.compile(r"\$\{([A-Za-z_]\w*)[^{}]*\}|\$([A-Za-z_]\w*)(?=[\s,)]|$)")
 _SEQUENCE = re.compile(r"~(?:SEQx?|LST)\(")
 _INCLUDE = re.compile(r"include[rmwba]?")
+NOT_READ = "the included file is not read"
+"""Why an include is a leftover."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,7 +324,7 @@ def unusual(context: Context, statement: Statement) -> str:
     if not is_expanded and _DEFINITION.match(first):
         return "definition"
     if _INCLUDE.fullmatch(first):
-        return "the included file is not read"
+        return NOT_READ
     if any(leaf.kind is ERROR for leaf in statement.words):
         return "quote without end"
     if context.document.is_template:

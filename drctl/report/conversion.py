@@ -210,7 +210,10 @@ def to_markdown(report: Report) -> str:
     lines += [f"- {_code(host.host)}: {_text(host.role)}" for host in report.hosts]
     if report.findings or report.losses:
         lines += ["", "## Findings in the source", ""]
-        lines += [f"- line {f.place.line}: {_text(f.message)} ({f.code})" for f in report.findings]
+        lines += [
+            f"- line {_line(f.place, report.source)}: {_text(f.message)} ({f.code})"
+            for f in report.findings
+        ]
         lines += [f"- {_text(loss.message)} (on {host})" for host, loss in report.losses]
     lines += ["", "## What was chosen for you", "", "| what | value | why | change it by |"]
     lines += ["|---|---|---|---|"]
@@ -220,11 +223,12 @@ def to_markdown(report: Report) -> str:
     ]
     lines += ["", "## Every statement", "", "| line | statement | verdict | became | why |"]
     lines += ["|---:|---|---|---|---|"]
+    own = report.source
     became: dict[tuple[Target, ...], str] = {}
     for entry in report.entries:
         if entry.became not in became:
             became[entry.became] = _became(entry.became)
-        lines.append(_row(entry, became[entry.became]))
+        lines.append(_row(entry, became[entry.became], _line(entry.place, own)))
     return "\n".join(lines) + "\n"
 
 
@@ -242,7 +246,7 @@ def _todos(report: Report) -> tuple[list[str], list[str]]:
             grouped.setdefault((entry.todo, entry.why), []).append(entry)
     todos, ways = [], []
     for (todo, why), entries in grouped.items():
-        numbers = ", ".join(str(entry.place.line) for entry in entries[:8])
+        numbers = ", ".join(_line(entry.place, report.source) for entry in entries[:8])
         more = f" and {len(entries) - 8} more" if len(entries) > 8 else ""
         word = "line" if len(entries) == 1 else "lines"
         text = f"{_text(todo)} ({word} {numbers}{more}: {_text(why)})"
@@ -253,10 +257,17 @@ def _todos(report: Report) -> tuple[list[str], list[str]]:
     return todos, ways
 
 
-def _row(entry: Entry, became: str) -> str:
+def _line(place: Place, own: str) -> str:
+    """The line, with the file's name when it is not the one that was given."""
+    if place.path == own:
+        return str(place.line)
+    return f"{_text(place.path.rpartition('/')[2])}:{place.line}"
+
+
+def _row(entry: Entry, became: str, line: str) -> str:
     why = entry.why + (f" **To do:** {entry.todo}" if entry.todo else "")
     return (
-        f"| {entry.place.line} | {_code(entry.statement)} | "
+        f"| {line} | {_code(entry.statement)} | "
         f"{', '.join((entry.verdict, *entry.others))} "
         f"| {became} | {_cell(why)} |"
     )

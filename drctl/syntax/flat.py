@@ -8,6 +8,7 @@ with the chain that led to it. An include of which no file was read stays where 
 from __future__ import annotations
 
 import re
+from posixpath import dirname, join, normpath
 from typing import TYPE_CHECKING
 
 from drctl.quickclass import replace
@@ -22,7 +23,7 @@ from drctl.text.source import SourceFile
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from drctl.syntax.expanded import Expanded, Line
+    from drctl.syntax.expanded import Expanded, Include, Line
     from drctl.text.diagnostic import Diagnostic
 
 INDENTATION = "    "
@@ -132,11 +133,12 @@ def _text_of(expanded: Expanded, statements: Statements) -> tuple[str, list[Line
     rows: list[str] = []
     owners: list[Line | Place] = []
     depth, can_open = 0, False
+    main = expanded.files[0].path
     unread = [one for one in reversed(expanded.includes) if not one.paths]
     for index, line in enumerate(expanded.lines):
         while unread and unread[-1].position <= index:
             include = unread.pop()
-            rows.append(f"{_indentation(depth)}include {include.pattern}")
+            rows.append(f"{_indentation(depth)}include {_pattern(include, main)}")
             owners.append(traced(statements.at(include.place), include.steps))
             can_open = False
         words = line.words
@@ -154,10 +156,22 @@ def _text_of(expanded: Expanded, statements: Statements) -> tuple[str, list[Line
         owners.append(line)
         can_open = not is_end
     for include in reversed(unread):
-        rows.append(f"include {include.pattern}")
+        rows.append(f"include {_pattern(include, main)}")
         owners.append(traced(statements.at(include.place), include.steps))
-    owners.append(Place(expanded.files[0].path, 1, 1, 1, 1))
+    owners.append(Place(main, 1, 1, 1, 1))
     return "".join(f"{row}\n" for row in rows), owners
+
+
+def _pattern(include: Include, main: str) -> str:
+    """The pattern of an include as it reads in the first file: a relative one starts at the folder
+    of the file that it stands in."""
+    here, there = dirname(include.place.path), dirname(main)
+    if include.pattern.startswith("/") or here == there:
+        return include.pattern
+    below = f"{there}/" if there else ""
+    if not here.startswith(below):
+        return include.pattern
+    return normpath(join(here.removeprefix(below), include.pattern))
 
 
 def _indentation(depth: int) -> str:

@@ -24,7 +24,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT / "tests"))
 
 from agreement.comparison import Disagreement, Verdict, disagreements, read_verdicts, verdict_of  # noqa: E402
-from agreement.linted import findings  # noqa: E402
+from agreement.linted import linted  # noqa: E402
 from agreement.mutation import Mutant, mutate  # noqa: E402
 from corpus import corpus_dir  # noqa: E402
 
@@ -60,7 +60,7 @@ def compare_corpus(folder: Path, show: int) -> int:
     home = folder / "keepalived"
     tally = Tally()
     for name, verdict in read_verdicts(home / "VERDICTS.tsv").items():
-        tally.add(name, disagreements(verdict, findings(home / name)))
+        tally.add(name, disagreements(verdict, linted(home / name)))
     tally.print("corpus", show)
     return tally.bad
 
@@ -75,7 +75,7 @@ def compare_mutants(folder: Path, options: argparse.Namespace) -> float:
         with tempfile.TemporaryDirectory(prefix="agree-") as base:
             file = Path(base) / file_name(mutant)
             file.write_bytes(mutant.text.encode("utf-8", "surrogateescape"))
-            reasons = disagreements(verdict, findings(file))
+            reasons = disagreements(verdict, linted(file))
         by_kind[mutant.kind] += bool(reasons)
         tally.add(f"mutant {mutant.seed} ({mutant.kind})", reasons)
     tally.print("mutants", options.show)

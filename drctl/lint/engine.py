@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from drctl.lint.consequence import without_consequences
 from drctl.lint.fragment import fragment_of
 from drctl.lint.report import Report
 from drctl.lint.rule import rules
@@ -54,7 +55,7 @@ def check_source(
     report = Report()
     report.extend(expanded.findings)
     check(expanded.lines, expanded.parent_lines, version, report)
-    return Checked(report.diagnostics(), expanded.files)
+    return Checked(without_consequences(report.diagnostics()), expanded.files)
 
 
 def check(

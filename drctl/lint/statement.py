@@ -16,6 +16,8 @@ from drctl.schema.table import version_of
 from drctl.text.secret import MASK
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from drctl.schema.complaint import Complaint
     from drctl.schema.table import Block, Dialect, Keyword
 
@@ -115,7 +117,7 @@ class Statements:
             return Judgement(None, (problem,))
         complaints = judge_words(block.entry, words)
         # of a value block's line the first word is word 0, there is no keyword
-        return Judgement(None, tuple(_problem(c, c.word - 1) for c in complaints))
+        return Judgement(None, tuple(_problem(c, c.word - 1) for c in _first(complaints)))
 
     def _judge(self, block: Block, words: Words) -> Judgement:
         name = words[0]
@@ -124,7 +126,7 @@ class Statements:
             return Judgement(None, (self._unknown(block, name),), is_unknown=True)
         if not self.is_known(keyword):
             return Judgement(None, (self._other_version(keyword),), is_unknown=True)
-        problems = [_problem(c, c.word) for c in judge(keyword, words[1:], self.version)]
+        problems = [_problem(c, c.word) for c in _firsts(judge(keyword, words[1:], self.version))]
         if name in _SECRET and len(words) > 1 and words[1]:
             problems = [p._replace(message=p.message.replace(words[1], MASK)) for p in problems]
         if len(words) <= 1:
@@ -180,6 +182,28 @@ class Statements:
                     if shown not in homes:
                         homes.append(shown)
         return self._homes.get(name, [])
+
+
+def _first(complaints: Iterable[Complaint]) -> Iterator[Complaint]:
+    """The first complaint that refuses an entry, and advice."""
+    is_refused = False
+    for complaint in complaints:
+        if complaint.is_advice or not is_refused:
+            yield complaint
+        is_refused = is_refused or not complaint.is_advice
+
+
+def _firsts(complaints: Iterable[Complaint]) -> Iterator[Complaint]:
+    """Without the complaints about a word whose neighbour on the left is refused already: mostly
+    it is in the wrong place because of that one."""
+    refused = -3
+    for complaint in complaints:
+        if complaint.is_advice:
+            yield complaint
+            continue
+        if complaint.word != refused + 1:
+            yield complaint
+        refused = complaint.word
 
 
 def _problem(complaint: Complaint, word: int) -> Problem:

@@ -250,7 +250,17 @@ class Structure:
         if judgement.is_plain:
             frame.plain.add(words)
             return
-        self.is_sound = self.is_sound and words != _OPENING
+        if words == _OPENING:
+            self.is_sound = False
+            before = self._last
+            if (
+                before is not None
+                and id(before) in self.refused
+                and before.place()[:2] == line.place()[:2]
+            ):
+                # the statement of a block: one word is enough to say so
+                self.refused.add(id(line))
+                return
         self._tell(line, judgement)
 
     def _step_skipped(self, frame: _Frame, line: Line, words: Words) -> None:
@@ -334,6 +344,9 @@ class Structure:
 
     def _finish(self) -> None:
         """The end of the file: braces that are still open."""
+        for frame in self._frames:
+            if frame.is_skipped:
+                self.root.items = [item for item in self.root.items if item is not frame.section]
         for header in self._opened:
             self.is_sound = False
             text = f"{header.words[0]} is not closed before the end of the file"

@@ -35,6 +35,7 @@ class World:
         self.static_groups: dict[str, Section] = {}
         self.service_groups: dict[str, Section] = {}
         self.services: list[Service] = []
+        self.sync_daemon: Line | None = None
         self.garp_devices: dict[str, Line] = {}
         self.bodies: dict[int, tuple[str | None, int | None]] = {}
 

@@ -130,6 +130,12 @@ class Names:
                 breaks = "" if is_quoted else " and its braces are read as those of a block"
                 message = f"{name} is not defined here: ${{{name}}} is left as it is{breaks}"
                 hint = f"define it above: ${name}=..."
+            elif found[1] and found[3] and found[3][0] in ":-=?+" and not is_quoted:
+                shown = visible(found[0])
+                message = (
+                    f"{shown} is left as it is: keepalived knows no default values as a shell does"
+                )
+                hint = f"define it above: ${name}=..."
             elif is_defined and not is_quoted and find_use(text, found.start()) is None:
                 message = f"${name} is left as it is: what follows it is part of no name"
                 hint = f"write ${{{name}}}"

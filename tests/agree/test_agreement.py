@@ -7,7 +7,7 @@ from pathlib import Path
 import oracle
 import pytest
 from agreement.comparison import disagreements, read_verdicts, verdict_of
-from agreement.linted import findings
+from agreement.linted import linted
 from agreement.mutation import mutate
 from corpus import PROJECT, corpus_dir
 from lint.test_lint_rules import FIRING
@@ -38,7 +38,7 @@ def reasons_of(text: str, folder: Path, name: str = "keepalived.conf") -> list[s
     placed = {message for _, message in asked.located}
     lines += [message for message in asked.messages if message not in placed]
     verdict = verdict_of("timeout" if asked.exit is None else str(asked.exit), lines, name)
-    return [f"{one.kind}: {one.detail}" for one in disagreements(verdict, findings(file))]
+    return [f"{one.kind}: {one.detail}" for one in disagreements(verdict, linted(file))]
 
 
 @needs_corpus
@@ -48,7 +48,7 @@ def test_every_file_of_the_corpus_agrees() -> None:
     wrong = {
         name: reasons
         for name, verdict in read_verdicts(home / "VERDICTS.tsv").items()
-        if (reasons := disagreements(verdict, findings(home / name)))
+        if (reasons := disagreements(verdict, linted(home / name)))
     }
     assert wrong == {}
 

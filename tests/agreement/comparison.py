@@ -1,18 +1,24 @@
 """Compares what keepalived says of a configuration with the findings of drctl.
 
-A file agrees when (1) every line that a message of keepalived names has a finding of drctl, of
-level warning or error; (2) what keepalived says after reading, without a line, has a finding of
-the kind that such a message stands for; (3) drctl has no error where keepalived has nothing to say
-but script security.
+A file agrees when (1) every line that a message of keepalived names has a finding of drctl, an
+error where keepalived does not understand, drops or finds out of range, else a warning, and one for
+each mistake; (2) what keepalived says after reading, without a line, has a finding of the kind that
+such a message stands for, on a statement that causes it; (3) drctl has no error where keepalived
+has nothing to say but script security.
 """
 
 from __future__ import annotations
 
 import csv
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from agreement.linted import Linted
+from agreement.sayings import SAYINGS, is_covered
+from agreement.where import Place, Statement
 
 from drctl.text.diagnostic import Diagnostic, Severity
 
@@ -24,54 +30,27 @@ _NO_COMPLAINT = re.compile(
 """Said with exit code 0, or by the C library while keepalived dies."""
 READ = frozenset({0, 2, 4, 5, 6})
 """Exit codes of a keepalived that did not crash, hang or kill itself."""
-
-AFTER_READING: tuple[tuple[str, str], ...] = (
-    (r"SECURITY VIOLATION", "DR370"),
-    (r"Disabling track script", "DR371 DR380"),
-    (r"Non-existent interface", "DR379 DR211"),
-    (r"virtual router id must be set", "DR320 DR211"),
-    (r"Unknown interface!|must have unicast_src_ip or interface", "DR321 DR304 DR211"),
-    (r"No VIP specified", "DR322 DR323 DR211 DR301"),
-    (r"Number of VIPs", "DR324"),
-    (r"uthentication.* [Ii]gnoring|AH authentication with IPv6", "DR326"),
-    (r"incompatible with AH", "DR327"),
-    (r"nopreempt is incompatible|nopreempt will not work", "DR328"),
-    (r"preempt.delay (?:is incompatible|will not work)", "DR329"),
-    (r"advertisement interval", "DR330"),
-    (r"[Ss]trict mode|with strict|State MASTER must match|accept mode for VRRP", "DR331"),
-    (r"must be link local|cannot use IPv6 with VRRP version 2", "DR331"),
-    (r"unicast keyword has been specified", "DR332"),
-    (r"multicast destination specified with unicast", "DR333"),
-    (r"vrf can only be specified", "DR334"),
-    (r"promote_secondaries is automatically", "DR335"),
-    (r"vmac_xmit_base is only valid", "DR336"),
-    (r"ipvlan", "DR337"),
-    (r"use_vmac(?:_addr)? specified", "DR338"),
-    (r"since own interface", "DR340"),
-    (r"track_interface .* is configured on VRRP instance and sync group", "DR348"),
-    (r"ignoring .*tracked|ignoring weight from|Cannot have weighted", "DR341"),
-    (r"duplicate VRID conflict|both use VRID", "DR342"),
-    (r"has no virtual router|no matching virtual router", "DR343"),
-    (r"has only 1 virtual router", "DR344"),
-    (r"specified in sync group .* doesn't exist", "DR345 DR211"),
-    (r"cannot exist in more than one sync group", "DR346"),
-    (r"some member\(s\) as address owner", "DR347"),
-    (r"has no real servers", "DR352"),
-    (r"no (?:protocol|scheduler|forwarding method) set", "DR353"),
-    (r"protocol specified for fwmark", "DR354"),
-    (r"cannot use ha_suspend", "DR355"),
-    (r"one packet scheduling", "DR356"),
-    (r"zero port only valid", "DR357"),
-    (r"is duplicated - removing", "DR358"),
-    (r"ports don't match|has port specified", "DR359"),
-    (r"exceeds total weight", "DR360"),
-    (r"hysteresis", "DR361"),
-    (r"inhibit setting differs", "DR362"),
-    (r"missing '}'s", "DR207 DR209 DR206"),
+AFTER_READING = frozenset(code for saying in SAYINGS for code in saying.codes if code > "DR3")
+_NEVER_TOLD = frozenset(
+    {
+        *("DR013", "DR102", "DR103", "DR105", "DR106", "DR120", "DR124", "DR209", "DR216"),
+        *("DR218", "DR374", "DR375"),
+    }
 )
-"""Message, and the codes of findings that stand for it."""
-
-_SAYINGS = [(re.compile(pattern), codes.split()) for pattern, codes in AFTER_READING]
+"""Codes of findings that no message with a line stands for."""
+_ADVICE = re.compile(
+    r"deprecated|is called|Truncating|Please use|[Ww]arning|not supported, using|replacing$"
+    r"|[Ss]etting to|- setting$|This is probably not|must be greater than 0"
+    r"|ignoring (?:label|scope|broadcast)|specifying peer address - ignoring|outside sensible"
+    r"|resetting protocol|should be link-local|cannot be tracked|will always fail|will be discarded"
+)
+_BRACES = re.compile(r"Unexpected '\{'|Unknown keyword '\}'|Missing '\{'|missing '\}'s|^Extra '\}'")
+_JUDGES_MACHINE = re.compile(r"Invalid smtp server|cpu_id|Invalid (?:startup|shutdown) script$")
+_SAID_TOO = re.compile(
+    r"invalid number|number '.*' outside|negative number|too many decimal|Unexpected '|Unmatched"
+    r"|^ *Please use|Unknown keyword '\}'"
+)
+"""Said beside another message about the same mistake."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +66,12 @@ class Verdict:
         """Whether there is nothing but script security and what is no complaint."""
         said = [*self.unplaced, *(message for *_, message in self.placed)]
         return all(_SECURITY.search(m) or _NO_COMPLAINT.search(m) for m in said)
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether its processes see other blocks than the braces make."""
+        said = [*self.unplaced, *(message for *_, message in self.placed)]
+        return any(_BRACES.search(message) for message in said)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,29 +112,22 @@ def read_verdicts(table: Path) -> dict[str, Verdict]:
     }
 
 
-def disagreements(
-    verdict: Verdict, found: Mapping[str, Sequence[Diagnostic]]
-) -> list[Disagreement]:
-    """Why a configuration does not agree; `found` are drctl's findings by the name of the file
-    as keepalived calls it."""
-    reasons = []
-    loud = {
-        (name, one.place.line)
-        for name, diagnostics in found.items()
-        for one in diagnostics
-        if one.severity is not Severity.INFO
-    }
-    for name, line, message in sorted(verdict.placed):
-        if (name, line) not in loud and not _NO_COMPLAINT.search(message):
-            reasons.append(Disagreement(f"missed: {plain(message)}", f"line {line}: {message}"))
-    everything = [one for diagnostics in found.values() for one in diagnostics]
-    codes = {one.code for one in everything if one.severity is not Severity.INFO}
+def disagreements(verdict: Verdict, linted: Linted) -> list[Disagreement]:
+    """Why a configuration does not agree with what drctl finds in it."""
+    everything = [(name, one) for name, many in linted.found.items() for one in many]
+    by_line: defaultdict[Place, list[Diagnostic]] = defaultdict(list)
+    for name, one in everything:
+        if one.severity is not Severity.INFO:
+            by_line[name, one.place.line].append(one)
+    reasons = _on_lines(verdict, by_line, linted.statements)
+    loud = [(one.code, place) for place, many in by_line.items() for one in many]
     reasons += [
         Disagreement(f"missed after reading: {plain(message)}", message)
         for message in sorted(verdict.unplaced)
-        if not _NO_COMPLAINT.search(message) and not _is_covered(message, codes)
+        if not _NO_COMPLAINT.search(message)
+        and not is_covered(message, loud, linted.statements, is_broken=verdict.is_broken)
     ]
-    errors = [one for one in everything if one.severity is Severity.ERROR]
+    errors = [one for _, one in everything if one.severity is Severity.ERROR]
     is_read = verdict.exit.isdigit() and int(verdict.exit) in READ
     if is_read and verdict.is_silent:
         reasons += [
@@ -161,10 +139,56 @@ def disagreements(
     return reasons
 
 
-def _is_covered(message: str, codes: set[str]) -> bool:
-    return any(
-        not codes.isdisjoint(expected) for pattern, expected in _SAYINGS if pattern.search(message)
-    )
+def _on_lines(
+    verdict: Verdict,
+    by_line: Mapping[Place, Sequence[Diagnostic]],
+    statements: Mapping[Place, Sequence[Statement]],
+) -> list[Disagreement]:
+    """What keepalived names a line for, against the findings on this line."""
+    reasons = []
+    last = max(statements, default=None)
+    said: defaultdict[Place, set[str]] = defaultdict(set)
+    for name, line, message in verdict.placed:
+        if not _NO_COMPLAINT.search(message):
+            # of a last line without a line end the parent process tells the line before
+            is_one_off = (name, line) not in by_line and (name, line + 1) == last
+            said[name, line + is_one_off].add(message)
+    for place, messages in sorted(said.items()):
+        found = by_line.get(place, ())
+        levels = {one.severity for one in found}
+        wanted = {level_of(message) for message in messages}
+        if None in wanted:
+            wanted = {None}
+        first = min(messages)
+        if not found:
+            kind = "missed"
+        elif Severity.ERROR in wanted and Severity.ERROR not in levels:
+            kind = "too low"
+            first = min(m for m in messages if level_of(m) is Severity.ERROR)
+        elif Severity.ERROR in levels and wanted == {Severity.WARNING}:
+            kind = "too high"
+        elif _count(found) > max(1, len({plain(m) for m in messages if not _SAID_TOO.search(m)})):
+            kind = f"told {_count(found)} times"
+        else:
+            continue
+        codes = " ".join(one.code for one in found)
+        text = f"line {place[1]}: {first} [{codes}]"
+        reasons.append(Disagreement(f"{kind}: {plain(first)}", text))
+    return reasons
+
+
+def _count(found: Sequence[Diagnostic]) -> int:
+    """Findings on one line, without those of the kinds that keepalived tells without a line, and of
+    those that it does not tell."""
+    return sum(one.code not in AFTER_READING and one.code not in _NEVER_TOLD for one in found)
+
+
+def level_of(message: str) -> Severity | None:
+    """The level of the finding that a message with a line calls for; None when it depends on the
+    machine."""
+    if _JUDGES_MACHINE.search(message):
+        return None
+    return Severity.WARNING if _ADVICE.search(message) else Severity.ERROR
 
 
 def plain(message: str) -> str:

@@ -40,6 +40,8 @@ FIRING: dict[str, tuple[str, int]] = {
     "DR310": ("bfd_instance B {\nneighbor_ip 192.0.2.1\nttl 10\nmax_hops 20\n}\n", 5),
     "DR311": (instance("track_script {\nabsent\n}"), 11),
     "DR312": (instance("track_interface {\neth1\neth1\n}"), 12),
+    "DR313": (instance("lvs_sync_daemon_interface eth1", after=second("lvs_sync_daemon_interface eth1")), 18),
+    "DR314": ("vrrp_instance V {\nuse_vmac\nvirtual_router_id 5\nunicast_src_ip 192.0.2.1\nunicast_peer {\n192.0.2.2\n}\nvirtual_ipaddress {\n192.0.2.100\n}\n}\n", 11),
     "DR320": ("vrrp_instance V {\ninterface eth0\nvirtual_ipaddress {\n192.0.2.1\n}\n}\n", 1),
     "DR321": ("vrrp_instance V {\nvirtual_router_id 5\nvirtual_ipaddress {\n192.0.2.1\n}\n}\n", 1),
     "DR322": ("vrrp_instance V {\ninterface eth0\nvirtual_router_id 5\nversion 3\n}\n", 1),

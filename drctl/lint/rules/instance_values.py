@@ -20,6 +20,7 @@ VERSION_CONFLICT = Kind("DR302", "version-conflict", Severity.ERROR)
 STATE_IGNORED = Kind("DR303", "state-ignored", Severity.ERROR)
 LOOPBACK = Kind("DR304", "loopback-interface", Severity.ERROR)
 VRF_AND_INTERFACE = Kind("DR305", "vrf-and-interface", Severity.ERROR)
+SYNC_DAEMON_TAKEN = Kind("DR313", "sync-daemon-set-already", Severity.ERROR)
 VMAC_NAME_TAKEN = Kind("DR306", "device-name-taken", Severity.ERROR)
 
 _IPVLAN_OPTIONS = frozenset({"bridge", "private", "vepa"})
@@ -104,6 +105,8 @@ class _Reader:
             self._device(line)
         elif keyword == "use_vmac":
             self._names(line)
+        elif keyword == "lvs_sync_daemon_interface":
+            self._sync_daemon(line)
 
     def _native(self, line: Line) -> None:
         if self.instance.family == 4:
@@ -128,6 +131,14 @@ class _Reader:
         if self.is_master and not is_master:
             self._say(line, STATE_IGNORED, 0, "BACKUP is ignored: the state is MASTER already")
         self.is_master = self.is_master or is_master
+
+    def _sync_daemon(self, line: Line) -> None:
+        world = self.world
+        first = world.sync_daemon = world.sync_daemon or world.setting("lvs_sync_daemon") or line
+        if first is not line:
+            text = f"{line.words[1]} is ignored: the interface is set already"
+            problem = Problem(SYNC_DAEMON_TAKEN, 0, text, "remove the line")
+            world.report.add(line, problem, (first, "the first one, which counts"))
 
     def _device(self, line: Line) -> None:
         keyword, device = line.words[:2]

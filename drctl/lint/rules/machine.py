@@ -21,7 +21,7 @@ NO_CPU = Kind("DR381", "unlikely-processor", Severity.WARNING)
 TABLES_TWICE = Kind("DR378", "packet-filter-twice", Severity.ERROR)
 NO_USER = Kind("DR376", "no-user-name", Severity.ERROR)
 
-_USER = re.compile(r"[A-Za-z_][\w.-]*\$?|\d+")
+_USER = re.compile(r"[A-Za-z_][\w.-]*\$?")
 _MANY_CPUS, _LONGEST_CPU = 256, 8
 _LOCAL = frozenset({"localhost", "localhost.localdomain"})
 _PROCESS_SCRIPTS = frozenset({"startup_script", "shutdown_script"})
@@ -33,7 +33,7 @@ def check_settings(world: World) -> None:
     for block in world.globals:
         tables = block.statements("vrrp_iptables", "nftables")
         if tables and tables[0].words[0] == "vrrp_iptables":
-            for line in tables[1:]:
+            for line in (line for line in tables if line.words[0] == "nftables"):
                 text = f"{line.words[0]} is ignored: vrrp_iptables above stands for it already"
                 world.report.add(line, Problem(TABLES_TWICE, -1, text), (tables[0], "here"))
         for line in block.lines:
@@ -69,7 +69,7 @@ def _check_cpus(line: Line, world: World) -> None:
 
 
 def is_user(word: str) -> bool:
-    """Whether a word can be the name or number of a user or group."""
+    """Whether a word can be the name of a user or group; keepalived takes no numbers."""
     return _USER.fullmatch(word) is not None
 
 

@@ -37,6 +37,9 @@ def check_tracked(section: Section, world: World) -> None:
         counted = set(map(id, taken(block)))
         for line in [item for item in block.items if not isinstance(item, Section)]:
             name = line.words[0]
+            if name == "{":
+                block.drop(line)
+                continue
             if known is not None and name not in known:
                 text = f"{name}: no {_DEFINED_BY[keyword]} of this name above, it is not tracked"
                 if keyword == "track_file":

@@ -114,12 +114,14 @@ def weight_of(line: Line, keyword: str, world: World) -> int:
         "track_bfd": world.bfds,
         "track_process": world.processes,
     }.get(keyword, {})
+    # of a script keepalived takes the number although it says that it is out of range
+    is_raw = keyword == "track_script"
     definition = home.get(words[0])
     if definition is None:
         return 0
-    found = definition.last("weight")
+    found = definition.written("weight") if is_raw else definition.last("weight")
     default = 1 if keyword == "track_file" else 0
-    return _integer(found.words[1]) if found is not None else default
+    return _integer(found.words[1]) if found is not None and len(found.words) > 1 else default
 
 
 def _integer(word: str) -> int:

@@ -19,7 +19,8 @@ def check_unicast(instance: Instance, world: World) -> None:
     at = instance.unicast_line
     has_fault = instance.section.has("unicast_fault_no_peer")
     if at is not None and not instance.is_unicast and not has_fault:
-        text = f"{at.words[0]} without unicast_peer: {instance.name} uses multicast"
+        what = "no peer in unicast_peer" if at.words[0] == "unicast_peer" else "no unicast_peer"
+        text = f"{at.words[0]}, but {what}: {instance.name} uses multicast"
         hint = "name the other directors in unicast_peer, or remove it"
         world.report.add(at, Problem(WITHOUT_PEERS, -1, text, hint))
     group = instance.line("mcast_dst_ip")

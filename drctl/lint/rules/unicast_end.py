@@ -9,7 +9,8 @@ from drctl.lint.world import World
 from drctl.text.diagnostic import Severity
 
 VMAC_AND_UNICAST = Kind("DR307", "vmac-and-unicast", Severity.WARNING)
-TTL_WITHOUT_PEERS = Kind("DR308", "ttl-without-peers", Severity.WARNING)
+TTL_WITHOUT_PEERS = Kind("DR308", "ttl-without-peers", Severity.ERROR)
+VMAC_CLEARED = Kind("DR314", "vmac-cleared", Severity.ERROR)
 
 
 @at_end("vrrp_instance")
@@ -24,7 +25,7 @@ def check_unicast(section: Section, world: World) -> None:
         related = vmac, "the device is made here"
         if not section.has("interface"):
             text = f"{vmac.words[0]} is ignored: with unicast it needs an interface"
-            world.report.add(end, Problem(VMAC_AND_UNICAST, -1, text), related)
+            world.report.add(end, Problem(VMAC_CLEARED, -1, text), related)
         elif not section.has("vmac_xmit_base"):
             text = f"{vmac.words[0]} with unicast sets vmac_xmit_base"
             hint = "write vmac_xmit_base"

@@ -10,14 +10,24 @@ from pathlib import Path
 
 import pytest
 from corpus import piranha_files
-from director_case import VIP, checked, configuration, everything, files, marked, rendering
+from director_case import (
+    VIP,
+    checked,
+    configuration,
+    everything,
+    files,
+    marked,
+    rendering,
+    service,
+)
 from keepalived_case import lowered
 from real_server_box import Box
 
 from drctl.model.pair import Settings
+from drctl.model.service import VirtualService
 from drctl.render.checkarg import CHECK_PATH
 from drctl.render.install import with_installers
-from drctl.render.rendered import Rendering
+from drctl.render.rendered import RenderedFile, Rendering
 from tools import need, need_root
 
 PROGRAM = "/usr/libexec/drctl/drctl-marks"
@@ -252,6 +262,80 @@ def test_installer_sets_a_director_up_and_takes_it_back(director: Box) -> None:
     assert "drctl" not in director.out("nft", "list", "ruleset")
     assert director.out("sysctl", "-n", "net.ipv4.ip_forward") == "0\n"
     assert director.tree() == before
+
+
+def delivered(box: Box, name: str, *services: VirtualService, **options: str) -> str:
+    """A director's folder with these services in the box; its path."""
+    settings = Settings(has_script_security=True, script_user="root", router_id="lb1")
+    rendered = rendering(configuration(*services, settings=settings), **options)
+    folder = f"/srv/{name}"
+    box.deliver(with_installers(rendered, "lvs.cf"), folder)
+    return folder
+
+
+def mark_rules(box: Box) -> tuple[bool, bool]:
+    """Whether nftables and iptables have rules of ours that give marks."""
+    return (
+        "table inet drctl_marks" in box.out("nft", "list", "ruleset"),
+        "DRCTL_MARKS" in box.out("iptables", "-t", "mangle", "-S"),
+    )
+
+
+def test_install_with_other_mark_rules_takes_the_earlier_ones_back(director: Box) -> None:
+    web = marked(80, (VIP, "tcp", 80))
+    nft = delivered(director, "nft", web, marks="nftables")
+    iptables = delivered(director, "iptables", web, marks="iptables")
+    none = delivered(director, "none", checked())
+    for folder, expected in (
+        (nft, (True, False)),
+        (iptables, (False, True)),
+        (nft, (True, False)),
+        (none, (False, False)),
+        (iptables, (False, True)),
+    ):
+        director.run("sh", f"{folder}/install.sh")
+        assert mark_rules(director) == expected, folder
+    enabled = director.run("systemctl", "is-enabled", "drctl-marks.service", check=False)
+    assert enabled.stdout.strip() == "enabled"
+    director.run("sh", f"{none}/install.sh")
+    assert "drctl-marks" not in "\n".join(director.tree())
+    director.run("sh", f"{none}/uninstall.sh")
+
+
+def test_install_with_more_of_the_same_mark_rules_does_not_stop_them(director: Box) -> None:
+    one = delivered(director, "one", marked(80, (VIP, "tcp", 80)))
+    two = delivered(director, "two", marked(80, (VIP, "tcp", 80), (VIP, "tcp", 443)))
+    director.run("sh", f"{one}/install.sh")
+    assert "drctl-marks stop" not in director.out("sh", f"{two}/install.sh")
+    assert "dport 443" in director.out("nft", "list", "ruleset")
+
+
+def test_install_without_masquerading_gives_forwarding_back(director: Box) -> None:
+    director.run("sysctl", "-q", "-w", "net.ipv4.ip_forward=0")
+    before = director.tree()
+    nat = delivered(director, "nat", service("masquerading"))
+    direct = delivered(director, "direct", checked())
+    director.run("sh", f"{nat}/install.sh")
+    assert director.out("sysctl", "-n", "net.ipv4.ip_forward") == "1\n"
+    director.run("sh", f"{direct}/install.sh")
+    assert director.out("sysctl", "-n", "net.ipv4.ip_forward") == "0\n"
+    director.run("sh", f"{direct}/uninstall.sh")
+    assert director.tree() == before
+
+
+def test_directors_configuration_is_not_taken_from_a_running_keepalived(director: Box) -> None:
+    first = delivered(director, "director", checked())
+    director.run("sh", f"{first}/install.sh")
+    server = Rendering("rs1", (RenderedFile("/etc/drctl/x", "x\n"),))
+    director.deliver(with_installers(server, "lvs.cf"), "/srv/server")
+    before = director.tree()
+    script = "cp /bin/sleep /srv/keepalived; /srv/keepalived 60 & sh /srv/server/install.sh; s=$?"
+    done = director.run("sh", "-c", f"{script}; kill $!; exit $s", check=False)
+    assert done.returncode != 0
+    assert "is a director so far" in done.stderr
+    assert director.tree() == before
+    director.run("sh", "/srv/server/install.sh")
+    assert "keepalived.conf" not in director.out("cat", "/var/lib/drctl/manifest")
 
 
 def test_keepalived_is_not_enabled_when_it_refuses_its_configuration(director: Box) -> None:

@@ -200,6 +200,50 @@ def test_install_of_another_choice_takes_the_earlier_one_away(box: Box) -> None:
     assert state(box) == live
 
 
+CHOICES = (
+    ("sysctl", "systemd"),
+    ("nftables", "networkd"),
+    ("arptables", "ifupdown"),
+    ("iptables", "networkmanager"),
+    ("nft-redirect", "ifcfg"),
+)
+
+
+def rules(box: Box) -> list[str]:
+    """What holds of ours: addresses, kernel settings, and what packet filters have; not the empty
+    chains that their programs leave behind."""
+    shown = "ip -o addr; nft list ruleset; iptables-save; arptables-nft-save; sysctl -a -r arp_"
+    lines = box.out("sh", "-c", f"({shown}) 2>/dev/null").splitlines()
+    return sorted(
+        line for line in lines if re.search(r"drctl|192\.0\.2\.| = ", line, re.IGNORECASE)
+    )
+
+
+def files_of(box: Box) -> list[str]:
+    """Every file and its content; not the folders and the list that uninstall.sh needs."""
+    return [line for line in box.tree() if " d " not in line and "drctl/manifest" not in line]
+
+
+def test_install_over_any_other_choice_is_as_if_it_were_the_first(box: Box) -> None:
+    need("iptables", "iptables")
+    need("arptables", "arptables")
+    before = box.tree(), rules(box)
+    alone = {}
+    for arp, net in CHOICES:
+        folder = f"/srv/{arp}"
+        box.deliver(rendering("direct", arp, net), folder)
+        box.run("sh", f"{folder}/install.sh")
+        alone[arp] = files_of(box), rules(box)
+        box.run("sh", f"{folder}/uninstall.sh")
+    path = [*CHOICES, *reversed(CHOICES), CHOICES[2], CHOICES[0], CHOICES[3], CHOICES[1]]
+    for arp, _ in path:
+        box.run("sh", f"/srv/{arp}/install.sh")
+        now = {*files_of(box), *rules(box)}
+        assert now ^ {*alone[arp][0], *alone[arp][1]} == set(), arp
+    box.run("sh", f"/srv/{path[-1][0]}/uninstall.sh")
+    assert (box.tree(), rules(box)) == before
+
+
 def test_install_leaves_foreign_rules_in_the_same_chains(box: Box) -> None:
     need("iptables", "iptables")
     foreign = "iptables -t nat -A PREROUTING -p tcp --dport 8 -j REDIRECT --to-ports 9"

@@ -40,7 +40,7 @@ def leftover_lines(
         texts = leftover.text.split("\n")
         texts.extend("}" for _ in range(_unclosed(document)))
         for number, text in enumerate(texts, 1):
-            line = refuse_line(text.rstrip())
+            line = refuse_line(text.rstrip(" \t\r\f\v"))
             body = f"{indentation}{line}" if line else ""
             lines.append(f"{body}{mark(places.get(number, ()))}\n")
     return Trusted("".join(lines))

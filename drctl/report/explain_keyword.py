@@ -100,7 +100,11 @@ def default_text(keyword: Keyword) -> str:
 def repeat_text(found: Found) -> str:
     """What a second statement does."""
     keyword = found.keyword
-    if keyword is None or keyword.repeatable:
+    if keyword is None:
+        return "as many lines as you like"
+    if keyword.opens is not None and keyword.args:
+        return f"as many as you like; of two with the same name {_AGAIN[keyword.again]}"
+    if keyword.repeatable or keyword.again == "adds":
         return "as many as you like"
     return _AGAIN[keyword.again]
 
@@ -123,13 +127,12 @@ def versions(keyword: Keyword) -> list[str]:
 
 
 def example(found: Found) -> str:
-    """A statement that the dialect's own program accepts; empty when the tables have none."""
+    """A statement as people write it; else the first that the dialect's own program accepts."""
     keyword = found.keyword
+    if keyword is not None and keyword.example:
+        return keyword.example
     cases = found.block.cases if keyword is None else keyword.cases
-    texts = [case.text for case in cases if case.is_accepted]
-    # the shortest way to say it: others try out what is possible
-    whole = [text for text in texts if text.count("\n" + found.name) == 0]
-    return next(iter(whole or texts), "")
+    return next((case.text for case in cases if case.is_accepted), found.name)
 
 
 def to_text(found: Sequence[Found], version: tuple[int, ...], width: int) -> str:
@@ -158,8 +161,7 @@ def _page(found: Found, version: tuple[int, ...], width: int) -> str:
     _facts(page, found)
     if keyword is not None and keyword.opens is not None:
         _inside(page, found.dialect.blocks[keyword.opens], found)
-    if shown := example(found):
-        page.row("example", *shown.split("\n"))
+    page.code("example", example(found))
     if names := neighbours(found):
         page.row("see also", ", ".join(names))
     return page.text()
@@ -168,7 +170,7 @@ def _page(found: Found, version: tuple[int, ...], width: int) -> str:
 def _facts(page: Page, found: Found) -> None:
     keyword, block = found.keyword, found.block
     if keyword is None:
-        page.row("repeat", "as many lines as you like")
+        page.row("repeat", repeat_text(found))
         return
     if keyword.aliases:
         page.row("aliases", ", ".join(keyword.aliases))
@@ -180,9 +182,10 @@ def _facts(page: Page, found: Found) -> None:
     if keyword.longest is not None:
         what = "cut" if keyword.is_cut else "refused"
         page.row("length", f"at most {keyword.longest} bytes, more are {what}")
-    if keyword.required:
+    if keyword.required and block.path != DIRECTIVE:
         page.row("missing", _MISSING[keyword.missing].replace("keepalived", _program(found)))
-    page.row("repeat", repeat_text(found).replace("keepalived", _program(found)))
+    if keyword.args or keyword.opens is not None:
+        page.row("repeat", repeat_text(found).replace("keepalived", _program(found)))
     if keyword.after is not None:
         page.row("order", f"counts only below {keyword.after}")
     if told := versions(keyword):
@@ -239,7 +242,7 @@ def _as_json(found: Found, version: tuple[int, ...]) -> dict[str, Any]:
         "known": keyword is None or is_known(keyword, version),
         "read_by": list(block.read_by),
         "inside": _inside_json(found),
-        "example": example(found) or None,
+        "example": example(found),
         "neighbours": neighbours(found),
     }
 

@@ -61,6 +61,13 @@ class Page:
             self._lines += wrapped(printable(text), self._width, first, " " * (_LABEL + 1))
             first = " " * (_LABEL + 1)
 
+    def code(self, label: str, text: str) -> None:
+        """A label with lines that stay as they are."""
+        first = f"{label:<{_LABEL}} "
+        for line in text.removesuffix("\n").split("\n"):
+            self._lines.append(f"{first}{printable(line)}".rstrip())
+            first = " " * (_LABEL + 1)
+
     def text(self) -> str:
         """The page, with a line end after each line."""
         while self._lines and not self._lines[-1]:

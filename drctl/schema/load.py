@@ -24,6 +24,7 @@ A block's table is `grammar/<dialect>/<path>.toml`, that of the outermost level 
 
     [cases.port]                      # the file's last part, read only when asked for; those of
                                       # a value block's lines are [cases.entry]
+    example = "port = 80"             # what to show to people
     pass = ["port = 80"]
     fail = [["port = nonsense", "invalid argument"]]
 
@@ -297,7 +298,12 @@ class _Blocks(Mapping[str, Block]):
             values["advised"] = _range(file, f"{key}.advised", values["advised"])
         if "newer" in values:
             values["newer"] = self._newer(file, f"{key}.newer", values["newer"])
-        return Keyword(name=name, read_cases=partial(_cases, file, name), **values)
+        return Keyword(
+            name=name,
+            read_cases=partial(_cases, file, name),
+            read_example=partial(_example, file, name),
+            **values,
+        )
 
     def _newer(
         self, file: Path, key: str, texts: tuple[str, ...]
@@ -391,11 +397,19 @@ def _case_tables(file: Path) -> Table:
 def _cases(file: Path, name: str) -> tuple[Case, ...]:
     key = f"cases.{name}"
     table = _case_tables(file).get(name, {})
-    if not isinstance(table, dict) or table.keys() - {"pass", "fail"}:
-        raise BadTable(file, key, "pass and fail expected")
+    if not isinstance(table, dict) or table.keys() - {"pass", "fail", "example"}:
+        raise BadTable(file, key, "pass, fail and example expected")
     cases = [Case(text) for text in table.get("pass", ()) if isinstance(text, str)]
     for item in table.get("fail", ()):
         if not (isinstance(item, list) and len(item) == 2):
             raise BadTable(file, key, f"{item!r} is not [TEXT, MESSAGE]")
         cases.append(Case(item[0], item[1]))
     return tuple(cases)
+
+
+def _example(file: Path, name: str) -> str:
+    table = _case_tables(file).get(name, {})
+    text = table.get("example", "") if isinstance(table, dict) else ""
+    if not isinstance(text, str):
+        raise BadTable(file, f"cases.{name}.example", "str expected")
+    return text

@@ -141,14 +141,15 @@ def suggestions(dialects: Iterable[Dialect], query: str) -> list[str]:
     return [by_lower[name] for name in close]
 
 
-_MOST_NEIGHBOURS = 12
+_MOST_NEIGHBOURS, _ENOUGH = 12, 4
 _MARKED = re.compile(r"`([A-Za-z][\w-]*)`")
 """Texts mark keywords that they name: `nopreempt`."""
 
 
 def neighbours(found: Found) -> list[str]:
     """Keywords that belong with one: its successor, those that its text names, those whose text
-    names it, and those with the same beginning."""
+    names it, those with the same beginning, and where these are few those beside it in the
+    table."""
     keyword, block = found.keyword, found.block
     if keyword is None:
         return []
@@ -166,7 +167,17 @@ def neighbours(found: Found) -> list[str]:
     for other in block.keywords.values():
         if stem and other.name not in own and _stem(other.name) == stem:
             names[other.name] = None
-    return [name for name in names if name not in own][:_MOST_NEIGHBOURS]
+    near = [name for name in names if name not in own]
+    if len(near) < _ENOUGH:
+        near += [name for name in _beside(keyword, block) if name not in near]
+    return near[:_MOST_NEIGHBOURS]
+
+
+def _beside(keyword: Keyword, block: Block) -> list[str]:
+    """The keywords before and behind one in the table, whose order is by subject."""
+    order = list(dict.fromkeys(one.name for one in block.keywords.values()))
+    at = order.index(keyword.name)
+    return [name for name in order[max(0, at - 2) : at + 3] if name != keyword.name]
 
 
 def _globals(dialect: Dialect) -> dict[str, Keyword]:

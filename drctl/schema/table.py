@@ -104,11 +104,18 @@ class Keyword:
     read_cases: Callable[[], tuple[Case, ...]] = quickclass.field(
         default=tuple, repr=False, compare=False
     )
+    read_example: Callable[[], str] = quickclass.field(default=str, repr=False, compare=False)
 
     @property
     def cases(self) -> tuple[Case, ...]:
         """The examples, read from the table's file on first use."""
         return self.read_cases()
+
+    @property
+    def example(self) -> str:
+        """A statement as people write it, with those above that it needs; often empty where the
+        keyword alone says it."""
+        return self.read_example()
 
     def args_in(self, version: tuple[int, ...]) -> tuple[Argument, ...]:
         """The arguments that version `(2, 3, 2)` of the dialect's own program takes."""

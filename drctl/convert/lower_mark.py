@@ -10,8 +10,9 @@ from drctl.convert.ledger import Ledger, Verdict
 from drctl.convert.lower_check import lower_check
 from drctl.convert.options import ConvertOptions
 from drctl.model.origin import SELF
-from drctl.model.service import MarkRule, VirtualService
+from drctl.model.service import MASQUERADE, MarkRule, VirtualService
 from drctl.model.vrrp import Vip
+from drctl.render.real_server_plan import FTP_PORT, REDIRECTING
 from drctl.text.place import Place
 
 _OF_MARK_RULE = ("is_active", "port", "protocol", "mark")
@@ -33,8 +34,10 @@ def note_shared_address(
         ledger.field(service.origins, "mark", Verdict.REPAIRED, why, "check which mark is meant")
 
 
-def mark_rules_of(service: VirtualService, ledger: Ledger) -> tuple[MarkRule, ...]:
-    """The rules that give the packets for a block their mark."""
+def mark_rules_of(
+    service: VirtualService, method: str, options: ConvertOptions, ledger: Ledger
+) -> tuple[MarkRule, ...]:
+    """The rules that give the packets for a block their mark; `method` is the forwarding's."""
     if service.mark is None:
         return ()
     if service.vip is None:
@@ -49,15 +52,31 @@ def mark_rules_of(service: VirtualService, ledger: Ledger) -> tuple[MarkRule, ..
     )
     protocol = service.protocol or "tcp"
     origins = {SELF: places}
-    rules = [MarkRule(service.vip.address, protocol, service.port, origins=origins)]
-    if service.port == 21:
+    is_redirected = method != MASQUERADE and options.arp in REDIRECTING
+    _note_other_ports(service, ledger, is_redirected=is_redirected)
+    return (MarkRule(service.vip.address, protocol, service.port, origins=origins),)
+
+
+def _note_other_ports(service: VirtualService, ledger: Ledger, *, is_redirected: bool) -> None:
+    """A mark is there to have several ports in one service, and a block names one."""
+    where = "the directors' mark rules"
+    if is_redirected:
+        where += " and the redirections of the real servers"
+    if service.port == FTP_PORT and service.protocol != "udp":
         why = (
             "a mark on FTP is there for its data connections: rules of the guide mark the passive "
             "ports 10000-20000 too, which lvs.cf does not hold"
         )
-        todo = "add the passive port range of your FTP servers to the director's mark rules"
-        ledger.field(service.origins, "mark", Verdict.EXACT, why, todo)
-    return tuple(rules)
+        todo = f"add the passive port range of your FTP servers to {where}"
+    else:
+        why = (
+            "lvs.cf holds one port of each block; what else gets the mark is in the rules that "
+            "the directors have so far"
+        )
+        todo = (
+            f"compare: iptables -t mangle -S PREROUTING on a director; add further ports to {where}"
+        )
+    ledger.field(service.origins, "mark", Verdict.EXACT, why, todo)
 
 
 def with_block(
@@ -84,7 +103,8 @@ def with_block(
         ledger.note(joined, Verdict.REPAIRED, what, todo)
         ledger.note(others, Verdict.DROPPED, why, todo)
     rules = {known: known for known in first.mark_rules}
-    for added in mark_rules_of(block, ledger):
+    assert first.forwarding is not None, "a lowered service has a method"
+    for added in mark_rules_of(block, first.forwarding.method, options, ledger):
         known = rules.get(added, added)
         every = dict.fromkeys((*known.origins[SELF], *added.origins[SELF]))
         rules[added] = replace(added, origins={SELF: tuple(every)})

@@ -140,7 +140,7 @@ def _service(
         port=None if service.mark is not None else service.port,
         mark=service.mark,
         name=service.name,
-        mark_rules=mark_rules_of(service, ledger),
+        mark_rules=mark_rules_of(service, method, options, ledger),
         protocol=None if is_marked else service.protocol,
         scheduler=service.scheduler,
         forwarding=forwarding,

@@ -14,8 +14,8 @@ from drctl.model.service import (
     SorryServer,
     VirtualService,
 )
-from drctl.render.director_mark import FTP_PORT
 from drctl.render.host import canonical
+from drctl.render.real_server_plan import FTP_PORT
 from drctl.text.place import Place
 
 _KEYS = {4: "net.ipv4.ip_forward", 6: "net.ipv6.conf.all.forwarding"}

@@ -9,10 +9,9 @@ from drctl.model.configuration import Configuration
 from drctl.model.origin import SELF, Origins
 from drctl.model.service import MarkRule, VirtualService
 from drctl.render.host import canonical
+from drctl.render.real_server_plan import FTP_PORT
 from drctl.render.rendered import Loss
 from drctl.text.place import Place
-
-FTP_PORT = 21
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,8 @@ from drctl.text.place import Place
 REDIRECTING = frozenset({"iptables", "nft-redirect"})
 """Methods that give the server no VIP."""
 
+FTP_PORT = 21
+
 _FIRST_TABLE = 5390
 
 
@@ -83,6 +85,11 @@ class Redirect:
     @property
     def family(self) -> int:
         return family_of(self.vip)
+
+    @property
+    def is_ftp(self) -> bool:
+        """Whether the port is FTP's, whose passive data connections need the same."""
+        return self.protocol == "tcp" and self.port == FTP_PORT
 
     @property
     def origins(self) -> Origins:

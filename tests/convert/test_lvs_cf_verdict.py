@@ -588,3 +588,18 @@ def test_service_word_becomes_what_it_switches_on() -> None:
         converted("service = lvs\n" + GLOBAL + SERVICE), "service"
     )
     assert ("primary", "vrrp_script mail {") in _became(converted(FOS), "service")
+
+
+@pytest.mark.parametrize("arp", ["sysctl", "iptables"])
+def test_mark_is_a_task_for_the_ports_that_the_file_does_not_name(arp: str) -> None:
+    web = entry(converted(MARKED, arp=arp), "fwmark")
+    assert "iptables -t mangle -S PREROUTING" in web.todo
+    ftp = entry(converted(MARKED.replace("port = 80", "port = 21"), arp=arp), "fwmark")
+    assert "passive port range" in ftp.todo
+    for found in (web, ftp):
+        assert ("redirections of the real servers" in found.todo) is (arp == "iptables")
+
+
+def test_mark_of_masquerading_is_no_task_on_the_real_servers() -> None:
+    text = changed("network = direct", "network = nat", MARKED)
+    assert "redirections" not in entry(converted(text, arp="iptables"), "fwmark").todo

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 from real_server_box import Box
-from real_server_cases import HOSTS, RIP, VIP, rendering
+from real_server_cases import HOSTS, RIP, RIP6, VIP, VIP6, binding, rendering
 
+from drctl.model.pair import Rank
+from drctl.render.host import Host, Port
 from drctl.render.options import ARP_METHODS, MARKS, NETS
 from drctl.render.rendered import RenderedFile
 from tools import need, need_root, refuse
@@ -34,6 +36,25 @@ def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
     need("unshare", "util-linux")
     with Box(tmp_path_factory.mktemp("judge")) as machine:
         yield machine
+
+
+def test_redirection_of_ftp_offers_the_passive_ports_as_rules_that_load(box: Box) -> None:
+    need("nft", "nftables")
+    need("iptables", "iptables")
+    ftp = (binding(ports=(Port("tcp", 21),)), binding(VIP6, ports=(Port("tcp", 21),)))
+    hosts = [Host("a", (RIP, RIP6), ftp), Host("b", (RIP, RIP6), ftp, rank=Rank.PRIMARY)]
+    for host, arp in itertools.product(hosts, ("iptables", "nft-redirect")):
+        marks = "iptables" if arp == "iptables" else "nftables"
+        for file in rendering(host, arp, marks=marks).files:
+            if not re.search(r"(redirect|standby)\.nft$|ip6?tables\.rules$", file.path):
+                continue
+            text, count = re.subn(r"(?m)^(\s*)#(?=ip|-A)", r"\1", file.text)
+            assert count == (2 if arp == "nft-redirect" else 1), file.path
+            if arp == "nft-redirect":
+                box.run("nft", "-c", "-f", "-", stdin=text)
+            else:
+                tool = "ip6tables-nft-restore" if "ip6" in file.path else "iptables-nft-restore"
+                box.run(tool, "--test", "--noflush", stdin=text)
 
 
 def words(rules: str) -> list[list[str]]:

@@ -46,7 +46,7 @@ _PEERS = "unicast_* check_unicast_src old_unicast_checksum"
 SAYINGS = (
     _saying(r"SECURITY VIOLATION", "DR370", _SCRIPTS),
     _saying(r"Disabling track script (?P<script>.+?) (?:since|due)", "DR371 DR380", "script"),
-    _saying(r"Non-existent interface", "DR379 DR211"),
+    _saying(r"Non-existent interface", "DR379 DR349 DR211"),
     _saying(_INSTANCE + r"virtual router id must be set", "DR320 DR211", _ID),
     _saying(_INSTANCE + r"Unknown interface!", "DR321 DR304 DR211", "- interface"),
     _saying(_INSTANCE + r"No VIP specified", "DR322 DR323 DR211 DR301", _VIP),
@@ -72,7 +72,7 @@ SAYINGS = (
     _saying(_INSTANCE + r"vmac_xmit_base is only valid", "DR336", "vmac_xmit_base use_ipvlan"),
     _saying(_INSTANCE + r"ipvlan", "DR337", "use_ipvlan"),
     _saying(_INSTANCE + r"use_vmac(?:_addr)? specified", "DR338", "virtual_ipaddress*"),
-    _saying(_INSTANCE + r"uses same VMAC", "DR339", "virtual_ipaddress* use_vmac"),
+    _saying(r".* uses same VMAC", "DR339", "virtual_ipaddress* use_vmac"),
     _saying(_INSTANCE + r"since own interface", "DR340", "track_interface"),
     _saying(r".*track_interface .* is configured on VRRP instance and sync group", "DR348"),
     _saying(_INSTANCE + r"ignoring .*tracked", "DR341", "track_*"),

@@ -60,6 +60,9 @@ FIRING: dict[str, tuple[str, int]] = {
     "DR336": (instance("vmac_xmit_base"), 10),
     "DR337": (instance("use_ipvlan"), 10),
     "DR338": (instance("use_vmac\nvirtual_ipaddress_excluded {\n192.0.2.101 use_vmac\n}"), 12),
+    "DR339": (
+        instance("unicast_src_ip 192.0.2.1\nunicast_peer {\n192.0.2.2\n}\nuse_vmac\nvmac_xmit_base",
+                 after=second("interface eth0\nvirtual_router_id 51\nunicast_src_ip 192.0.2.3\nunicast_peer {\n192.0.2.4\n}\nuse_vmac\nvmac_xmit_base")), 29),
     "DR340": (instance("track_interface {\neth0\n}"), 11),
     "DR341": (instance("priority 255\ntrack_interface {\neth1 weight 5\n}"), 12),
     "DR342": (instance("accept", after=second("interface eth0\nvirtual_router_id 51")), 19),
@@ -72,6 +75,7 @@ FIRING: dict[str, tuple[str, int]] = {
     "DR347": (
         instance("state MASTER\npriority 255", after=second("state BACKUP")
                  + "vrrp_sync_group G {\ngroup {\nV1\nV2\n}\n}\n"), 24),
+    "DR349": (instance("use_vmac vr.1\nvirtual_ipaddress_excluded {\n192.0.2.9 dev vr.1\n}"), 12),
     "DR350": (service(real="weight 1\n}\nreal_server 2001:db8::1 80 {"), 9),
     "DR351": (service("sh-port"), 8),
     "DR352": ("virtual_server 192.0.2.1 80 {\nprotocol TCP\nlb_algo rr\nlb_kind DR\n}\n", 1),

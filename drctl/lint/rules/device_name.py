@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from drctl.lint.kind import Kind, Problem
-from drctl.lint.rule import at_end
+from drctl.lint.rule import after_reading, at_end
 from drctl.lint.section import Section
 from drctl.lint.world import World
 from drctl.text.diagnostic import Severity
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 IMPOSSIBLE = Kind("DR379", "impossible-device-name", Severity.ERROR)
 
+MADE_LATER = Kind("DR349", "device-made-later", Severity.ERROR)
+
 _BAD = re.compile(r"[\s/:]")
+_OWN = re.compile(r"vrrp6?\.\d+")
 _NAMED = frozenset({"interface", "vrf"})
 
 
@@ -34,6 +37,36 @@ def check_names(section: Section, world: World) -> None:
         text = f"{name or 'an empty word'} cannot be the name of a network device"
         hint = "an alias has no place here: write the device alone" if ":" in name else ""
         world.report.add(line, Problem(IMPOSSIBLE, position - 1, text, hint))
+
+
+@after_reading
+def check_made_devices(world: World) -> None:
+    """A device that keepalived makes for an instance does not exist while it reads the file."""
+    if world.has_setting("dynamic_interfaces"):
+        return
+    makers = {name: line for section in _instances(world) for line, name in _made(section)}
+    if not makers:
+        return
+    sections = [*_instances(world), *world.sync_groups.values()]
+    for line, position in [found for section in sections for found in _devices(section)]:
+        name = line.words[position]
+        maker = makers.get(name) or (next(iter(makers.values())) if _OWN.fullmatch(name) else None)
+        if maker is not None:
+            text = f"{name} does not exist yet when the file is read: keepalived makes it itself"
+            hint = "name the device below it, or set dynamic_interfaces"
+            problem = Problem(MADE_LATER, position - 1, text, hint)
+            world.report.add(line, problem, (maker, "made for this"))
+
+
+def _instances(world: World) -> list[Section]:
+    return [instance.section for instance in world.instances.values()]
+
+
+def _made(section: Section) -> Iterator[tuple[Line, str]]:
+    """The names that use_vmac and use_ipvlan give to devices; empty for names of keepalived's."""
+    for line in section.items:
+        if not isinstance(line, Section) and line.words[0] in ("use_vmac", "use_ipvlan"):
+            yield line, line.words[1] if len(line.words) > 1 else ""
 
 
 def is_possible(name: str) -> bool:

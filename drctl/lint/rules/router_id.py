@@ -21,7 +21,7 @@ def check_router_ids(world: World) -> None:
             continue
         same = by_id.setdefault((instance.family or 4, str(int(number or "0"))), [])
         for other in same:
-            if _is_conflict(other, instance):
+            if is_conflict(other, instance):
                 at = instance.at("virtual_router_id")
                 text = f"virtual_router_id {number} of {instance.name} is that of {other.name} too"
                 related = other.at("virtual_router_id"), f"in {other.name}"
@@ -29,7 +29,10 @@ def check_router_ids(world: World) -> None:
         same.append(instance)
 
 
-def _is_conflict(one: Instance, other: Instance) -> bool:
+def is_conflict(one: Instance, other: Instance) -> bool:
+    """Whether two instances with one virtual router ID and of one family hear each other."""
+    if (one.family or 4) != (other.family or 4):
+        return False
     if one.is_unicast != other.is_unicast:
         return False
     devices = one.device, other.device

@@ -26,17 +26,27 @@ def origin_places(value: object) -> Iterator[Place]:
 
 
 def lost(reading: Reading) -> list[str]:
-    """The statements of the file that are neither in the model nor in its leftovers."""
-    known = {(place.line, place.column) for place in origin_places(reading.configuration)}
+    """The statements of the files that are neither in the model nor in its leftovers, nor told as
+    what steers the reading."""
+    known = {place[:3] for place in origin_places(reading.configuration)}
+    left = list(leftovers(reading.configuration))
     kept = []
-    for left in leftovers(reading.configuration):
-        assert left.place is not None
-        start = left.place.line, left.place.column
-        kept.append((start, (left.place.end_line, left.place.end_column)))
+    if (view := reading.view) is not None:
+        left += view.vanished
+        kept += [one.place for one in (*view.definitions, *view.includes, *view.sequences)]
+        kept += [one.place for one in view.conditions if not one.is_met]
+    for one in left:
+        assert one.place is not None
+        kept.append(one.place)
+        known.update(place[:3] for place in one.inner)
     found = []
-    for statement in reading.document.walk():
-        place = reading.document.place(statement)
-        at = place.line, place.column
-        if at not in known and not any(start <= at < end for start, end in kept):
-            found.append(f"{place}: {statement.keyword}")
+    for document in reading.documents:
+        for statement in document.walk():
+            place = document.place(statement)
+            if place[:3] not in known and not any(_holds(one, place) for one in kept):
+                found.append(f"{place}: {statement.keyword}")
     return found
+
+
+def _holds(whole: Place, place: Place) -> bool:
+    return whole.path == place.path and whole[1:3] <= place[1:3] < whole[3:]

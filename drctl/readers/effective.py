@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from drctl.model.origin import Leftover
 from drctl.quickclass import replace
 from drctl.readers.keepalived import read as read_document
-from drctl.readers.verbatim import leftover
 from drctl.readers.view import (
     ConditionRead,
     DefinitionRead,
@@ -123,7 +123,7 @@ class _Steering:
         known = {*seen, *(one.place[:3] for one in self._definitions)}
         known.update(one.place[:3] for one in self._includes)
         vanished = tuple(
-            leftover(document, statement, NOTHING_LEFT)
+            Leftover(_text_of(document, statement), NOTHING_LEFT, place)
             for document, statement, place in self._plain
             if place[:3] not in known
         )
@@ -152,9 +152,9 @@ class _Steering:
             name, is_negated = condition[2], bool(condition[1])
             self._conditions.append(ConditionRead(name, is_negated, is_met, text, place))
             words = words[1:]
-            if not is_met or not words:
+            if not is_met:
                 return
-        if _SEQUENCE.match(words[0].text):
+        if words and _SEQUENCE.match(words[0].text):
             text, place = _text_on_line(document, statement, place, is_whole=True)
             self._sequences.append(SequenceRead(text, place))
             return
@@ -204,13 +204,17 @@ def _is_made_of_builtin(line: Line) -> bool:
     )
 
 
+def _text_of(document: Document, statement: Statement) -> str:
+    """The statement without its block."""
+    return document.source.text[statement.span.start : statement.span.end]
+
+
 def _text_on_line(
     document: Document, statement: Statement, place: Place, *, is_whole: bool
 ) -> tuple[str, Place]:
     """The statement on its line, with its place; with `is_whole` all that follows it there."""
     if not is_whole:
-        text = document.source.text[statement.span.start : statement.span.end]
-        return text, place
+        return _text_of(document, statement), place
     text = decomment(document.source.line(place.line, place.column - 1)).text
     end = max(place.column + len(text), place.end_column)
     return text, Place(*place[:3], place.line, end)

@@ -332,9 +332,10 @@ def unusual(context: Context, statement: Statement) -> str:
         words = statement.words if statement.body is None else statement.words[:1]
         if any(find_template_tag(word.text) for word in words):
             return "holds a template tag"
-    for leaf in () if is_expanded else statement.words:
+    for leaf in statement.words:
         if name := _used(context, leaf):
-            return f"uses the definition {name}, which is not expanded"
+            why = "nothing defines" if is_expanded else "is not expanded"
+            return f"uses the definition {name}, which {why}"
     return ""
 
 

@@ -96,7 +96,7 @@ def _leftover(found: Leftover, secrets: frozenset[str]) -> dict[str, Any]:
     place = found.place
     via = () if place is None else via_of(place)
     return {
-        "text": masked(found.text),
+        "text": masked(found.text, secrets),
         "reason": masked(found.reason),
         "path": None if place is None else place.path,
         "line": None if place is None else place.line,
@@ -161,9 +161,10 @@ def _steering(reading: Reading, where: _Where) -> list[str]:
 
 def _leftover_lines(reading: Reading, where: _Where) -> list[str]:
     rows: Rows = []
-    vanished = () if reading.view is None else reading.view.vanished
+    view = reading.view
+    vanished, secrets = ((), ()) if view is None else (view.vanished, view.secrets)
     for found in (*_left(reading.configuration), *vanished):
-        first, *more = masked(found.text).split("\n", 1)
+        first, *more = masked(found.text, secrets).split("\n", 1)
         shown = first[:_WIDEST_LEFTOVER] + ("…" if more or len(first) > _WIDEST_LEFTOVER else "")
         places = () if found.place is None else (found.place,)
         rows.append(("  " + _printable(shown), where(places), _printable(masked(found.reason))))

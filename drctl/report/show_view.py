@@ -69,7 +69,7 @@ def _value(name: str, value: str, secrets: frozenset[str]) -> str:
     """What a name stands for; a password is masked."""
     if name in secrets or masked(f"${name}={value}") != f"${name}={value}":
         return MASK
-    return value
+    return masked(value, secrets)
 
 
 def via_json(via: tuple[Step, ...], secrets: frozenset[str]) -> dict[str, Any]:

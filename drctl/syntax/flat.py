@@ -21,7 +21,7 @@ from drctl.text.place import Place, Span, Step, traced, via_of
 from drctl.text.source import SourceFile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from drctl.syntax.expanded import Expanded, Include, Line
     from drctl.text.diagnostic import Diagnostic
@@ -30,9 +30,11 @@ INDENTATION = "    "
 _DEEPEST = 32
 """Levels of indentation; nesting beyond is the user's."""
 
-# A word that starts with `@` or `$` and a template's tag need a closer look.
+_OPENING, _CLOSING = ("{",), ("}",)
+# A word that starts with `@` or `$` needs a closer look.
 _PLAIN = re.compile(r"[\w./:,;+%=&|*^()<>?\[\]-][\w./:,;+%=&|*^()<>?\[\]@ -]*")
-_BARE = re.compile(r"""[^\s"#!{}@$~][^\s"#!{}$~]*""")
+_BARE = re.compile(r"""[^\s"#!{}@~][^\s"#!{}]*""")
+_STEERING = re.compile(r"@|~(?:SEQ|LST)|\$\w+[ \t]*=")
 
 
 class Statements:
@@ -94,8 +96,13 @@ class Flat:
         return known
 
     def starts(self) -> frozenset[tuple[str, int, int]]:
-        """File, line and column of all statements that the text came from."""
-        return frozenset(self.of_line(number)[:3] for number in range(1, len(self._owners)))
+        """File, line and column of all statements that the text came from, of which more than a
+        brace is left."""
+        return frozenset(
+            self.of_line(number)[:3]
+            for number, owner in enumerate(self._owners[:-1], 1)
+            if isinstance(owner, Place) or owner.words not in {_OPENING, _CLOSING}
+        )
 
     def _of(self, owner: Line | Place) -> Place:
         if isinstance(owner, Place):
@@ -128,38 +135,101 @@ def _moved(found: Diagnostic, flat: Flat) -> Diagnostic:
 
 
 def _text_of(expanded: Expanded, statements: Statements) -> tuple[str, list[Line | Place]]:
-    """The flat text and the owner of each of its lines: a block's brace stands behind its
-    statement."""
-    rows: list[str] = []
-    owners: list[Line | Place] = []
-    depth, can_open = 0, False
-    main = expanded.files[0].path
+    """The flat text and the owner of each of its lines."""
+    writer = _Writer(expanded.files[0].path, statements)
     unread = [one for one in reversed(expanded.includes) if not one.paths]
-    for index, line in enumerate(expanded.lines):
+    for index, line, text in _pieces(expanded.lines):
         while unread and unread[-1].position <= index:
-            include = unread.pop()
-            rows.append(f"{_indentation(depth)}include {_pattern(include, main)}")
-            owners.append(traced(statements.at(include.place), include.steps))
-            can_open = False
-        words = line.words
-        if words == ("{",):
-            if can_open:
-                rows[-1] += " {"
-            else:
-                rows.append(f"{_indentation(depth)}{{")
-                owners.append(line)
-            depth, can_open = depth + 1, False
-            continue
-        is_end = words == ("}",)
-        depth -= is_end and depth > 0
-        rows.append(_indentation(depth) + ("}" if is_end else _written(line)))
-        owners.append(line)
-        can_open = not is_end
+            writer.include(unread.pop())
+        if line.words == _OPENING:
+            writer.open(line)
+        elif line.words == _CLOSING:
+            writer.close(line)
+        else:
+            writer.statement(line, text)
     for include in reversed(unread):
-        rows.append(f"include {_pattern(include, main)}")
-        owners.append(traced(statements.at(include.place), include.steps))
-    owners.append(Place(main, 1, 1, 1, 1))
-    return "".join(f"{row}\n" for row in rows), owners
+        writer.include(include)
+    return writer.text(), writer.owners
+
+
+class _Writer:
+    """Puts statements on lines: a block's brace stands behind its statement. `owners` has what
+    each line comes from, and the place of the end of the text."""
+
+    def __init__(self, main: str, statements: Statements) -> None:
+        self._main = main
+        self._statements = statements
+        self._rows: list[str] = []
+        self._depth = 0
+        self._can_open = False
+        self.owners: list[Line | Place] = []
+
+    def statement(self, line: Line, text: str) -> None:
+        self._add(line, text)
+        self._can_open = True
+
+    def open(self, line: Line) -> None:
+        if self._can_open:
+            self._rows[-1] += " {"
+            self._can_open = False
+        else:
+            self._add(line, "{")
+        self._depth += 1
+
+    def close(self, line: Line) -> None:
+        self._depth = max(0, self._depth - 1)
+        self._add(line, "}")
+
+    def include(self, include: Include) -> None:
+        """One that stays, since no file was read for it."""
+        place = traced(self._statements.at(include.place), include.steps)
+        self._add(place, f"include {_pattern(include, self._main)}")
+
+    def text(self) -> str:
+        """All of it."""
+        self.owners.append(Place(self._main, 1, 1, 1, 1))
+        return "".join(f"{row}\n" for row in self._rows)
+
+    def _add(self, owner: Line | Place, text: str) -> None:
+        self._rows.append(INDENTATION * min(self._depth, _DEEPEST) + text)
+        self.owners.append(owner)
+        self._can_open = False
+
+
+def _pieces(lines: list[Line]) -> Iterator[tuple[int, Line, str]]:
+    """The lines with their numbers (from 0) and texts. A `${NAME}` that nothing defines is put
+    together again: keepalived makes a block of it, but somebody else is to fill it in."""
+    index = 0
+    while index < len(lines):
+        first, line = index, lines[index]
+        if line.words in {_OPENING, _CLOSING}:
+            yield first, line, ""
+            index += 1
+            continue
+        text, column = _written(line), 0
+        while name := _placeholder(lines, index):
+            use = f"${{{name}}}"
+            raw = line.origin.file.source.line(line.number)
+            column = raw.find(use, column) + len(use)
+            text, index = f"{text}{use[1:]}", index + 3
+            rest = lines[index + 1] if index + 1 < len(lines) else None
+            if rest is None or rest[1] != line.number or rest.words in {_OPENING, _CLOSING}:
+                break
+            text += (" " if raw[column : column + 1].isspace() else "") + _written(rest)
+            index += 1
+        yield first, line, text
+        index += 1
+
+
+def _placeholder(lines: list[Line], index: int) -> str:
+    """The name, when the line is followed by the rest of a `${NAME}`; else nothing."""
+    line = lines[index]
+    if not line.words[-1].endswith("$") or index + 3 >= len(lines):
+        return ""
+    opening, inside, closing = lines[index + 1 : index + 4]
+    is_one = opening.words == _OPENING and closing.words == _CLOSING and len(inside.words) == 1
+    is_near = opening.number == inside.number == closing.number == line.number
+    return inside.words[0] if is_one and is_near else ""
 
 
 def _pattern(include: Include, main: str) -> str:
@@ -174,10 +244,6 @@ def _pattern(include: Include, main: str) -> str:
     return normpath(join(here.removeprefix(below), include.pattern))
 
 
-def _indentation(depth: int) -> str:
-    return INDENTATION * min(depth, _DEEPEST)
-
-
 def _written(line: Line) -> str:
     """A statement as it reads to keepalived, in words that are read back to the same ones."""
     words = line.words
@@ -187,7 +253,12 @@ def _written(line: Line) -> str:
     text = _text(line).strip()
     if _is_read_as(text, words):
         return text
-    return " ".join(word if _BARE.fullmatch(word) else f'"{word}"' for word in words)
+    return " ".join(map(_quoted, words))
+
+
+def _quoted(word: str) -> str:
+    is_bare = _BARE.fullmatch(word) is not None and _STEERING.match(word) is None
+    return word if is_bare else f'"{word}"'
 
 
 def _text(line: Line) -> str:
@@ -205,7 +276,7 @@ def _text(line: Line) -> str:
 
 def _is_read_as(text: str, words: tuple[str, ...]) -> bool:
     """Whether the text gives these words again, and is no condition, definition or include."""
-    if "\n" in text or text[:1] in {"@", "$", "~"}:
+    if "\n" in text or _STEERING.match(text):
         return False
     leaves = [leaf for leaf in lex(text, "keepalived") if leaf.kind is not END]
     return tuple(leaf.value for leaf in leaves) == words

@@ -37,12 +37,12 @@ def find_template_tag(text: str) -> Span | None:
 
 
 # keepalived 2.2.7, parser.c: `#` and `!` start a comment anywhere outside double quotes; every
-# brace outside them is a line of its own; single quotes are ordinary characters. `${NAME}` is a
-# use of a definition, not two braces.
+# brace outside them is a line of its own; single quotes are ordinary characters. `${NAME}` and
+# `${NAME 1 2}` are uses of a definition, not two braces.
 _KEEPALIVED_PREFIX = r"\ufeff?(?:[ \t\n\r\f\v]+|[#!][^\n]*)*"
 _KEEPALIVED_TOKEN = (
     r'(?P<QUOTED>"[^"\n]*")|(?P<ERROR>"[^\n]*)|(?P<OPEN>\{)|(?P<CLOSE>\})'
-    r'|(?P<WORD>(?:\$\{[^{}\s"]*\}|[^\s"#!{}])+)'
+    r'|(?P<WORD>(?:\$\{[^{}\s"]*(?: [\w ]*)?\}|[^\s"#!{}])+)'
 )
 
 # lvsconfig.c of Piranha 0.8.6 takes `#` as a comment only at the start of a line; people write it

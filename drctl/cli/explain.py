@@ -25,8 +25,8 @@ topics:
              one. "$NAME", "@id" and "~SEQ" are the directives of keepalived's lexer.
   FILE:LINE  what keepalived reads on that line, or FILE:LINE:COLUMN, after includes, definitions,
              conditions and sequences; where each value came from, which block it is in, whether
-             it counts, and what is found there. For an lvs.cf what pulse makes of it. - as FILE
-             is standard input. --main names the file that includes FILE.
+             it counts, and what is found there. For an lvs.cf what pulse makes of it. -- -:LINE
+             reads standard input. --main names the file that includes FILE.
   CODE       a finding by code (DR211) or name (bad-value): why it matters, an example, the way out
 
 exit codes: 0 explained; 2 wrong usage, no such keyword, code or line, or FILE cannot be read.

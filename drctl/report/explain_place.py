@@ -249,18 +249,25 @@ class _Search:
         return plain or here
 
     def _uses(self, definition: Definition | None) -> list[int]:
-        """The effective lines that use a definition at the place."""
+        """The effective lines that use a definition at the place: of one of its further lines those
+        that come from that line."""
         if definition is None:
             return []
-        name, first = definition.name, definition.first
-        found = []
+        found: dict[int, int] = {}
         for at, line in enumerate(self.lines):
             for step in _own_steps(line.origin):
-                is_it = step.kind == "definition" and step.name == name
-                if is_it and step.place.line == first and self._is_same(step.place.path):
-                    found.append(at)
+                if step.kind == "definition" and self._is_of(step, definition):
+                    found[at] = step.place.line
                     break
-        return found
+        number = self.request.number
+        if number == definition.first:
+            return list(found)
+        exact = [at for at, line in found.items() if line == number]
+        return exact or list(found)
+
+    def _is_of(self, step: Step, definition: Definition) -> bool:
+        is_inside = definition.first <= step.place.line <= definition.last
+        return is_inside and step.name == definition.name and self._is_same(step.place.path)
 
     def _included(self) -> Iterator[Included]:
         counts = dict.fromkeys(self.request.included, 0)

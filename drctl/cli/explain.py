@@ -57,7 +57,9 @@ def register(subparsers: Any) -> None:
     parser.add_argument(
         "topics", metavar="TOPIC", nargs="+", help="KEYWORD, FILE:LINE[:COLUMN] or CODE"
     )
-    parser.add_argument("--format", choices=("text", "json"), default="text")
+    parser.add_argument(
+        "--format", choices=("text", "json"), default="text", help="for people or programs (text)"
+    )
     parser.add_argument(
         "--json",
         dest="format",

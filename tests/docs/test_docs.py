@@ -172,7 +172,7 @@ def _options(parser: argparse.ArgumentParser) -> set[str]:
 
 
 COMMANDS = _parsers()
-EXPLAINED = ("convert", "lab run", "render", "show")
+EXPLAINED = ("convert", "explain", "lab run", "render", "show")
 """Commands whose every option has its place in docs/."""
 
 

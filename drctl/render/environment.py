@@ -26,7 +26,9 @@ from drctl.render.trusted import NOTHING, Trusted, refuse_line
 from drctl.resources import resource_dir
 from drctl.text.place import Place
 
-_MARK = re.compile("\ue000([0-9]+)\ue001")
+_MARK, _MARK_END = "\ue000", "\ue001"
+"""Around the number of a mark in a text on its way."""
+
 _FRONT_MATTER = re.compile(r"\A\{#---\n(.*?)---#\}\n?", re.DOTALL)
 _WORD = re.compile(r"[^\s\"'{}#!\\$`;&|<>()*?~]+")
 
@@ -71,15 +73,17 @@ def render(name: str, **names: Any) -> tuple[str, dict[int, tuple[Place, ...]]]:
 
     Raises UnsafeValue when a value would break out of the target's syntax.
     """
-    marks: list[tuple[Place, ...]] = []
+    if len(_MADE) >= _MOST_MADE or len(_PLACES) >= _MOST_PLACES:
+        _MADE.clear()
+        _PLACES.clear()
 
     def mark(places: Iterable[Place]) -> Trusted:
         """Mark the line with places that are no field's."""
         found = tuple(places)
         if not found:
             return NOTHING
-        marks.append(found)
-        return Trusted(f"\ue000{len(marks) - 1}\ue001")
+        _PLACES.append(found)
+        return Trusted(f"{_MARK}{len(_PLACES) - 1}{_MARK_END}")
 
     def at(subject: Any, *fields: str) -> Trusted:
         """Mark the line with the origins of `subject`'s `fields` (none: of the object itself)."""
@@ -96,40 +100,28 @@ def render(name: str, **names: Any) -> tuple[str, dict[int, tuple[Place, ...]]]:
         key = (make.name, id(subject), *rest)
         known = _MADE.get(key)
         if known is None:
-            known = _Made(subject, make(subject, *rest), marks)
-            if len(_MADE) >= _MOST_MADE:
-                _MADE.clear()
-            _MADE[key] = known
-        return known.text if known.marks is marks else known.adopted_by(marks)
+            known = _MADE[key] = _Made(subject, make(subject, *rest))
+        return known.text
 
     template = _environment().get_template(name)
     ours = {"at": at, "at_all": at_all, "mark": mark, "once": once, "field": Lines(at)}
-    text = template.render(**ours, version=__version__, **names)
-    if not marks:
-        return text, {}
-    return _take_marks(text, marks)
+    return _take_marks(template.render(**ours, version=__version__, **names))
 
 
 class _Made(NamedTuple):
-    """A macro's text of `subject`, whose marks are numbers into the list of that rendering."""
+    """A macro's text of `subject`, marks and all."""
 
     subject: object
     text: Trusted
-    marks: list[tuple[Place, ...]]
-
-    def adopted_by(self, marks: list[tuple[Place, ...]]) -> Trusted:
-        """The text with its marks added to those of another rendering."""
-
-        def renumbered(found: re.Match[str]) -> str:
-            marks.append(self.marks[int(found[1])])
-            return f"\ue000{len(marks) - 1}\ue001"
-
-        return Trusted(_MARK.sub(renumbered, self.text))
 
 
 _MOST_MADE = 4096
 _MADE: dict[tuple[object, ...], _Made] = {}
 """By identity of the subject, which the entry keeps alive, and the macro's other arguments."""
+
+_MOST_PLACES = 1_000_000
+_PLACES: list[tuple[Place, ...]] = []
+"""What the marks stand for: a mark is a number into this list, in whichever rendering it is."""
 
 
 def rendered_file(target: Target, **names: Any) -> RenderedFile:
@@ -198,22 +190,23 @@ def _refuse(value: object) -> object:
     return value
 
 
-def _take_marks(
-    text: str, marks: list[tuple[Place, ...]]
-) -> tuple[str, dict[int, tuple[Place, ...]]]:
+def _take_marks(text: str) -> tuple[str, dict[int, tuple[Place, ...]]]:
     """The text without its marks, and the places that they stand for, by line."""
-    plain, number = [], 1
+    first, *marked = text.split(_MARK)
+    if not marked:
+        return text, {}
+    plain, number = [first], 1 + first.count("\n")
     found: dict[int, tuple[Place, ...]] = {}
-    for index, part in enumerate(_MARK.split(text)):
-        if index % 2:
-            found[number] = (*found.get(number, ()), *marks[int(part)])
-        else:
-            plain.append(part)
-            number += part.count("\n")
+    for part in marked:
+        index, _, rest = part.partition(_MARK_END)
+        places = _PLACES[int(index)]
+        known = found.get(number)
+        found[number] = places if known is None else known + places
+        plain.append(rest)
+        number += rest.count("\n")
     lines = "".join(plain).split("\n")
-    for number in found:
+    for number, places in found.items():
         lines[number - 1] = lines[number - 1].rstrip(" ")
-    return "\n".join(lines), {
-        number: places if len(places) == 1 else tuple(dict.fromkeys(places))
-        for number, places in found.items()
-    }
+        if len(places) > 1:
+            found[number] = tuple(dict.fromkeys(places))
+    return "\n".join(lines), found

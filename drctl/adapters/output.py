@@ -116,9 +116,16 @@ def _fill(
     contents = _Contents()
     staging = base / STAGING
     _remove_staging(staging)
+    wanted = _wanted(early)
+
+    def make_later() -> Iterable[OutputFile]:
+        later = _wanted([*make_more()])
+        assert wanted.keys().isdisjoint(later), "late files are other files"
+        wanted.update(later)
+        return later.values()
+
     try:
-        later = _stage(staging, _wanted(early).values(), contents, make_more)
-        wanted = _wanted([*early, *later])
+        _stage(staging, early, contents, make_later)
         _write_manifest(base, {p: frozenset({contents.of(f).digest}) for p, f in wanted.items()})
         _merge(str(staging), str(base))
     finally:
@@ -308,29 +315,26 @@ def _stage(
     files: Collection[OutputFile],
     contents: _Contents,
     make_more: Callable[[], Iterable[OutputFile]] = _no_files,
-) -> list[OutputFile]:
-    """Write `files` below a fresh folder and, when they are many, make more meanwhile, which are
-    written there too; returns those."""
+) -> None:
+    """Write `files` below a fresh folder, and those of `make_more`, which are made meanwhile when
+    `files` are many."""
     root = str(staging)
     os.mkdir(root)  # noqa: PTH102 - here and below: a hundred thousand times
     umask = _umask()
-    more: list[OutputFile] = []
 
     def make_the_rest() -> None:
-        more.extend(make_more())
-        _make(root, more, contents, umask)
+        _make(root, list(make_more()), contents, umask)
 
     if len(files) < _FEW:
         _make(root, files, contents, umask)
         make_the_rest()
-        return more
+        return
     pieces = _pieces(files)
 
     def make_piece(number: int) -> None:
         _make(root, pieces[number], contents, umask)
 
     share_out(len(pieces), make_piece, make_the_rest)
-    return more
 
 
 _FEW = 2000

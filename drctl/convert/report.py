@@ -85,7 +85,8 @@ def build_report(
     `readings` are of one file, that may have been read as either director reads it."""
     documents = {one.source.path: one for reading in readings for one in reading.documents}
     secrets = {name for one in readings if one.view is not None for name in one.view.secrets}
-    became = _targets(documents, renderings)
+    targets = _targets(documents, renderings)
+    became = {path: _became(starts) for path, starts in targets.items()}
     return Report(
         source=readings[0].document.source.path,
         entries=tuple(
@@ -151,19 +152,36 @@ def _add_targets(found: dict[str, _Starts], host: str, file: RenderedFile) -> No
                     found[at.path][at.line, at.column].append(target)
 
 
+_Became = dict[tuple[int, int], tuple[Target, ...]]
+
+
+def _became(starts: _Starts) -> _Became:
+    """The targets of each statement in order. What is alike is one and the same object: a server's
+    keyword, address and port became the same line."""
+    in_order: dict[tuple[Target, ...], tuple[Target, ...]] = {}
+    found: _Became = {}
+    for start, targets in starts.items():
+        as_found = tuple(targets)
+        ordered = in_order.get(as_found)
+        if ordered is None:
+            ordered = in_order[as_found] = tuple(sorted(set(targets)))
+        found[start] = ordered
+    return found
+
+
 def _entry(
-    document: Document, node: Node, ledger: Ledger, became: _Starts, secrets: Collection[str]
+    document: Document, node: Node, ledger: Ledger, became: _Became, secrets: Collection[str]
 ) -> Entry:
     entry = _entry_of(document, node, ledger, became)
     return replace(entry, statement=statement_text(node, secrets)) if secrets else entry
 
 
-def _entry_of(document: Document, node: Node, ledger: Ledger, became: _Starts) -> Entry:
+def _entry_of(document: Document, node: Node, ledger: Ledger, became: _Became) -> Entry:
     place = document.place(node)
     if isinstance(node, ErrorNode):
         why, todo = node.message, "correct the line, then convert again"
         return Entry(place, statement_text(node), Verdict.DROPPED, (), why, todo, is_loss=True)
-    targets = tuple(sorted(set(became.get((place.line, place.column), ()))))
+    targets = became.get((place.line, place.column), ())
     notes = ledger.at(place)
     if targets and not notes and not ledger.is_void(place):
         return Entry(place, statement_text(node), Verdict.EXACT, targets, "", "")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from drctl import __version__
 from drctl.convert.drift import Drift
 from drctl.convert.ledger import Verdict
-from drctl.convert.report import Entry, Report, Target
+from drctl.convert.report import Entry, HostFiles, Report, Target
 from drctl.text.diagnostic import Diagnostic
 from drctl.text.place import Place
 
@@ -49,18 +51,12 @@ def to_json(report: Report) -> str:
             }
             for host, loss in report.losses
         ],
-        "hosts": [
-            {
-                "host": host.host,
-                "role": host.role,
-                "files": [{"path": path, "mode": f"{mode:04o}"} for path, mode in host.files],
-            }
-            for host in report.hosts
-        ],
     }
+    hosts = _Hosts()
     parts = [f"{_json(key)}: {_json(value)}" for key, value in head.items()]
     parts.append(_list("entries", [entries.text(entry) for entry in report.entries]))
     parts += [_list(key, [_json(item) for item in items]) for key, items in lists.items()]
+    parts.append(_list("hosts", [hosts.text(host) for host in report.hosts]))
     return "{\n " + ",\n ".join(parts) + "\n}\n"
 
 
@@ -72,28 +68,54 @@ def _list(key: str, rows: list[str]) -> str:
 _json = json.JSONEncoder(ensure_ascii=False).encode
 
 
-class _Entries:
-    """Entries as JSON; one line of a file is what several statements became, and is put into text
-    once."""
+class _Hosts:
+    """Hosts as JSON; the list of files that thousands have in common is put into text once."""
 
     def __init__(self) -> None:
-        self._targets: dict[Target, str] = {}
+        self._files: dict[tuple[tuple[str, int], ...], str] = {}
+
+    def text(self, host: HostFiles) -> str:
+        """One host."""
+        files = self._files.get(host.files)
+        if files is None:
+            files = _json([{"path": path, "mode": f"{mode:04o}"} for path, mode in host.files])
+            self._files[host.files] = files
+        return f'{{"host": {_json(host.host)}, "role": {_json(host.role)}, "files": {files}}}'
+
+
+class _Entries:
+    """Entries as JSON; what several statements became, or have in common otherwise, is put into
+    text once."""
+
+    def __init__(self) -> None:
+        self._texts: dict[str, str] = {}
+        self._became: dict[tuple[Target, ...], str] = {}
 
     def text(self, entry: Entry) -> str:
         """One entry."""
-        became = ", ".join([self._target(target) for target in entry.became])
+        same = self._text
         return (
-            f'{{"path": {_json(entry.place.path)}, "line": {entry.place.line}, '
-            f'"statement": {_json(entry.statement)}, "verdict": {_json(entry.verdict.value)}, '
-            f'"became": [{became}], "why": {_json(entry.why)}, "todo": {_json(entry.todo)}}}'
+            f'{{"path": {same(entry.place.path)}, "line": {entry.place.line}, '
+            f'"statement": {_json(entry.statement)}, "verdict": {same(entry.verdict.value)}, '
+            f'"became": [{self._targets(entry.became)}], "why": {same(entry.why)}, '
+            f'"todo": {same(entry.todo)}}}'
         )
 
-    def _target(self, target: Target) -> str:
-        found = self._targets.get(target)
+    def _text(self, text: str) -> str:
+        found = self._texts.get(text)
         if found is None:
-            host, path = _json(target.host), _json(target.path)
-            found = f'{{"host": {host}, "path": {path}, "line": {target.line}}}'
-            self._targets[target] = found
+            found = self._texts[text] = _json(text)
+        return found
+
+    def _targets(self, targets: tuple[Target, ...]) -> str:
+        found = self._became.get(targets)
+        if found is None:
+            parts = []
+            for host, files in groupby(targets, itemgetter(0)):
+                for path, lines in groupby(files, itemgetter(1)):
+                    file = f'{{"host": {self._text(host)}, "path": {self._text(path)}, "line": '
+                    parts += [f"{file}{line}}}" for _, _, line in lines]
+            found = self._became[targets] = ", ".join(parts)
         return found
 
 

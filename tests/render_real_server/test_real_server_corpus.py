@@ -29,9 +29,9 @@ def rule_files() -> tuple[RenderedFile, ...]:
                 made = convert(read_configuration(str(path)), ConvertOptions(arp=arp))
             except DrctlError:
                 continue
-            for rendering in made.renderings:
+            for rendering in made.real_servers:
                 for file in rendering.files:
-                    if file.path.startswith("/etc/drctl/") and "director" not in rendering.role:
+                    if file.path.startswith("/etc/drctl/"):
                         found.setdefault((file.path, file.text), file)
     return tuple(found.values())
 

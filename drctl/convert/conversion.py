@@ -75,7 +75,7 @@ def convert(
     check_director_names(options)
     ledger = Ledger()
     readings = (reading,) if other is None else (reading, other)
-    directors = _directors(readings, options, ledger, peer)
+    directors = directors_of(readings, options, ledger, peer)
     names = choose_names(directors, options, ledger)
     _choose_methods(directors, options, ledger)
     render_options = RenderOptions(
@@ -108,9 +108,13 @@ def _placed(make: Callable[[], tuple[Rendering, ...]], reading: Reading) -> tupl
         raise
 
 
-def _directors(
-    readings: tuple[Reading, ...], options: ConvertOptions, ledger: Ledger, peer: Reading | None
+def directors_of(
+    readings: tuple[Reading, ...],
+    options: ConvertOptions,
+    ledger: Ledger,
+    peer: Reading | None = None,
 ) -> Directors:
+    """The directors' configurations in keepalived's terms, from a file in either dialect."""
     note_readings(readings, ledger)
     own = readings[0]
     if own.document.dialect == LVS_CF:
@@ -125,9 +129,12 @@ def _directors(
 def _choose_ids(readings: tuple[Reading, ...], ledger: Ledger) -> None:
     """Tell as whom a file with conditions was read."""
     view = readings[0].view
-    if view is None or not (view.conditions or len(readings) > 1):
+    if view is None:
         return
-    why = "decides which @ID lines count for the given director, as keepalived -i does"
+    is_named = any("_INSTANCE" in document.source.text for document in view.documents)
+    if not (view.conditions or is_named or len(readings) > 1):
+        return
+    why = "decides on @ID lines and ${_INSTANCE} for the given director, as keepalived -i does"
     ledger.choose("configuration id", view.config_id or "none", why, "--config-id")
     if len(readings) > 1 and (other := readings[1].view) is not None:
         what = "configuration id of the other director"

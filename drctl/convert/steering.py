@@ -3,6 +3,7 @@ director reads it. The generated files have none of them: each stands alone."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 from drctl.convert.as_written import note_as_written
@@ -15,6 +16,7 @@ from drctl.readers.view import DefinitionRead, View
 from drctl.text.place import Place
 
 Start = tuple[str, int, int]
+_RANDOM = re.compile(r"\$\{?_RANDOM\b")
 
 
 def note_readings(readings: tuple[Reading, ...], ledger: Ledger) -> None:
@@ -30,6 +32,7 @@ def note_readings(readings: tuple[Reading, ...], ledger: Ledger) -> None:
     _note_includes(views, ledger)
     _note_definitions(readings, views, ledger)
     _note_conditions(readings, views, ledger)
+    _note_random(readings, ledger)
     gone = [{one.place: one.reason for one in view.vanished if one.place} for view in views]
     for place, reason in gone[0].items():
         if all(place in others for others in gone[1:]):
@@ -125,6 +128,17 @@ def _note_conditions(readings: tuple[Reading, ...], views: list[View], ledger: L
             sign = "^" if condition.is_negated else ""
             why = f"@{sign}{condition.name} is not met: the file was read as {shown}"
             ledger.idle((place,), why)
+
+
+def _note_random(readings: tuple[Reading, ...], ledger: Ledger) -> None:
+    for document in {one.source.path: one for r in readings for one in r.documents}.values():
+        if "_RANDOM" not in document.source.text:
+            continue
+        for statement in document.walk():
+            if any(_RANDOM.search(word.text) for word in statement.words):
+                why = "keepalived draws a number at each start; the smallest one is written"
+                places = (document.place(statement),)
+                ledger.note(places, Verdict.APPROXIMATED, why, "decide on the number")
 
 
 def _statements(readings: tuple[Reading, ...]) -> Iterable[Place]:

@@ -6,7 +6,7 @@ so that with the model and its leftovers every statement of every file is accoun
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from drctl.model.origin import Leftover
 from drctl.quickclass import dataclass
@@ -19,7 +19,8 @@ Start = tuple[str, int, int]
 """File, line and column of a statement."""
 
 
-class DefinitionRead(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class DefinitionRead:
     """A `$NAME=`; `place` reaches to its last line. `is_used` when something was replaced by it;
     `is_secret` when it reaches a password."""
 
@@ -30,7 +31,8 @@ class DefinitionRead(NamedTuple):
     is_secret: bool
 
 
-class ConditionRead(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class ConditionRead:
     """A statement behind `@name` or `@^name`; `text` is all of it. `place` is the statement's, with
     the rest of its line when it is not read."""
 
@@ -41,7 +43,8 @@ class ConditionRead(NamedTuple):
     place: Place
 
 
-class IncludeRead(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class IncludeRead:
     """An include and the files that were read for it: none when it could not be, and then it is a
     leftover of the model too."""
 
@@ -50,7 +53,8 @@ class IncludeRead(NamedTuple):
     place: Place
 
 
-class SequenceRead(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class SequenceRead:
     """A statement that `~SEQ` or `~LST` repeats."""
 
     text: str

@@ -15,6 +15,8 @@ from drctl.syntax.expand_text import BLANK
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from drctl.text.place import Place
+
 MOST_CHARACTERS = 1023
 """keepalived's line buffer."""
 
@@ -28,9 +30,10 @@ _ENVIRONMENT = re.compile(r"\$\{_ENV(?: ([^}]*))?\}", re.ASCII)
 class Definition:
     """A name and what it stands for. `lines` are two or more of a definition of several lines; all
     but the last one end in a line feed in keepalived's memory. `compute` gives the value of a
-    built-in one, from its parameters. `is_used` is true once something was replaced by it."""
+    built-in one, from its parameters. `is_used` is true once something was replaced by it; `places`
+    are those of the lines of a definition of several ones."""
 
-    __slots__ = ("compute", "is_multiline", "is_used", "name", "step", "value")
+    __slots__ = ("compute", "is_multiline", "is_used", "name", "places", "step", "value")
 
     def __init__(
         self,
@@ -47,6 +50,13 @@ class Definition:
         self.is_multiline = is_multiline
         self.compute = compute
         self.is_used = False
+        self.places: list[Place] = []
+
+    def step_of(self, line: int) -> Step | None:
+        """The step for a line of the value, from 0."""
+        if self.step is None or line >= len(self.places):
+            return self.step
+        return self.step._replace(place=self.places[line])
 
 
 class Buffer:
@@ -122,7 +132,7 @@ class Pointer(NamedTuple):
         """The line that is read next."""
         made = self.use.copy()
         made.within = (*made.within, self.definition)
-        made.edit(0, len(made.text), self.lines[self.at], self.definition.step)
+        made.edit(0, len(made.text), self.lines[self.at], self.definition.step_of(self.at))
         return made
 
     def next(self) -> Pointer | None:

@@ -150,7 +150,7 @@ class Rewriter:
 
     def _process(self, buffer: Buffer, *, is_plain: bool) -> None:
         if self.growing is not None:
-            self._grow(self.growing, buffer.text)
+            self._grow(self.growing, buffer)
             return
         is_again = True
         size = len(buffer.text)
@@ -269,14 +269,18 @@ class Rewriter:
         self.defined.append(definition)
         if found.is_multiline:
             self.growing = definition
+            if found.value:
+                definition.places.append(place)
 
-    def _grow(self, growing: Definition, text: str) -> None:
+    def _grow(self, growing: Definition, buffer: Buffer) -> None:
+        text = buffer.text
         is_last = not text.endswith("\\")
         added = text if is_last else text[:-1].rstrip(BLANK) + "\n"
         if is_last:
             self.end_definition()
         if len(added) >= 2 or (added and is_last):
             growing.value += added
+            growing.places.append(buffer.file.line_place(buffer.number))
 
     def _replace(self, buffer: Buffer) -> bool:
         """Put values in the place of names; whether one was."""
@@ -305,7 +309,7 @@ class Rewriter:
                 )
                 self._tell(kind.LONG_EXPANSION, buffer, message, "shorten it", definition.step)
                 return False
-            buffer.edit(at, end - at, value, definition.step)
+            buffer.edit(at, end - at, value, definition.step_of(0))
             if value[:1] == "~" or value.lstrip(BLANK)[:1] == "~":
                 break
         if is_changed:

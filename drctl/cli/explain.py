@@ -150,21 +150,27 @@ def _code(topic: str, options: argparse.Namespace) -> Any:
 
 
 def _keyword(topic: str, options: argparse.Namespace) -> Any:
-    from drctl.report.explain_keyword import to_json, to_text
+    from drctl.report.explain_keyword import to_json, to_text, words_json, words_text
     from drctl.schema.finding import explanation_of
     from drctl.schema.lookup import find
     from drctl.schema.table import version_of
 
     dialects = _dialects(options.dialect)
     found = find(dialects, topic, options.block)
-    if not found:
+    # words inside arguments are keepalived's alone, and no block narrows them down
+    words = words_json(dialects[0], topic) if options.block is None else []
+    if not found and not words:
         if explanation_of(topic) is not None:
             return _code(topic, options)
         _refuse(topic, dialects)
     version = version_of(options.target_version)
     if options.format == "json":
-        return {"topic": topic, "kind": "keyword", "keywords": to_json(found, version)}
-    return to_text(found, version, columns())
+        keywords = to_json(found, version)
+        return {"topic": topic, "kind": "keyword", "keywords": keywords, "words": words}
+    pages = [to_text(found, version, columns())] if found else []
+    if words:
+        pages.append(words_text(dialects[0], topic, columns()))
+    return "\n".join(pages)
 
 
 def _dialects(name: str) -> list[Dialect]:

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from drctl.report.explain_text import Page, number
 from drctl.schema.lookup import DIRECTIVE, ENTRY, Found, neighbours
+from drctl.schema.option import homes_of, options_of
 from drctl.schema.table import version_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from drctl.schema.table import Argument, Block, Keyword
+    from drctl.schema.table import Argument, Block, Dialect, Keyword
 
 _AGAIN = {
     "replaces": "the last one counts",
@@ -158,6 +159,7 @@ def _page(found: Found, version: tuple[int, ...], width: int) -> str:
     for argument in found.args_in(version):
         label = argument.name.upper().replace("_", "-")
         page.row(label, argument_text(found, argument))
+        _words(page, argument)
     _facts(page, found)
     if keyword is not None and keyword.opens is not None:
         _inside(page, found.dialect.blocks[keyword.opens], found)
@@ -165,6 +167,12 @@ def _page(found: Found, version: tuple[int, ...], width: int) -> str:
     if names := neighbours(found):
         page.row("see also", ", ".join(names))
     return page.text()
+
+
+def _words(page: Page, argument: Argument) -> None:
+    """The words that an argument with a structure of its own may have."""
+    for word, text in options_of(argument.type).items():
+        page.row(f"  {word}", text)
 
 
 def _facts(page: Page, found: Found) -> None:
@@ -205,6 +213,7 @@ def _inside(page: Page, block: Block, found: Found) -> None:
         for argument in block.entry:
             kind = found.dialect.types[argument.type]
             page.row("each line", f"{argument.name.upper()}: {kind}")
+            _words(page, argument)
         return
     if block.raw:
         page.row("inside", "text that is no statements")
@@ -214,6 +223,30 @@ def _inside(page: Page, block: Block, found: Found) -> None:
     if block.keywords:
         names = dict.fromkeys(keyword.name for keyword in block.keywords.values())
         page.row("inside", ", ".join(names))
+
+
+def words_text(dialect: Dialect, word: str, width: int) -> str:
+    """A page for each meaning of a word inside an argument; empty when there is none."""
+    meanings: dict[str, list[str]] = {}
+    for path, keyword, text in homes_of(dialect, word):
+        meanings.setdefault(text, []).append(f"{path}/{keyword}".strip("/"))
+    pages = []
+    for text, places in meanings.items():
+        page = Page(width)
+        page.paragraph(f"{word} ({dialect.name}, a word on the lines of {', '.join(places)})")
+        page.blank()
+        page.paragraph(text)
+        page.row("more", f"drctl explain {places[0]}")
+        pages.append(page.text())
+    return "\n".join(pages)
+
+
+def words_json(dialect: Dialect, word: str) -> list[dict[str, Any]]:
+    """The same for programs."""
+    return [
+        {"block": path, "keyword": keyword or None, "doc": text}
+        for path, keyword, text in homes_of(dialect, word)
+    ]
 
 
 def to_json(found: Sequence[Found], version: tuple[int, ...]) -> list[dict[str, Any]]:
@@ -252,6 +285,7 @@ def _argument_json(found: Found, argument: Argument) -> dict[str, Any]:
         "name": argument.name,
         "type": argument.type,
         "means": found.dialect.types[argument.type],
+        "words": dict(options_of(argument.type)),
         "optional": argument.optional,
         "repeated": argument.repeated,
         "values": list(argument.values),

@@ -54,7 +54,7 @@ class Page:
     def row(self, label: str, *texts: str) -> None:
         """A label with its text, several of them one below the other."""
         first = f"{label:<{_LABEL}} "
-        if len(first) > _LABEL + 1 and texts:
+        if len(first) > _LABEL + 1:
             self._lines.append(label)
             first = " " * (_LABEL + 1)
         for text in texts:

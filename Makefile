@@ -6,11 +6,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 DEV_STAMP := $(VENV)/installed-dev
+FUZZ_STAMP := $(VENV)/installed-fuzz
 SOURCES := pyproject.toml
 # where PYTHONDONTWRITEBYTECODE is set, nothing else does, and every start takes 0.1 s more
 COMPILE := $(BIN)/python -m compileall -q drctl
 
-.PHONY: help install demo test test-full lint bench agree clean
+.PHONY: help install demo test test-full lint bench agree fuzz clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -48,6 +49,9 @@ agree: $(DEV_STAMP) ## drctl lint against keepalived -t: a corpus, and 10,000 mu
 	@sh tools/packages.sh test
 	@$(BIN)/python tools/agree.py --strict
 
+fuzz: $(FUZZ_STAMP) ## any bytes into every part, ten minutes each (FUZZ_SECONDS=60 for one)
+	@$(BIN)/python tools/fuzz.py
+
 clean: ## remove what the other targets made
 	rm -rf $(VENV) build dist out .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
@@ -66,3 +70,7 @@ $(DEV_STAMP): $(SOURCES) | $(VENV)/pyvenv.cfg
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@$(COMPILE)
 	@touch $(STAMP) $@
+
+$(FUZZ_STAMP): $(SOURCES) | $(VENV)/pyvenv.cfg
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev,fuzz]'
+	@touch $(STAMP) $(DEV_STAMP) $@

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 from expand_oracle import MAIN
-from expand_oracle_files import MemoryFiles, expanded
+from expand_oracle_files import expanded
+from memory_files import MemoryFiles
 
 from drctl.syntax import expand_kind
 from drctl.syntax.expanded import ExpandOptions, Unreadable, expand

@@ -12,7 +12,8 @@ import subprocess
 
 import pytest
 from expand_oracle import IDENTITY, MAIN, Answer, ask
-from expand_oracle_files import MemoryFiles, firsts
+from expand_oracle_files import firsts
+from memory_files import MemoryFiles
 from test_expand_lines import CASES
 
 from drctl.syntax.expanded import Expanded, ExpandOptions, expand

@@ -9,9 +9,10 @@ import time
 import pytest
 from corpus import keepalived_files
 from expand_oracle import MAIN
-from expand_oracle_files import MemoryFiles, expanded, texts
+from expand_oracle_files import expanded, texts
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from memory_files import MemoryFiles
 from test_expand_keepalived import text_of
 
 from drctl.syntax.expanded import Expanded, ExpandOptions, Limits, expand

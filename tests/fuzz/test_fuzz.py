@@ -50,9 +50,16 @@ def test_planted_crash_is_found_and_made_small() -> None:
 
 
 def test_input_that_takes_too_long_fails() -> None:
-    target = Target("slow", lambda raw: sum(range(10**6)), lambda raw, outcome: None)
+    def work(raw: bytes) -> int:
+        return sum(range(len(raw) * 10**6))
+
+    def check(raw: bytes, outcome: int) -> None:
+        assert bool(raw) == bool(outcome)
+
+    target = Target("slow", work, check)
+    run(target, b"a")
     with pytest.raises(TooSlow):
-        run(target, b"", slowest_s=1e-6)
+        run(target, b"a", slowest_s=1e-6)
 
 
 @pytest.mark.parametrize("place", [(2, 1, 2, 1), (1, 5, 1, 5), (1, 2, 1, 1), (0, 1, 1, 1)])

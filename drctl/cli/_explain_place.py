@@ -52,6 +52,7 @@ def _keepalived(
     from drctl.schema.load import load_dialect
     from drctl.schema.table import version_of
     from drctl.syntax.expanded import ExpandOptions, expand
+    from drctl.syntax.lexer import find_template_tag
 
     expand_options = ExpandOptions(
         config_id=options.config_id,
@@ -73,7 +74,12 @@ def _keepalived(
     included = tuple(path for path in _included(files, source, number) if path in read)
     request = Request(source, number, column, options.target_version, is_same, included)
     seen = view(expanded, request)
-    setting = Setting(load_dialect("keepalived"), options.target_version, expand_options.identity)
+    setting = Setting(
+        load_dialect("keepalived"),
+        expand_options.version,
+        expand_options.identity,
+        is_template=find_template_tag(source.text) is not None,
+    )
     if options.format == "json":
         return {"topic": _topic(source, number), "kind": "place", **to_json(seen, setting)}
     return to_text(seen, setting, columns())

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from drctl.lint.section import Section
 from drctl.report.explain_keyword import default_text, is_known
 from drctl.report.explain_place import MOST_READINGS, PlaceView, Reading
 from drctl.report.explain_text import Page
-from drctl.schema.table import version_of
 from drctl.syntax.expand_line import visible
 from drctl.text.secret import MASK, masked
 
@@ -24,13 +23,14 @@ _MOST_DEFAULTS = 12
 _LONGEST = 200
 
 
-class Setting:
-    """What a view is told with: the tables, the target version, the identity for conditions."""
+class Setting(NamedTuple):
+    """What a view is told with: the tables, the target version, the identity for conditions.
+    `is_template` files are no configuration yet."""
 
-    def __init__(self, dialect: Dialect, version: str, identity: str) -> None:
-        self.dialect = dialect
-        self.version = version_of(version)
-        self.identity = identity
+    dialect: Dialect
+    version: tuple[int, ...]
+    identity: str
+    is_template: bool = False
 
 
 def to_text(view: PlaceView, setting: Setting, width: int) -> str:
@@ -70,6 +70,9 @@ def _what(page: Page, view: PlaceView, setting: Setting) -> None:
         text = (
             "This file alone is the inside of a block; --main FILE names the file that includes it."
         )
+        page.paragraph(text, "  ")
+    if setting.is_template:
+        text = "This file is a template: what keepalived reads is what is made of it."
         page.paragraph(text, "  ")
     if kind := kind_of(view):
         page.paragraph(kind, "  ")

@@ -263,6 +263,12 @@ def test_later_lines_of_a_long_file_are_found(
     assert "in virtual_server 192.0.2.200 80 (line 797)" in page
 
 
+def test_template_is_said_to_be_one(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "a.conf").write_text("global_defs {\n router_id {{ name }}\n}\n")
+    page = explain(capsys, "a.conf:1", "--dialect", "keepalived")
+    assert any(line.startswith("This file is a template") for line in page)
+
+
 LVS = """\
 primary = 192.0.2.2
 service = lvs

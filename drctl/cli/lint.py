@@ -22,6 +22,8 @@ levels:
 Silence one finding with a comment, on its line or on a line of its own above it:
   priority 300  # drctl: ignore[DR211]
 
+"drctl explain CODE" says what a finding means and how to mend it.
+
 exit codes: 0 no finding of level error or warning, 1 such findings, 2 wrong usage or a file that
 cannot be read.
 

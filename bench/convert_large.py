@@ -4,12 +4,11 @@ result, in the same run. Goal: under 5 s."""
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 import tempfile
 from pathlib import Path
 
-from measure import NEVER, best, cost_of, row, verdict
+from measure import NEVER, best, cost_of, keepalived, row, verdict
 
 ROUNDS = 3
 GOAL_S = 5.0
@@ -39,7 +38,7 @@ def configuration() -> str:
 
 def main() -> int:
     """Print the costs and ratios; 1 when the goal is missed."""
-    keepalived = shutil.which("keepalived") or shutil.which("keepalived", path="/usr/sbin")
+    peer_path = keepalived()
     written = NEVER
     for place, rounds in places().items():
         with tempfile.TemporaryDirectory(prefix="drctl-bench-", dir=place) as folder:
@@ -52,8 +51,8 @@ def main() -> int:
             dry = cost_of([*CONVERT, str(file), "--dry-run"])
             conf = f"{folder}/out0/primary/etc/keepalived/keepalived.conf"
             # 5: an interface is missing; the time that reading takes is what counts
-            peer = NEVER if keepalived is None else cost_of([keepalived, "-t", "-f", conf], (0, 5))
-    if keepalived is None:
+            peer = NEVER if peer_path is None else cost_of([peer_path, "-t", "-f", conf], (0, 5))
+    if peer_path is None:
         print("keepalived is not installed: no ratio against it")
     else:
         print(row(NAME, written, PEER, peer))

@@ -3,12 +3,11 @@ Python program on the same machine in the same run. Goal: under 150 ms."""
 
 from __future__ import annotations
 
-import shutil
 import sys
 import tempfile
 from pathlib import Path
 
-from measure import best_costs, row, verdict
+from measure import best_costs, keepalived, row, verdict
 
 ROUNDS = 15
 GOAL_S = 0.15
@@ -40,14 +39,14 @@ def main() -> int:
             "drctl show": [program, "show", str(file)],
             "python -c pass": [sys.executable, "-c", "pass"],
         }
-        keepalived = shutil.which("keepalived") or shutil.which("keepalived", path="/usr/sbin")
-        if keepalived:
-            commands["keepalived -t"] = [keepalived, "-t", "-f", str(file)]
+        peer = keepalived()
+        if peer:
+            commands["keepalived -t"] = [peer, "-t", "-f", str(file)]
         costs = best_costs(commands, ROUNDS)
     shown = costs.pop("drctl show")
-    for peer, cost in costs.items():
-        print(row("drctl show, 100 lines", shown, peer, cost))
-    if not keepalived:
+    for name, cost in costs.items():
+        print(row("drctl show, 100 lines", shown, name, cost))
+    if not peer:
         print("keepalived is not installed: no ratio against it")
     return int(not verdict("drctl show", shown, GOAL_S))
 

@@ -1,16 +1,21 @@
 """Where the project's data folders are: `grammar`, `templates`, `examples`.
 
 A wheel carries them as `drctl/_data/<kind>`; a checkout has them beside its `pyproject.toml`. Plain
-paths, not `importlib.resources`, whose import alone costs more than reading all tables.
+paths as text, neither `importlib.resources` nor `pathlib`: importing them costs more than reading
+all tables.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
+from typing import TYPE_CHECKING
 
 from drctl.errors import DrctlError
 
-_PACKAGE = Path(__file__).resolve().parent
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_PACKAGE = os.path.dirname(os.path.realpath(__file__))  # noqa: PTH120 - pathlib takes 7 ms to import
 
 
 class ResourceMissing(DrctlError):
@@ -21,15 +26,38 @@ class ResourceMissing(DrctlError):
         super().__init__(f"data folder {kind} not found beside {_PACKAGE}; install drctl again")
 
 
-def resource_dir(kind: str, package: Path = _PACKAGE) -> Path:
+def resource_path(kind: str, package: str = _PACKAGE) -> str:
     """Folder with the data of `kind`; `package` is the folder of the `drctl` package.
 
     Raises `ResourceMissing`. What a wheel carries wins over a checkout around it.
     """
-    installed = package / "_data" / kind
-    if installed.is_dir():
+    installed = f"{package}/_data/{kind}"
+    if is_folder(installed):
         return installed
-    checkout = package.parent
-    if (checkout / "pyproject.toml").is_file() and (checkout / kind).is_dir():
-        return checkout / kind
+    checkout = os.path.dirname(package)  # noqa: PTH120
+    if is_file(f"{checkout}/pyproject.toml") and is_folder(f"{checkout}/{kind}"):
+        return f"{checkout}/{kind}"
     raise ResourceMissing(kind)
+
+
+def resource_dir(kind: str) -> Path:
+    """The same as a Path, where a few milliseconds do not matter."""
+    from pathlib import Path
+
+    return Path(resource_path(kind))
+
+
+def is_folder(path: str) -> bool:
+    """Whether there is a folder."""
+    return os.path.isdir(path)  # noqa: PTH112
+
+
+def is_file(path: str) -> bool:
+    """Whether there is a file."""
+    return os.path.isfile(path)  # noqa: PTH113
+
+
+def read_text(path: str) -> str:
+    """A data file, UTF-8 with line feeds."""
+    with open(path, encoding="utf-8") as file:  # noqa: PTH123
+        return file.read()

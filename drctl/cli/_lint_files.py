@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drctl.cli.common import read_bytes
 from drctl.errors import FileRefused, UsageError
 from drctl.quickclass import dataclass
+from drctl.resources import is_folder
 from drctl.syntax.detect import LVS_CF, detect, is_undecided
 from drctl.syntax.lexer import find_template_tag
 from drctl.text.diagnostic import Diagnostic, Severity
@@ -71,7 +71,9 @@ def _check_version(version: str) -> None:
 
 def _files(paths: Iterable[str]) -> Iterable[str]:
     for path in paths:
-        if path != "-" and Path(path).is_dir():
+        if path != "-" and is_folder(path):
+            from pathlib import Path
+
             found = [p for p in Path(path).rglob("*") if p.suffix in SUFFIXES and p.is_file()]
             if not found:
                 raise FileRefused("check", path, f"no {' or '.join(SUFFIXES)} file in it")

@@ -7,9 +7,9 @@ they are asked; they add what they find to `world.report`.
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
@@ -86,5 +86,7 @@ def rules() -> Rules:
 
 def names() -> list[str]:
     """The modules of `rules/`, in order."""
-    folder = Path(__file__).parent / "rules"
-    return sorted(file.stem for file in folder.glob("[a-z]*.py"))
+    from drctl.lint import rules as package
+
+    files = os.listdir(package.__path__[0])  # noqa: PTH208 - pathlib takes 7 ms to import
+    return sorted(file[:-3] for file in files if file.endswith(".py") and file[0] != "_")

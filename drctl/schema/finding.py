@@ -19,7 +19,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from drctl.quickclass import dataclass, field
-from drctl.resources import resource_dir
+from drctl.resources import read_text, resource_path
 from drctl.schema.load import BadTable
 
 if TYPE_CHECKING:
@@ -51,9 +51,8 @@ def explanations() -> Mapping[str, Explanation]:
     """All kinds, by code."""
     import tomllib
 
-    file = resource_dir("grammar") / _FILE
-    with file.open("rb") as opened:
-        tables = tomllib.load(opened)
+    file = f"{resource_path('grammar')}/{_FILE}"
+    tables = tomllib.loads(read_text(file))
     found = {}
     for code, table in tables.items():
         found[code] = _explanation(file, code, table)

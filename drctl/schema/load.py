@@ -47,12 +47,11 @@ from typing import TYPE_CHECKING, Any
 
 from drctl.errors import DrctlError
 from drctl.quickclass import MISSING, fields
-from drctl.resources import resource_dir
+from drctl.resources import is_file, read_text, resource_path
 from drctl.schema.table import Argument, Block, Case, Dialect, Keyword, Lexical, version_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 ROOT_TABLE = "root"
 
@@ -131,23 +130,23 @@ Table = dict[str, object]
 class BadTable(DrctlError):
     """A table in `grammar/` is not in the format above; names the file and the key."""
 
-    def __init__(self, file: Path, key: str, reason: str) -> None:
+    def __init__(self, file: str, key: str, reason: str) -> None:
         self.file = file
         self.key = key
         super().__init__(f"{file}: {key}: {reason}")
 
 
 @cache
-def load_dialect(name: str, folder: Path | None = None) -> Dialect:
+def load_dialect(name: str, folder: str | None = None) -> Dialect:
     """The dialect called `name` (`lvs.cf`, `keepalived`) from `folder`, by default the project's.
 
     Raises `BadTable`, also for an unknown name. Blocks are read when they are asked for.
     """
-    folder = folder or resource_dir("grammar")
-    file = folder / "dialect.toml"
-    for key, table in _read(file, file.read_text("utf-8")).items():
+    folder = folder or resource_path("grammar")
+    file = f"{folder}/dialect.toml"
+    for key, table in _read(file, read_text(file)).items():
         if isinstance(table, dict) and table.get("name") == name:
-            return _dialect(folder / key, file, key, table)
+            return _dialect(f"{folder}/{key}", file, key, table)
     raise BadTable(file, name, "no such dialect")
 
 
@@ -200,7 +199,7 @@ def _unescape(text: str) -> str:
     return _ESCAPE.sub(lambda m: chr(int(m[1], 16)) if m[1] else _ESCAPES[m[2]], text)
 
 
-def _read(file: Path, text: str) -> Table:
+def _read(file: str, text: str) -> Table:
     simple = read_simple(text)
     if simple is not None:
         return simple
@@ -212,7 +211,7 @@ def _read(file: Path, text: str) -> Table:
         raise BadTable(file, "(whole file)", str(bad)) from bad
 
 
-def _dialect(folder: Path, file: Path, key: str, table: Table) -> Dialect:
+def _dialect(folder: str, file: str, key: str, table: Table) -> Dialect:
     types = table.pop("types", {})
     if not isinstance(types, dict):
         raise BadTable(file, f"{key}.types", "not a table")
@@ -228,7 +227,7 @@ def _dialect(folder: Path, file: Path, key: str, table: Table) -> Dialect:
 class _Blocks(Mapping[str, Block]):
     """Blocks by path; a file is read when its block is first asked for."""
 
-    def __init__(self, folder: Path, types: Mapping[str, str], missing: str) -> None:
+    def __init__(self, folder: str, types: Mapping[str, str], missing: str) -> None:
         self._folder = folder
         self._types = types
         self._missing = missing
@@ -236,22 +235,25 @@ class _Blocks(Mapping[str, Block]):
 
     def __getitem__(self, path: str) -> Block:
         if path not in self._known:
-            file = self._folder / f"{path or ROOT_TABLE}.toml"
-            if path == ROOT_TABLE or ".." in path or not file.is_file():
+            file = f"{self._folder}/{path or ROOT_TABLE}.toml"
+            if path == ROOT_TABLE or ".." in path or not is_file(file):
                 raise KeyError(path)
             self._known[path] = self._load(path, file)
         return self._known[path]
 
     def __iter__(self) -> Iterator[str]:
-        for file in sorted(self._folder.rglob("*.toml")):
-            path = file.relative_to(self._folder).with_suffix("").as_posix()
+        from pathlib import Path
+
+        folder = Path(self._folder)
+        for file in sorted(folder.rglob("*.toml")):
+            path = file.relative_to(folder).with_suffix("").as_posix()
             yield "" if path == ROOT_TABLE else path
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
-    def _load(self, path: str, file: Path) -> Block:
-        text = file.read_text("utf-8")
+    def _load(self, path: str, file: str) -> Block:
+        text = read_text(file)
         cut = _CASES.search(text)
         tables = _read(file, text[: cut.start()] if cut else text)
         for key in tables.keys() - {"block", "keyword"}:
@@ -281,7 +283,7 @@ class _Blocks(Mapping[str, Block]):
             partial(_cases, file, "entry"),
         )
 
-    def _keyword(self, path: str, file: Path, name: str, table: object) -> Keyword:
+    def _keyword(self, path: str, file: str, name: str, table: object) -> Keyword:
         key = f"keyword.{name}"
         values = _checked(file, key, table, _KEYWORD_KEYS)
         if not values.get("doc"):
@@ -292,7 +294,7 @@ class _Blocks(Mapping[str, Block]):
         if opens is not None:
             opens = opens if not opens.startswith("./") else f"{path}/{opens[2:]}".lstrip("/")
             values["opens"] = opens
-            if not (self._folder / f"{opens}.toml").is_file():
+            if not is_file(f"{self._folder}/{opens}.toml"):
                 raise BadTable(file, f"{key}.opens", f"no table {opens}")
         if "advised" in values:
             values["advised"] = _range(file, f"{key}.advised", values["advised"])
@@ -306,7 +308,7 @@ class _Blocks(Mapping[str, Block]):
         )
 
     def _newer(
-        self, file: Path, key: str, texts: tuple[str, ...]
+        self, file: str, key: str, texts: tuple[str, ...]
     ) -> tuple[tuple[str, tuple[Argument, ...]], ...]:
         versions: dict[str, list[str]] = {}
         for text in texts:
@@ -318,7 +320,7 @@ class _Blocks(Mapping[str, Block]):
             raise BadTable(file, key, "versions are not in order")
         return tuple((v, self._arguments(file, key, tuple(a))) for v, a in versions.items())
 
-    def _arguments(self, file: Path, key: str, texts: tuple[str, ...]) -> tuple[Argument, ...]:
+    def _arguments(self, file: str, key: str, texts: tuple[str, ...]) -> tuple[Argument, ...]:
         arguments = tuple(_argument(file, key, text, self._types) for text in texts)
         for before, argument in pairwise(arguments):
             if before.repeated or (before.optional and not argument.optional):
@@ -326,7 +328,7 @@ class _Blocks(Mapping[str, Block]):
         return arguments
 
 
-def _checked(file: Path, key: str, table: object, allowed: Mapping[str, type]) -> dict[str, Any]:
+def _checked(file: str, key: str, table: object, allowed: Mapping[str, type]) -> dict[str, Any]:
     """`table` with lists as tuples, when all its keys and their types are in `allowed`."""
     if not isinstance(table, dict):
         raise BadTable(file, key, "missing" if table is None else "not a table")
@@ -349,14 +351,14 @@ def _checked(file: Path, key: str, table: object, allowed: Mapping[str, type]) -
     return values
 
 
-def _range(file: Path, key: str, text: str) -> tuple[float | None, float | None]:
+def _range(file: str, key: str, text: str) -> tuple[float | None, float | None]:
     found = _RANGE.fullmatch(text)
     if not found:
         raise BadTable(file, key, f"{text!r} is not 'MINIMUM..MAXIMUM'")
     return _number(found[1]), _number(found[2])
 
 
-def _argument(file: Path, key: str, text: str, types: Mapping[str, str]) -> Argument:
+def _argument(file: str, key: str, text: str, types: Mapping[str, str]) -> Argument:
     found = _ARGUMENT.fullmatch(text)
     if not found:
         raise BadTable(file, key, f"{text!r} is not 'NAME TYPE[?*+] [MINIMUM..MAXIMUM|A|B]'")
@@ -384,9 +386,9 @@ def _number(text: str | None) -> float | None:
 
 
 @cache
-def _case_tables(file: Path) -> Table:
+def _case_tables(file: str) -> Table:
     """The `[cases]` part of a table's file; read by tests and documentation only."""
-    text = file.read_text("utf-8")
+    text = read_text(file)
     cut = _CASES.search(text)
     tables = _read(file, text[cut.start() :]) if cut else {}
     cases = tables.get("cases", {})
@@ -394,7 +396,7 @@ def _case_tables(file: Path) -> Table:
     return cases
 
 
-def _cases(file: Path, name: str) -> tuple[Case, ...]:
+def _cases(file: str, name: str) -> tuple[Case, ...]:
     key = f"cases.{name}"
     table = _case_tables(file).get(name, {})
     if not isinstance(table, dict) or table.keys() - {"pass", "fail", "example"}:
@@ -407,7 +409,7 @@ def _cases(file: Path, name: str) -> tuple[Case, ...]:
     return tuple(cases)
 
 
-def _example(file: Path, name: str) -> str:
+def _example(file: str, name: str) -> str:
     table = _case_tables(file).get(name, {})
     text = table.get("example", "") if isinstance(table, dict) else ""
     if not isinstance(text, str):

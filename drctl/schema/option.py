@@ -6,7 +6,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from drctl.resources import resource_dir
+from drctl.resources import read_text, resource_path
 from drctl.schema.load import BadTable, read_simple
 
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ _ONLY = {
 
 @cache
 def _tables() -> Mapping[str, Mapping[str, str]]:
-    file = resource_dir("grammar") / _FILE
-    tables = read_simple(file.read_text("utf-8"))
+    file = f"{resource_path('grammar')}/{_FILE}"
+    tables = read_simple(read_text(file))
     if tables is None:
         raise BadTable(file, "(whole file)", "a table is not WORD = TEXT")
     found: dict[str, Mapping[str, str]] = {}

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
 
-from drctl.resources import resource_dir
+from drctl.resources import read_text, resource_path
 from drctl.schema.load import read_simple
 
 
@@ -16,8 +15,8 @@ def tcp_port(name: str) -> int | None:
 
 @cache
 def _services() -> dict[str, int]:
-    file = Path(resource_dir("grammar"), "services.toml")
-    tables = read_simple(file.read_text("utf-8"))
+    file = f"{resource_path('grammar')}/services.toml"
+    tables = read_simple(read_text(file))
     assert tables is not None, file
     table = tables["tcp"]
     assert isinstance(table, dict)

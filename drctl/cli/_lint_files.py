@@ -10,7 +10,7 @@ from drctl.cli.common import read_bytes
 from drctl.errors import FileRefused, UsageError
 from drctl.quickclass import dataclass
 from drctl.resources import is_folder
-from drctl.syntax.detect import LVS_CF, detect, is_undecided
+from drctl.syntax.detect import LVS_CF, detect
 from drctl.syntax.lexer import find_template_tag
 from drctl.text.diagnostic import Diagnostic, Severity
 from drctl.text.source import SourceFile, decode
@@ -23,8 +23,6 @@ SUFFIXES = (".conf", ".cf")
 FEW_FILES = 48
 """So many are read by one process: starting others takes longer."""
 _TAG_MARKS = ("{{", "{%", "<%", "{#")
-_BEGINNING = 20_000
-"""Code points that usually tell the dialect."""
 _TEMPLATE = ("DR020", "template", Severity.INFO)
 
 
@@ -104,7 +102,7 @@ def lint_file(path: str, wishes: Wishes) -> Outcome:
         hint = "check what it is rendered to, or say --force"
         found = Diagnostic(source.place(tag), *_TEMPLATE, message, hint)
         return _outcome(path, [found], (source,), wishes)
-    dialect = _dialect_of(source.text) if wishes.dialect == "auto" else wishes.dialect
+    dialect = detect(source.text) if wishes.dialect == "auto" else wishes.dialect
     if dialect == LVS_CF:
         from drctl.readers.lvs_cf import read
         from drctl.syntax.parser import parse
@@ -115,12 +113,6 @@ def lint_file(path: str, wishes: Wishes) -> Outcome:
     found_all = [*source.diagnostics, *checked.diagnostics]
     included = frozenset(_real(other.path) for other in checked.sources if other is not source)
     return _outcome(path, found_all, checked.sources, wishes, included)
-
-
-def _dialect_of(text: str) -> str:
-    """The dialect of a text, from its beginning where that tells it."""
-    beginning = text[:_BEGINNING]
-    return detect(text if is_undecided(beginning) else beginning)
 
 
 def _check(source: SourceFile, wishes: Wishes) -> Checked:

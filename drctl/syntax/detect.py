@@ -32,15 +32,21 @@ _KEEPALIVED_BLOCK = re.compile(
 
 _STEERING = re.compile(r"\$[A-Za-z_{]|(?:^|[{}])[ \t]*(?:@|include)|~(?:SEQ|LST)", re.MULTILINE)
 
-_ENOUGH = 1 << 16
-"""Characters that speak for the whole file, as far as they speak for one dialect."""
+_BEGINNINGS = ((1 << 11, 6), (1 << 16, 1))
+"""Characters that speak for the whole file if they speak for one dialect alone, and with so many
+votes."""
 
 
 def detect(text: str) -> str:
     """`keepalived` or `lvs.cf`, whichever the lines speak for; `keepalived` when none speaks."""
-    keepalived, piranha = _votes(text[:_ENOUGH])
-    if keepalived == piranha:
-        keepalived, piranha = _votes(text)
+    for size, least in _BEGINNINGS:
+        votes = _votes(text[:size])
+        if len(text) <= size or (min(votes) == 0 and max(votes) >= least):
+            break
+    else:
+        if votes[0] == votes[1]:
+            votes = _votes(text)
+    keepalived, piranha = votes
     return LVS_CF if piranha > keepalived else KEEPALIVED
 
 

@@ -63,12 +63,14 @@ def blocks(inside: str) -> str:
 
 
 @example("virtual_server \x00 BFD_CHECK")
+@example("\r0")
 @example("virtual_server_group { group BFD_CHECK")
 @settings(max_examples=MANY, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.one_of(soup, soup.map(blocks), st.text(max_size=200)))
 def test_any_text_ends_in_findings_inside_it(text: str) -> None:
     found = diagnostics(text)
-    lines = text.split("\n")
+    # carriage returns end lines where nothing else does
+    lines = text.split("\n" if "\n" in text else "\r")
     for one in found:
         place = one.place
         assert 1 <= place.line <= place.end_line <= len(lines)

@@ -13,7 +13,7 @@ from drctl.convert.naming import check_director_names, choose_names
 from drctl.convert.options import ConvertOptions
 from drctl.convert.pairing import Directors, pair_of_keepalived, pair_of_readings
 from drctl.convert.report import Report, build_report
-from drctl.convert.steering import note_readings
+from drctl.convert.steering import note_both_as_written, note_readings
 from drctl.errors import UnsafeValue
 from drctl.model.pair import Rank
 from drctl.model.service import MASQUERADE
@@ -122,7 +122,11 @@ def directors_of(
     _choose_ids(readings, ledger)
     if len(readings) > 1:
         other = readings[1].configuration
-        return pair_of_readings(own.configuration, other, options, ledger)
+        directors = pair_of_readings(own.configuration, other, options, ledger)
+        hosts = (options.primary, options.backup)
+        is_primary = directors.given is Rank.PRIMARY
+        note_both_as_written(readings, hosts if is_primary else hosts[::-1], ledger)
+        return directors
     return pair_of_keepalived(own.configuration, options, ledger, peer)
 
 

@@ -47,11 +47,13 @@ class Choice:
 
 @dataclass
 class Ledger:
-    """Notes by the place of their statement, and choices, in the order they were made."""
+    """Notes by the place of their statement, and choices, in the order they were made. `voided` are
+    statements that count for nothing, `voided_on` those that do on one host only."""
 
     notes: dict[tuple[str, int, int], list[Note]] = field(default_factory=dict)
     choices: list[Choice] = field(default_factory=list)
     voided: set[tuple[str, int, int]] = field(default_factory=set)
+    voided_on: dict[str, set[tuple[str, int, int]]] = field(default_factory=dict)
 
     def note(self, places: Iterable[Place], verdict: Verdict, why: str, todo: str = "") -> None:
         """Say something of the statements at `places`."""

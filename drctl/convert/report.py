@@ -85,7 +85,7 @@ def build_report(
     `readings` are of one file, that may have been read as either director reads it."""
     documents = {one.source.path: one for reading in readings for one in reading.documents}
     secrets = {name for one in readings if one.view is not None for name in one.view.secrets}
-    targets = _targets(documents, renderings)
+    targets = _targets(documents, renderings, ledger)
     became = {path: _became(starts) for path, starts in targets.items()}
     return Report(
         source=readings[0].document.source.path,
@@ -128,11 +128,16 @@ _Starts = dict[tuple[int, int], list[Target]]
 """Targets by line and column of the statement they came from."""
 
 
-def _targets(paths: Iterable[str], renderings: Iterable[Rendering]) -> dict[str, _Starts]:
+def _targets(
+    paths: Iterable[str], renderings: Iterable[Rendering], ledger: Ledger
+) -> dict[str, _Starts]:
     found: dict[str, _Starts] = {path: defaultdict(list) for path in paths}
     for rendering in renderings:
         for file in rendering.files:
             _add_targets(found, rendering.host, file)
+        for path, line, column in ledger.voided_on.get(rendering.host, ()):
+            there = found[path][line, column]
+            there[:] = [target for target in there if target.host != rendering.host]
     return found
 
 
@@ -188,6 +193,9 @@ def _entry_of(document: Document, node: Node, ledger: Ledger, became: _Became) -
     if ledger.is_void(place):
         targets, notes = (), [note for note in notes if note.verdict is Verdict.DROPPED]
     verdict = _verdict(notes, has_targets=bool(targets))
+    if verdict is Verdict.DROPPED:
+        # how it would have been carried over is of no interest then
+        notes = [note for note in notes if note.verdict is Verdict.DROPPED]
     others = _other_verdicts(notes, verdict, has_targets=bool(targets))
     why = _reasons(notes, has_targets=bool(targets) if others else None)
     todo = "; ".join(dict.fromkeys(note.todo for note in notes if note.todo))

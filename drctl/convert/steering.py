@@ -20,12 +20,9 @@ _RANDOM = re.compile(r"\$\{?_RANDOM\b")
 
 
 def note_readings(readings: tuple[Reading, ...], ledger: Ledger) -> None:
-    """Account for what steers the reading; of two readings a statement counts that counts in
-    one."""
+    """Account for what steers the reading."""
     if len(readings) == 1:
         note_as_written(readings[0], ledger)
-    else:
-        _note_both_as_written(readings, ledger)
     views = [reading.view for reading in readings if reading.view is not None]
     if not views:
         return
@@ -39,8 +36,11 @@ def note_readings(readings: tuple[Reading, ...], ledger: Ledger) -> None:
             ledger.idle((place,), reason)
 
 
-def _note_both_as_written(readings: tuple[Reading, ...], ledger: Ledger) -> None:
-    """What one reading passes over may be what the other one takes."""
+def note_both_as_written(
+    readings: tuple[Reading, ...], hosts: tuple[str, ...], ledger: Ledger
+) -> None:
+    """What the file of one of `hosts` passes over may be what the other one's takes: a statement
+    is void when it counts in no reading."""
     ledgers = [Ledger() for _ in readings]
     for reading, own in zip(readings, ledgers, strict=True):
         note_as_written(reading, own)
@@ -51,6 +51,7 @@ def _note_both_as_written(readings: tuple[Reading, ...], ledger: Ledger) -> None
             place = Place(*start, *start[1:])
             is_void = start in own.voided
             if is_void and start in used[other] and start not in ledgers[other].voided:
+                ledger.voided_on.setdefault(hosts[index], set()).add(start)
                 continue
             for note in notes:
                 if is_void:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from drctl.lint.section import Section
+from drctl.report.explain_block import Reading
 from drctl.report.explain_keyword import default_text, is_known
-from drctl.report.explain_place import MOST_READINGS, PlaceView, Reading
+from drctl.report.explain_place import MOST_READINGS, PlaceView
 from drctl.report.explain_text import Page
 from drctl.syntax.expand_line import visible
 from drctl.text.secret import MASK, masked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from drctl.schema.table import Dialect, Keyword
     from drctl.syntax.expanded import Line, Step
@@ -21,6 +23,9 @@ _SECRET = frozenset({"auth_pass", "password", "key"})
 _MOST_STEPS = 12
 _MOST_DEFAULTS = 12
 _LONGEST = 200
+_GLOBAL = re.compile(r"\b(?:[Aa]s|that of)(?: the global)? `(\w+)`(?:, for this| unless set)")
+"""How the text of a keyword names the one of global_defs that stands in for it."""
+_NUMBER = re.compile(r"[0-9.]+")
 
 
 class Setting(NamedTuple):
@@ -121,10 +126,12 @@ def _reading(page: Page, view: PlaceView, reading: Reading, setting: Setting) ->
             page.row("entry", f"{argument.name.upper()}: {setting.dialect.types[argument.type]}")
         page.row("means", f"{reading.block.doc} (drctl explain {reading.block.path})")
     if reading.opened is not None:
-        _inside(page, reading.opened, setting)
+        _inside(page, view, reading.opened, setting)
 
 
 def _keyword(page: Page, reading: Reading, keyword: Keyword, setting: Setting) -> None:
+    if value := value_text(reading):
+        page.row("value", value)
     if default := default_text(keyword):
         page.row("default", f"{default}, without this line")
     page.row("means", keyword.doc)
@@ -135,7 +142,21 @@ def _keyword(page: Page, reading: Reading, keyword: Keyword, setting: Setting) -
     page.row("more", f"drctl explain {name}")
 
 
-def _inside(page: Page, section: Section, setting: Setting) -> None:
+def value_text(reading: Reading) -> str:
+    """A number with its unit, what a switch is set to; empty for other values."""
+    keyword, words = reading.keyword, reading.words
+    if keyword is None or not keyword.args:
+        return ""
+    kind = keyword.args[0].type
+    if kind == "boolean":
+        word = words[1] if len(words) > 1 else "on"
+        return {"true": "on", "yes": "on", "false": "off", "no": "off"}.get(word, word)
+    if keyword.unit and len(words) > 1 and _NUMBER.fullmatch(words[1]):
+        return f"{words[1]} {keyword.unit}"
+    return ""
+
+
+def _inside(page: Page, view: PlaceView, section: Section, setting: Setting) -> None:
     """What a block sets, and the defaults of what it leaves out."""
     given = list(dict.fromkeys(_names(section)))
     if section.block.entry is not None:
@@ -144,6 +165,9 @@ def _inside(page: Page, section: Section, setting: Setting) -> None:
         return
     if given:
         page.row("sets", ", ".join(given))
+    for name, line in inherited(section, view.settings):
+        where = _where(line.path, line.number, view.source.path)
+        page.row("global", f"{name} as {visible(' '.join(line.words))} ({where})")
     left = list(left_out(section, setting))
     if left:
         shown = [f"{name} ({default})" for name, default in left[:_MOST_DEFAULTS]]
@@ -169,6 +193,17 @@ def left_out(section: Section, setting: Setting) -> Iterator[tuple[str, str]]:
         is_usual = name == keyword.name and not keyword.deprecated
         if is_usual and not is_given and keyword.default and is_known(keyword, setting.version):
             yield name, default_text(keyword)
+
+
+def inherited(section: Section, settings: Mapping[str, Line]) -> Iterator[tuple[str, Line]]:
+    """Keywords that a block leaves out and that global_defs sets for all blocks."""
+    block = section.block
+    given = set(_names(section))
+    for name, keyword in block.keywords.items():
+        found = _GLOBAL.search(keyword.doc)
+        is_left_out = given.isdisjoint({keyword.name, *keyword.aliases}) and name == keyword.name
+        if found is not None and is_left_out and found[1] in settings:
+            yield name, settings[found[1]]
 
 
 def _hidden(view: PlaceView, text: str) -> str:
@@ -341,6 +376,7 @@ def _reading_json(reading: Reading, setting: Setting) -> dict[str, Any]:
         "counts": reading.section is not None and not reading.is_refused and winner is None,
         "instead": None if winner is None else {"path": winner.path, "line": winner.number},
         "keyword": None if keyword is None else keyword.name,
+        "value": value_text(reading) or None,
         "doc": None if keyword is None else keyword.doc,
         "default": None if keyword is None else keyword.default,
         "unit": None if keyword is None else keyword.unit,

@@ -263,6 +263,31 @@ def test_later_lines_of_a_long_file_are_found(
     assert "in virtual_server 192.0.2.200 80 (line 797)" in page
 
 
+def test_block_names_the_settings_of_global_defs_that_count_in_it(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    text = (
+        "global_defs {\nvrrp_garp_master_delay 10\nvrrp_version 3\nsmtp_alert_vrrp on\n}\n"
+        "vrrp_instance V1 {\ninterface eth0\nversion 2\n}\n"
+    )
+    (tmp_path / "a.conf").write_text(text)
+    page = explain(capsys, "a.conf:6")
+    assert "global garp_master_delay as vrrp_garp_master_delay 10 (line 2)" in page
+    assert "global smtp_alert as smtp_alert_vrrp on (line 4)" in page
+    assert not any(line.startswith("global version") for line in page)
+
+
+@pytest.mark.parametrize(
+    ("statement", "value"),
+    [("advert_int 0.5", "0.5 s"), ("strict_mode", "on"), ("smtp_alert no", "off")],
+)
+def test_value_is_shown_with_its_unit(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, statement: str, value: str
+) -> None:
+    (tmp_path / "a.conf").write_text(f"vrrp_instance V1 {{\ninterface eth0\n{statement}\n}}\n")
+    assert f"value {value}" in explain(capsys, "a.conf:3")
+
+
 def test_template_is_said_to_be_one(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "a.conf").write_text("global_defs {\n router_id {{ name }}\n}\n")
     page = explain(capsys, "a.conf:1", "--dialect", "keepalived")

@@ -31,6 +31,7 @@ _OF_UNKNOWN = frozenset(
 _LEFT_AS_IT_IS = frozenset({*_UNKNOWN, *_BRACES, *_REFUSED, "DR311"})
 _FOLLOWS: dict[str, frozenset[str]] = {
     "DR101": frozenset({"DR101", *_UNKNOWN, *_REFUSED, "DR206", "DR221"}),
+    "DR104": frozenset(_UNKNOWN),
     "DR120": _LEFT_AS_IT_IS,
     "DR124": _LEFT_AS_IT_IS,
     "DR140": frozenset(_UNKNOWN),

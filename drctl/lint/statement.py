@@ -25,6 +25,8 @@ Words = tuple[str, ...]
 
 NOT_IN_EVERY_BUILD = frozenset({"vrrp_ipsets", "vrrp_iptables"})
 """Keywords that depend on a library which Debian's keepalived is built without."""
+UNKNOWN_WITHOUT = frozenset({"vrrp_ipsets"})
+"""Those that are an unknown keyword then; for the other, nftables is taken."""
 SKIPPED_WHEN_REFUSED = frozenset(
     {
         *("vrrp_instance", "vrrp_sync_group", "track_group", "group"),
@@ -140,7 +142,8 @@ class Statements:
             problems.append(Problem(kind.NO_EFFECT, -1, f"{name} without a value is ignored"))
         if name in NOT_IN_EVERY_BUILD:
             text = f"{name} is unknown to builds without the library that it needs, as Debian's"
-            problems.append(Problem(kind.OPTIONAL_IN_BUILD, -1, text))
+            found = kind.NOT_IN_BUILD if name in UNKNOWN_WITHOUT else kind.OPTIONAL_IN_BUILD
+            problems.append(Problem(found, -1, text))
         elif keyword.deprecated and version_of(keyword.deprecated) <= self.version:
             text = f"{name} is deprecated since {keyword.deprecated}"
             problems.append(Problem(kind.DEPRECATED_KEYWORD, -1, text, _instead(keyword)))

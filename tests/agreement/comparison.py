@@ -188,7 +188,7 @@ def level_of(message: str) -> Severity | None:
     machine."""
     if _JUDGES_MACHINE.search(message):
         return None
-    return Severity.WARNING if _ADVICE.search(message) else Severity.ERROR
+    return Severity.WARNING if _ADVICE.search(plain(message)) else Severity.ERROR
 
 
 def plain(message: str) -> str:

@@ -64,6 +64,7 @@ SAYINGS = (
     _saying(_INSTANCE + r"cannot use IPv6 with VRRP version 2", "DR331", "version"),
     _saying(_INSTANCE + r"MAC address with strict mode", "DR331", "use_vmac"),
     _saying(_INSTANCE + r"xmit_base is incompatible", "DR331", "vmac_xmit_base"),
+    _saying(r"\(.*\) down_timer_adverts is incompatible", "DR331", "*down_timer_adverts"),
     _saying(_INSTANCE + r"(?:[Ss]trict mode|with strict)", "DR331"),
     _saying(_INSTANCE + r"unicast keyword has been specified", "DR332", _PEERS),
     _saying(_INSTANCE + r"multicast destination specified", "DR333", "mcast_dst_ip"),

@@ -27,7 +27,8 @@ def test_a_faulty_statement_has_one_finding(inside: str, expected: str) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("global_defs {\nvrrp_ipsets\n}\n", "2 DR219"),
+        ("global_defs {\nvrrp_ipsets\n}\n", "2 DR222"),
+        ("global_defs {\nvrrp_iptables\n}\n", "2 DR219"),
         ("global_defs {\nnotification_email {\n}\n}\n", "3 DR217"),
         ("global_defs {\nsmtp_helo_name\n}\n", "2 DR221"),
         ("vrrp_script S {\ninterval 2\n}\n", "3 DR220"),

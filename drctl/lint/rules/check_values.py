@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from drctl.lint.kind import Kind, Problem
@@ -18,9 +19,12 @@ if TYPE_CHECKING:
 NEEDS_DEVICE = Kind("DR366", "link-local-without-bind-if", Severity.ERROR)
 FAMILIES_DIFFER = Kind("DR367", "check-of-mixed-families", Severity.ERROR)
 LENGTHS = Kind("DR368", "no-length-possible", Severity.WARNING)
+LAST_BYTE = Kind("DR382", "payload-ends-with-ff", Severity.ERROR)
 NOT_DEFINED_ABOVE = Kind("DR369", "check-of-undefined", Severity.ERROR)
 NO_URL = Kind("DR377", "check-without-url", Severity.ERROR)
 
+_TAKES_FF = (2, 3, 3)
+_BYTE = re.compile(r"[^ \t]{1,2}")
 _REAL = "virtual_server/real_server"
 _CONNECTING = tuple(
     f"{_REAL}/{name}"
@@ -64,6 +68,20 @@ def check_lengths(section: Section, world: World) -> None:
     if low > high and end is not None and at is not None:
         text = f"min_reply_length {low} is more than max_reply_length {high}: every check fails"
         world.report.add(end, Problem(LENGTHS, -1, text), (at, "set here"))
+
+
+@at_end(f"{_REAL}/UDP_CHECK")
+def check_last_byte(section: Section, world: World) -> None:
+    """A last byte of ff, which keepalived takes for its mark of an error."""
+    if world.version >= _TAKES_FF:
+        return
+    for line in section.statements("payload", "require_reply"):
+        last = _BYTE.findall(" ".join(line.words[1:]))[-1:]
+        if last and last[0].lower() == "ff":
+            text = "the last byte is ff, which keepalived refuses: the statement is ignored"
+            hint = "add a byte"
+            world.report.add(line, Problem(LAST_BYTE, len(line.words) - 2, text, hint))
+            section.refused.add(id(line))
 
 
 @at_end(f"{_REAL}/FILE_CHECK", f"{_REAL}/BFD_CHECK")

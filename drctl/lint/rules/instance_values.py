@@ -165,11 +165,11 @@ class _Reader:
                 continue
             if self.device is line:
                 # a second name in one statement, which the table knows
-                continue
+                return
             if self.device is not None:
                 text = f"{word} is ignored: the instance has a device of its own already"
                 self._warn_name(line, position, text, self.device)
-                continue
+                return
             taken_by = next(
                 (other for other in self.world.instances.values() if word == other.own_device), None
             )

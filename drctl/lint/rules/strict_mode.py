@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 STRICT_MODE = Kind("DR331", "not-in-strict-mode", Severity.WARNING)
 
+_DOWN_TIMER = 3
+
 Say = Callable[["Line | None", str], None]
 
 
@@ -45,8 +47,8 @@ def check_strict(instance: Instance, world: World) -> None:
         first = instance.vips[0]
         if not _is_link_local(first.words[0]):
             say(first, "the first address must be link-local in strict mode")
-    timer = section.last("down_timer_adverts")
-    if timer is not None and timer.words[1] != "3":
+    timer = section.last("down_timer_adverts") or world.setting("vrrp_down_timer_adverts")
+    if timer is not None and int(timer.words[1] or 0) != _DOWN_TIMER:
         say(timer, "strict mode has a down timer of 3 adverts")
     accept = section.last("accept", "no_accept")
     is_accepting = accept is not None and accept.words[0] == "accept"

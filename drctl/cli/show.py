@@ -32,7 +32,7 @@ warnings. Passwords are shown as ********. docs/show.md describes the findings a
 
 exit codes:
   0  all of the file was understood
-  1  something was not: a value, a broken block
+  1  something was not: a value, a broken block, a file that is included
   2  wrong usage, or PATH cannot be read
 
 examples:
@@ -42,6 +42,10 @@ examples:
   drctl show --format table /etc/sysconfig/ha/lvs.cf
   ssh root@192.0.2.3 cat /etc/sysconfig/ha/lvs.cf | drctl show -
 """
+
+
+_NOT_READ = frozenset({"missing-include", "unreadable-include"})
+"""Findings about files that are not shown, though keepalived goes on without them."""
 
 
 def register(subparsers: Any) -> None:
@@ -103,4 +107,5 @@ def run(options: argparse.Namespace) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")
     shown = {"json": to_json, "table": to_table, "tree": to_tree}[options.format](reading)
     sys.stdout.write(shown)
-    return int(any(found.severity is Severity.ERROR for found in reading.diagnostics))
+    found = reading.diagnostics
+    return int(any(d.severity is Severity.ERROR or d.name in _NOT_READ for d in found))

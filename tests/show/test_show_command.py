@@ -71,6 +71,70 @@ def test_verdict_of_pulse_is_given_unless_the_text_is_keepaliveds(
     assert json.loads(show("--json", "-", given=given).stdout)["pulse"] == verdict
 
 
+STEERED = "$P=150\n@lb2 $P=100\ninclude a.conf\n" + GOOD.replace("51\n", "51\n priority $P\n")
+
+
+def test_configuration_id_decides_and_included_files_are_read(tmp_path: Path) -> None:
+    file = tmp_path / "keepalived.conf"
+    file.write_text(STEERED)
+    (tmp_path / "a.conf").write_text("global_defs {\n    router_id ${_INSTANCE}\n}\n")
+    for config_id, priority in (("lb1", 150), ("lb2", 100)):
+        done = show("--json", "--config-id", config_id, str(file))
+        assert (done.returncode, done.stderr) == (0, b"")
+        found = json.loads(done.stdout)
+        assert found["model"]["instances"][0]["priority"] == priority
+        assert found["model"]["settings"]["router_id"] == config_id
+        assert found["files"] == [str(file), str(tmp_path / "a.conf")]
+
+
+def test_text_can_be_shown_as_it_is_written(tmp_path: Path) -> None:
+    file = tmp_path / "keepalived.conf"
+    file.write_text(STEERED)
+    done = show("--json", "--as-written", str(file))
+    found = json.loads(done.stdout)
+    assert found["model"]["instances"][0]["priority"] is None
+    assert [left["text"] for left in found["leftovers"]] == [
+        "$P=150",
+        "@lb2 $P=100",
+        "include a.conf",
+        "priority $P",
+    ]
+    assert (found["config_id"], found["files"], found["includes"]) == (None, [str(file)], [])
+
+
+def test_include_that_cannot_be_read_is_told_with_its_place(tmp_path: Path) -> None:
+    file = tmp_path / "keepalived.conf"
+    file.write_text(STEERED)
+    done = show(str(file))
+    assert done.returncode == 1
+    said = f"{file}:3:9: warning: a.conf does not exist [DR110 missing-include]"
+    assert said in done.stderr.decode()
+    assert b"include a.conf" in done.stdout
+
+
+def test_include_that_keepalived_insists_on_ends_with_1(tmp_path: Path) -> None:
+    file = tmp_path / "keepalived.conf"
+    file.write_text(STEERED.replace("include ", "includem "))
+    done = show(str(file))
+    assert done.returncode == 1
+    assert b"keepalived does not start" in done.stderr
+
+
+def test_expansion_is_imported_only_for_what_may_need_it(tmp_path: Path) -> None:
+    file = tmp_path / "keepalived.conf"
+    program = (
+        "import sys; from drctl.cli.main import main\n"
+        "main(['show', sys.argv[1]])\n"
+        "print([name for name in sys.modules if 'expand' in name], file=sys.stderr)"
+    )
+    for text, is_needed in ((GOOD, False), (STEERED, True)):
+        file.write_text(f"# mail to a@example.org\n{text}")
+        done = subprocess.run(
+            [sys.executable, "-c", program, str(file)], capture_output=True, text=True, check=False
+        )
+        assert ("drctl.syntax.expand_reader" in done.stderr.splitlines()[-1]) is is_needed
+
+
 def test_dialect_can_be_forced() -> None:
     done = show("--json", "--dialect", "lvs.cf", "-", given=GOOD.encode())
     found = json.loads(done.stdout)

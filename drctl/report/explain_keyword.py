@@ -74,21 +74,38 @@ def usage(found: Found, version: tuple[int, ...]) -> str:
     )
 
 
+_NUMBERS = {
+    "unsigned": ("whole number", ""),
+    "integer": ("whole number", ""),
+    "decimal3": ("number", " with up to 3 decimals"),
+    "decimal6": ("number", " with up to 6 decimals"),
+}
+"""Types of keepalived's numbers, whose range is the argument's own."""
+_UNITS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "bytes": "bytes"}
+
+
 def argument_text(found: Found, argument: Argument) -> str:
-    """What an argument takes: its type, its range with the unit, its words."""
+    """What an argument takes: its words, or its type, range and unit."""
     unit = found.keyword.unit if found.keyword is not None else None
-    parts = []
     if argument.values:
-        parts.append(f"one of {', '.join(argument.values)}")
+        return f"one of {', '.join(argument.values)}"
+    if argument.type in _NUMBERS and _is_keepalived(found):
+        what, decimals = _NUMBERS[argument.type]
+        of, without = (f" of {_UNITS[unit]}", ", without the unit") if unit else ("", "")
+        parts = [f"{what}{of}{decimals}{without}"]
     else:
-        parts.append(found.dialect.types[argument.type])
+        parts = [found.dialect.types[argument.type]]
+        if unit:
+            parts.append(f"in {_UNITS[unit]}")
     if argument.minimum is not None or argument.maximum is not None:
         low = "" if argument.minimum is None else number(argument.minimum)
         high = "" if argument.maximum is None else number(argument.maximum)
         parts.append(f"range {low}..{high}")
-    if unit:
-        parts.append(f"unit {unit}")
     return "; ".join(parts)
+
+
+def _is_keepalived(found: Found) -> bool:
+    return found.dialect.name == "keepalived"
 
 
 def default_text(keyword: Keyword) -> str:
@@ -103,21 +120,21 @@ def repeat_text(found: Found) -> str:
     keyword = found.keyword
     if keyword is None:
         return "as many lines as you like"
-    if keyword.opens is not None and keyword.args:
+    if keyword.opens is not None and keyword.args and _is_keepalived(found):
         return f"as many as you like; of two with the same name {_AGAIN[keyword.again]}"
     if keyword.repeatable or keyword.again == "adds":
         return "as many as you like"
     return _AGAIN[keyword.again]
 
 
-def versions(keyword: Keyword) -> list[str]:
+def versions(found: Found, keyword: Keyword) -> list[str]:
     """When the keyword came, changed, was deprecated and went, in words."""
     lines = []
     if keyword.since:
         lines.append(f"since {keyword.since}")
     for version, arguments in keyword.newer:
-        names = " ".join(argument.name.upper() for argument in arguments) or "no argument"
-        lines.append(f"takes {names} since {version}")
+        told = [f"{one.name.upper()} ({argument_text(found, one)})" for one in arguments]
+        lines.append(f"since {version} with {' '.join(told) or 'no argument'}")
     if keyword.deprecated:
         instead = f", use {keyword.replacement}" if keyword.replacement else ""
         lines.append(f"deprecated since {keyword.deprecated}{instead}")
@@ -196,7 +213,7 @@ def _facts(page: Page, found: Found) -> None:
         page.row("repeat", repeat_text(found).replace("keepalived", _program(found)))
     if keyword.after is not None:
         page.row("order", f"counts only below {keyword.after}")
-    if told := versions(keyword):
+    if told := versions(found, keyword):
         page.row("versions", "; ".join(told))
     readers = block.read_by
     if readers and len(readers) < _EVERY_PROCESS:
@@ -204,7 +221,7 @@ def _facts(page: Page, found: Found) -> None:
 
 
 def _program(found: Found) -> str:
-    return "keepalived" if found.dialect.name == "keepalived" else "pulse"
+    return "keepalived" if _is_keepalived(found) else "pulse"
 
 
 def _inside(page: Page, block: Block, found: Found) -> None:

@@ -23,7 +23,13 @@ def test_keyword_page_has_all_its_parts(capsys: pytest.CaptureFixture[str]) -> N
     assert code == 0
     assert page.startswith("advert_int (keepalived, in vrrp_instance)\n\n    advert_int TIME\n")
     words = " ".join(page.split())
-    for part in ("range 0.01..255", "unit s", "default 1 s", "example advert_int 1", "see also"):
+    for part in (
+        "range 0.01..255",
+        "of seconds, without the unit",
+        "default 1 s",
+        "example advert_int 1",
+        "see also",
+    ):
         assert part in words, part
 
 
@@ -126,8 +132,8 @@ def test_version_that_does_not_know_the_keyword_is_told(
 def test_arguments_are_those_of_the_version(capsys: pytest.CaptureFixture[str]) -> None:
     _, old, _ = run(capsys, "vrrp_script/interval")
     _, new, _ = run(capsys, "vrrp_script/interval", "--target-version", "2.4.0")
-    assert "3 decimals" not in " ".join(old.split())
-    assert "3 decimals" in " ".join(new.split())
+    assert "TIME whole number of seconds" in " ".join(old.split())
+    assert "TIME number of seconds with up to 3 decimals, without the unit" in " ".join(new.split())
 
 
 def test_code_and_name_of_a_finding_are_explained(capsys: pytest.CaptureFixture[str]) -> None:

@@ -104,10 +104,12 @@ def test_words_that_docs_mark_are_keywords() -> None:
 
 
 def test_numbers_in_units_name_their_unit_in_the_explanation() -> None:
+    units = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "bytes": "bytes"}
     for found in KEYWORDS:
         unit = own(found).unit
         if unit and any(one.type in {"unsigned", "integer"} for one in own(found).args):
-            assert f"unit {unit}" in " ".join(to_text([found], (2, 2, 7), 100).split())
+            page = " ".join(to_text([found], (2, 2, 7), 100).split())
+            assert f" {units[unit]}" in page, named(found)
 
 
 def test_examples_are_statements_of_their_keywords() -> None:

@@ -25,7 +25,7 @@ def test_keyword_page_has_all_its_parts(capsys: pytest.CaptureFixture[str]) -> N
     words = " ".join(page.split())
     for part in (
         "range 0.01..255",
-        "of seconds, without the unit",
+        "number of seconds with up to 6 decimals, without the unit",
         "default 1 s",
         "example advert_int 1",
         "see also",

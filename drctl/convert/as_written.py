@@ -33,6 +33,7 @@ _ADDRESSES = frozenset(
     }
 )
 _ODD_NUMBER = re.compile(r"[+-]?0[0-9xX][0-9a-fA-F]*")
+MOST_SYNC_ID = 255
 _DIGITS_AND_DOTS = re.compile(r"[0-9][0-9a-fA-FxX.]*")
 
 Start = tuple[int, int]
@@ -130,7 +131,9 @@ def _is_odd(keyword: str, words: tuple[str, ...]) -> bool:
     if not words:
         return False
     if keyword in _NUMBERS:
-        return _ODD_NUMBER.fullmatch(words[0]) is not None
+        return _ODD_NUMBER.fullmatch(words[0]) is not None or (
+            keyword == "syncd_id" and not 0 <= (c_integer(words[0]) or 0) <= MOST_SYNC_ID
+        )
     if keyword in _MASKS:
         return words[0].removeprefix("/").isdigit()
     if keyword in _ADDRESSES:
@@ -141,8 +144,12 @@ def _is_odd(keyword: str, words: tuple[str, ...]) -> bool:
 
 def _note_value(keyword: str, words: tuple[str, ...], place: Place, ledger: Ledger) -> None:
     word = words[0]
-    if keyword in _NUMBERS:
-        why = f"{word} is {c_integer(word)}, as pulse reads it: octal or hexadecimal"
+    number = c_integer(word)
+    if keyword == "syncd_id" and number is not None and not 0 <= number <= MOST_SYNC_ID:
+        why = f"{word} is {number & MOST_SYNC_ID} for the kernel, which takes the low 8 bits"
+        ledger.note((place,), Verdict.EXACT, why)
+    elif keyword in _NUMBERS:
+        why = f"{word} is {number}, as pulse reads it: octal or hexadecimal"
         ledger.note((place,), Verdict.EXACT, why, "check that this number is meant")
     elif keyword in _MASKS:
         length = word.removeprefix("/")

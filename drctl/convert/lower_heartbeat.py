@@ -117,10 +117,16 @@ def _advert(pulse: Pulse, ledger: Ledger) -> tuple[int, int]:
     if deadtime_ms < 2 * keepalive_ms:
         advert_ms = min(max(deadtime_ms // 3000 * 1000, 1000), LONGEST_ADVERT_MS)
         adverts = min(max(_rounded(deadtime_ms, advert_ms), 2), MOST_ADVERTS)
+        is_kept = adverts * advert_ms == deadtime_ms
         why = (
             f"deadtime {deadtime_ms // 1000} s is less than two heartbeats of "
             f"{keepalive_ms // 1000} s, so one lost packet, or none, moved the VIPs; "
-            f"{adverts} adverts of {advert_ms // 1000} s keep the deadtime and bear a loss"
+            f"{adverts} adverts of {advert_ms // 1000} s "
+            + (
+                "keep the deadtime and bear a loss"
+                if is_kept
+                else "are the least that bears a loss"
+            )
         )
         ledger.note(both, Verdict.REPAIRED, why)
         return advert_ms, adverts

@@ -66,7 +66,9 @@ def lower_services(
     if not lowered:
         ledger.idle(method_places, "no active virtual uses it")
     elif not method_places:
-        why = "network is missing, and nat is pulse's default"
+        refused = any(left.word.lower() == "network" for left in configuration.leftovers)
+        missing = "cannot be read" if refused else "is missing"
+        why = f"network {missing}, and nat is pulse's default"
         ledger.choose("forwarding method", pulse.method, why, "add network to the lvs.cf")
     return tuple(
         replace(service, origins={**service.origins, "forwarding": method_places})
@@ -330,6 +332,9 @@ def _sorry_server(
         "lvsd 0.8.6 announced the sorry server but never gave it to the kernel; with keepalived it "
         "works"
     )
-    todo = f"prepare {sorry.address} for it; the output has a folder unless it is a director"
+    if sorry.address.startswith("127."):
+        todo = "let the service answer on both directors themselves, which this address means"
+    else:
+        todo = f"prepare {sorry.address} for it; the output has a folder unless it is a director"
     ledger.note(places, Verdict.REPAIRED, why, todo)
     return replace(sorry, port=None if is_marked else service.port)

@@ -57,6 +57,9 @@ def _merged(known: Vip, vip: Vip, ledger: Ledger) -> Vip:
     if known.prefix is not None and vip.prefix not in {None, known.prefix}:
         why = f"{vip.address} has /{known.prefix} in an earlier block, which pulse brought up"
         ledger.note(vip.origins.get("prefix", ()), Verdict.REPAIRED, why, "make the masks alike")
+    elif known.prefix is not None and vip.prefix == known.prefix:
+        why = f"several blocks give {vip.address} this mask"
+        ledger.note(origins.get("prefix", ()), Verdict.EXACT, why)
     if vip.label is not None and known.label is not None and vip.label != known.label:
         why = f"{vip.address} is on {known.label} in an earlier block, which pulse brought up"
         ledger.note(vip.origins.get("address", ()), Verdict.REPAIRED, why)

@@ -73,7 +73,7 @@ def lower_vrrp(
         interface=networks.own,
         is_preempting=False,
         vips=on_interface(vips, networks.own),
-        origins={"interface": pulse.origins.get("monitor_links", ())},
+        origins={"interface": pulse.origins.get("monitor_links", ()) if has_backup else ()},
     )
     instances = _with_gateway(timed(first, pulse, ledger), gateway, networks.own, ledger)
     if len(instances) > 1:

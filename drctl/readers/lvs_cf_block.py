@@ -24,6 +24,11 @@ CALLOUT = "a number that a manual printed behind the line"
 TAGGED = "holds a template tag"
 """Reason of the leftovers that only the rendered file could tell."""
 
+_COMMANDS = frozenset(
+    {"active_cmd", "inactive_cmd", "start_cmd", "stop_cmd", "send_program", "send", "expect"}
+)
+"""Keywords in whose texts a semicolon may be meant."""
+
 _STEP_NUMBER = re.compile(r"[0-9]{1,3}[.)]?")
 _CALLOUT = re.compile(r"[0-9]{1,2}")
 
@@ -125,11 +130,15 @@ def meant(statement: Statement) -> tuple[str, tuple[str, ...]]:
     """Keyword and arguments as the writer meant them.
 
     Step numbers that a manual printed before each line (`3 primary = …`) are left out, a comment
-    behind `//` too, and quotes are taken off (see `_word`). Keywords are in lower case.
+    behind `//` or `;` too, and the `;` of other languages at the end; quotes are taken off (see
+    `_word`). Keywords are in lower case.
     """
     words = statement.words
     if _is_plain(words):
-        return words[0].text.lower(), (words[2].text,)
+        keyword, text = words[0].text.lower(), words[2].text
+        if text[-1] == ";" and keyword not in _COMMANDS:
+            text = text.rstrip(";") or text
+        return keyword, (text,)
     if len(words) > 1 and _STEP_NUMBER.fullmatch(words[0].text) and words[1].kind is WORD:
         words = words[1:]
     while len(words) > 1 and words[0].text.startswith(("{%", "<%")):
@@ -138,11 +147,14 @@ def meant(statement: Statement) -> tuple[str, tuple[str, ...]]:
     if rest and rest[0].kind is EQUALS:
         rest = rest[1:]
     keyword = keyword.lower()
+    marks = "//" if keyword in _COMMANDS else ("//", ";")
     found: list[str] = []
     for leaf in rest:
-        if found and leaf.kind is WORD and leaf.text.startswith("//"):
+        if found and leaf.kind is WORD and leaf.text.startswith(marks):
             break
         found.append(_word(keyword, leaf))
+    if len(found) > 1 and keyword not in _COMMANDS:
+        found[-1] = found[-1].rstrip(";") or found[-1]
     return keyword, tuple(found)
 
 

@@ -9,11 +9,17 @@ from drctl.model.pair import Address
 from drctl.model.service import DIRECT, MASQUERADE, TUNNEL
 from drctl.readers.lvs_cf_block import Parse, Table
 from drctl.schema.values import tcp_port
-from drctl.units import c_integer, dotted, inet_aton, is_host_name
+from drctl.units import c_integer, dotted, inet_aton, ip_address, is_host_name
 
 _BOOLEANS = {"0": False, "1": True, "no": False, "yes": True, "off": False, "on": True,
              "false": False, "true": True}  # fmt: skip
 _METHODS = {"nat": MASQUERADE, "direct": DIRECT, "tunnel": TUNNEL}
+_METHODS_ELSEWHERE = {
+    **dict.fromkeys(("masq", "masquerade", "masquerading"), MASQUERADE),
+    **dict.fromkeys(("dr", "route", "gate", "gatewaying", "droute"), DIRECT),
+    **dict.fromkeys(("tun", "tunneling", "tunnelling", "ipip"), TUNNEL),
+}
+"""Words of the GUI, of ipvsadm, keepalived and ldirectord, which pulse refuses."""
 SCHEDULERS = {name: name for name in ("rr", "wrr", "lc", "wlc", "lblc", "lblcr", "dh", "sh")} | {
     "pcc": "lc"
 }
@@ -54,10 +60,13 @@ def _boolean(words: tuple[str, ...]) -> bool:
     raise ValueError(f"{text} is neither 0 nor 1")
 
 
-def _enumeration(table: dict[str, str]) -> Parse:
+def _enumeration(table: dict[str, str], elsewhere: dict[str, str] | None = None) -> Parse:
+    """One of the words of `table`, in capitals too; those of `elsewhere` are read, not named."""
+    every = {**(elsewhere or {}), **table}
+
     def parse(words: tuple[str, ...]) -> str:
         text = _one(words)
-        if (value := table.get(text.lower())) is None:
+        if (value := every.get(text.lower())) is None:
             raise ValueError(f"{text} is none of {', '.join(table)}")
         return value
 
@@ -71,6 +80,8 @@ def _address(words: tuple[str, ...]) -> str:
         return found
     if is_host_name(text):
         return text
+    if ip_address(text) is not None:
+        raise ValueError(f"{text} is an IPv6 address, which Piranha does not know")
     raise ValueError(f"{text} is neither an address nor a host name")
 
 
@@ -149,7 +160,7 @@ GLOBAL: Table = {
     "heartbeat_port": _port_text,
     "keepalive": _milliseconds,
     "deadtime": _milliseconds,
-    "network": _enumeration(_METHODS),
+    "network": _enumeration(_METHODS, _METHODS_ELSEWHERE),
     "nat_router": _address_on_device,
     "nat_nmask": _mask,
     "monitor_links": lambda words: _integer(words) != 0,

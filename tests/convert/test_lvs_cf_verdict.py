@@ -603,3 +603,66 @@ def test_mark_is_a_task_for_the_ports_that_the_file_does_not_name(arp: str) -> N
 def test_mark_of_masquerading_is_no_task_on_the_real_servers() -> None:
     text = changed("network = direct", "network = nat", MARKED)
     assert "redirections" not in entry(converted(text, arp="iptables"), "fwmark").todo
+
+
+def test_dropped_statement_has_no_reason_of_another_verdict() -> None:
+    twice = changed("address = 192.0.2.22", "address = 192.0.2.21\n        port = 81")
+    found = entry(converted(twice), "port = 81")
+    assert (found.verdict, found.others) == (DROPPED, ())
+    assert "changes no ports" not in found.why
+
+
+def test_semicolon_of_another_language_ends_a_statement() -> None:
+    text = changed("keepalive = 6", "keepalive = 6;")
+    text = changed("backup_active = 1", "backup_active = 1 ; yes", text)
+    text = changed("address = 192.0.2.10 eth0:1", "address = 192.0.2.10 eth0:1;", text)
+    conversion = converted(text)
+    assert hosts(conversion)[:2] == ["primary", "backup"]
+    assert "advert_int 6" in director_file(conversion)
+    assert "192.0.2.10/24 label eth0:1\n" in director_file(conversion)
+    assert entry(conversion, "keepalive").verdict is REPAIRED
+
+
+def test_semicolon_of_a_command_is_its_own() -> None:
+    text = _global("active_cmd = \"/bin/sh -c '/etc/ha/a; /etc/ha/b'\"")
+    assert "/etc/ha/a; /etc/ha/b" in director_file(converted(text))
+
+
+@pytest.mark.parametrize(("word", "kind"), [("DR", "DR"), ("Tunneling", "TUN"), ("NAT", "NAT")])
+def test_forwarding_method_in_the_words_of_others_is_meant(word: str, kind: str) -> None:
+    conversion = converted(changed("network = direct", f"network = {word}"))
+    assert f"lb_kind {kind}" in director_file(conversion)
+    assert entry(conversion, "network").verdict is REPAIRED
+
+
+def test_forwarding_method_that_cannot_be_read_is_not_called_missing() -> None:
+    conversion = converted(changed("network = direct", "network = fullnat"))
+    (why,) = (c.why for c in conversion.report.choices if c.what == "forwarding method")
+    assert "cannot be read" in why
+
+
+def test_address_of_ipv6_is_told_as_such() -> None:
+    found = entry(converted(changed("192.0.2.22", "2001:db8::22")), "address = 2001:db8::22")
+    assert "an IPv6 address, which Piranha does not know" in found.why
+
+
+def test_sync_id_beyond_a_byte_is_told_as_the_kernel_takes_it() -> None:
+    conversion = converted(_global("syncdaemon = 1\nsyncd_id = 300"))
+    assert "id 44" in director_file(conversion)
+    assert "300 is 44" in entry(conversion, "syncd_id").why
+
+
+def test_link_watch_is_no_loss_without_a_backup() -> None:
+    text = changed("backup_active = 1", "backup_active = 0", _global("monitor_links = 1"))
+    found = entry(converted(text), "monitor_links")
+    assert (found.verdict, found.is_loss) == (DROPPED, False)
+
+
+def test_link_watch_that_the_file_does_not_ask_for_is_a_choice() -> None:
+    whats = {choice.what for choice in converted().report.choices}
+    assert "link of the instance's device" in whats
+
+
+def test_deadtime_that_cannot_be_kept_is_not_said_to_be() -> None:
+    found = entry(converted(changed("deadtime = 18", "deadtime = 0")), "deadtime")
+    assert (found.verdict, "keep the deadtime" in found.why) == (REPAIRED, False)

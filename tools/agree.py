@@ -17,8 +17,9 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT / "tests"))
@@ -30,6 +31,7 @@ from corpus import corpus_dir  # noqa: E402
 
 ALLOWED_PERCENT = 0.5
 BATCH = 400
+TIMEOUT_S = 10
 CACHE = PROJECT / "out" / "agree"
 
 
@@ -114,7 +116,8 @@ def judged(mutants: Sequence[Mutant], oracle: Path, jobs: int) -> Iterator[tuple
         unknown = [mutant for mutant in batch if not kept(mutant).is_file()]
         if unknown:
             ask(unknown, oracle, jobs)
-            print(f"  asked about {first + len(batch)} of {len(mutants)}", file=sys.stderr)
+        asked = f"  {first + len(batch)} of {len(mutants)} mutants, {len(unknown)} newly asked"
+        print(asked, file=sys.stderr, flush=True)
         for mutant in batch:
             answer = json.loads(kept(mutant).read_text("utf-8"))
             name = file_name(mutant)
@@ -129,36 +132,31 @@ def kept(mutant: Mutant) -> Path:
 
 
 def ask(mutants: Sequence[Mutant], oracle: Path, jobs: int) -> None:
-    """Ask the oracle about texts, and keep what it says."""
+    """Ask the oracle about texts, and keep each answer as soon as it is there."""
     with tempfile.TemporaryDirectory(prefix="agree-") as base:
         files = {}
         for mutant in mutants:
             file = Path(base) / file_name(mutant)
             file.write_bytes(mutant.text.encode("utf-8", "surrogateescape"))
             files[str(file)] = mutant
-        done = subprocess.run(
-            [
-                sys.executable,
-                str(oracle),
-                "--format",
-                "json",
-                "--timeout",
-                "10",
-                "-j",
-                str(jobs),
-                *files,
-            ],
-            stdout=subprocess.PIPE,
-            check=False,
-        )
-        for row in done.stdout.decode("utf-8").splitlines():
-            answer = json.loads(row)
-            mutant = files.pop(answer["file"])
-            name = file_name(mutant)
-            lines = [line.replace(f"({name}: ", "(mutant.conf: ") for line in answer["lines"]]
-            kept(mutant).write_text(json.dumps({"exit": answer["exit"], "lines": lines}), "utf-8")
+        options = ["--format", "json", "--timeout", str(TIMEOUT_S), "-j", str(jobs)]
+        command = [sys.executable, str(oracle), *options, *files]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8") as asked:
+            assert asked.stdout is not None
+            for row in asked.stdout:
+                answer = json.loads(row)
+                if "error" in answer:
+                    raise SystemExit(f"agree: no verdict on {answer['file']}: {answer['error']}")
+                keep(files.pop(answer["file"]), answer)
         if files:
             raise SystemExit(f"agree: the oracle has no verdict on {len(files)} mutants")
+
+
+def keep(mutant: Mutant, answer: Mapping[str, Any]) -> None:
+    """Keep a verdict, whatever the mutant's number is the next time."""
+    name = file_name(mutant)
+    lines = [line.replace(f"({name}: ", "(mutant.conf: ") for line in answer["lines"]]
+    kept(mutant).write_text(json.dumps({"exit": answer["exit"], "lines": lines}), "utf-8")
 
 
 class Tally:

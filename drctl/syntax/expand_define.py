@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from drctl.syntax.expand_line import Edit, FileText, Rewritten, Step
+from drctl.syntax.expand_line import WHOLE, Columns, Edit, FileText, Rewritten, Step
 from drctl.syntax.expand_text import BLANK
 
 if TYPE_CHECKING:
@@ -33,7 +33,9 @@ class Definition:
     built-in one, from its parameters. `is_used` is true once something was replaced by it; `places`
     are those of the lines of a definition of several ones."""
 
-    __slots__ = ("compute", "is_multiline", "is_used", "name", "places", "step", "value")
+    __slots__ = (
+        *("_lines", "_parts", "compute", "is_multiline", "is_used", "name", "places", "step"),
+    )
 
     def __init__(
         self,
@@ -45,12 +47,33 @@ class Definition:
         compute: Callable[[Buffer, str], str] | None = None,
     ) -> None:
         self.name = name
-        self.value = value
+        self._parts = [value]
+        self._lines: list[str] | None = None
         self.step = step
         self.is_multiline = is_multiline
         self.compute = compute
         self.is_used = False
         self.places: list[Place] = []
+
+    def grow(self, text: str) -> None:
+        """Put `text` behind the value."""
+        self._parts.append(text)
+        self._lines = None
+
+    @property
+    def value(self) -> str:
+        """The whole value."""
+        if len(self._parts) > 1:
+            self._parts = ["".join(self._parts)]
+        return self._parts[0]
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines of the value, split once for all uses."""
+        if self._lines is None:
+            lines = self.value.split("\n")
+            self._lines = lines if len(lines) > 1 else [*lines, ""]
+        return self._lines
 
     def step_of(self, line: int) -> Step | None:
         """The step for a line of the value, from 0."""
@@ -99,10 +122,25 @@ class Buffer:
 
     def flat(self) -> Buffer:
         """The same text, in the place of the whole physical line."""
-        line = self.file.source.line(self.number)
-        made = Buffer(line, self.file, self.number, None, self.within)
+        line = self.written
+        base = Rewritten(self.file, self.number, None, (), self.columns)
+        made = Buffer(line, self.file, self.number, base, self.within)
         made.edit(0, len(line), self.text)
         return made
+
+    @property
+    def columns(self) -> Columns:
+        """The columns of the physical line that the text comes from."""
+        return WHOLE if self.base is None else self.base.columns
+
+    @property
+    def written(self) -> str:
+        """What stands in these columns."""
+        return self.file.source.line(self.number, *self.columns)
+
+    def line_place(self) -> Place:
+        """The place of these columns, without the blanks around them."""
+        return self.file.line_place(self.number, self.columns)
 
     def copy(self) -> Buffer:
         """The text as it is now, to go on with."""

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 _VISIBLE = re.compile(r"[^ \t\r](?:.*[^ \t\r])?")
 
+Columns = tuple[int, "int | None"]
+"""Columns of a physical line, from 0 and half-open; None is its end."""
+WHOLE: Columns = (0, None)
 
 Edit = tuple[int, int, str, "Step | None"]
 """Where, how many code points are taken out, what is put there, and the step it stands for."""
@@ -32,9 +35,9 @@ class Trace:
 
     __slots__ = ("ranges", "steps", "text")
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, first: int = 0) -> None:
         self.text = text
-        self.ranges = [(column, column + 1) for column in range(len(text))]
+        self.ranges = [(column, column + 1) for column in range(first, first + len(text))]
         self.steps: list[tuple[Step, ...]] = [()] * len(text)
 
     def apply(self, edits: Iterable[Edit]) -> None:
@@ -78,15 +81,12 @@ class FileText:
         """The file's path as it was given."""
         return self.source.path
 
-    def line_place(self, number: int) -> Place:
-        """The place of line `number`, without the blanks around it."""
-        starts = self.source.line_starts()
-        if number > len(starts):
-            number = len(starts)
-        text = self.source.line(number)
+    def line_place(self, number: int, columns: Columns = WHOLE) -> Place:
+        """The place of `columns` of line `number`, without the blanks around them."""
+        text, first = self.source.line(number, *columns), columns[0]
         found = _VISIBLE.search(text)
         begin, end = found.span() if found else (0, len(text))
-        return self.columns(number, begin, end)
+        return self.columns(number, first + begin, first + end)
 
     def columns(self, number: int, begin: int, end: int) -> Place:
         """The place of columns (from 0, half-open) of line `number`."""
@@ -110,17 +110,24 @@ class FileText:
 
 
 class Rewritten:
-    """What became of the text `base` (a physical line when None) by `edits`."""
+    """What became of the text `base` by `edits`; without a base, of `columns` of a physical line:
+    those of one too long for keepalived are several texts."""
 
-    __slots__ = ("base", "edits", "file", "number")
+    __slots__ = ("base", "columns", "edits", "file", "number")
 
     def __init__(
-        self, file: FileText, number: int, base: Rewritten | None, edits: tuple[Edit, ...]
+        self,
+        file: FileText,
+        number: int,
+        base: Rewritten | None,
+        edits: tuple[Edit, ...] = (),
+        columns: Columns = WHOLE,
     ) -> None:
         self.file = file
         self.number = number
         self.base = base
         self.edits = edits
+        self.columns: Columns = columns if base is None else base.columns
 
     def trace(self, number: int, part: int = 0) -> Trace:
         """The text with its columns."""
@@ -128,7 +135,8 @@ class Rewritten:
         stages: list[Rewritten] = [self]
         while (base := stages[-1].base) is not None:
             stages.append(base)
-        trace = Trace(self.file.source.line(number).partition("\0")[0])
+        text = self.file.source.line(number, *self.columns).partition("\0")[0]
+        trace = Trace(text, self.columns[0])
         for stage in reversed(stages):
             trace.apply(stage.edits)
         return trace

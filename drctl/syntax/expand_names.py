@@ -81,7 +81,7 @@ class Names:
             self.tell(kind.BAD_PARAMETER, buffer, message, "name the variable: ${_ENV NAME}")
             return None
         value = self.options.environment.get(name, "")
-        step = Step("environment", name, value, buffer.file.line_place(buffer.number))
+        step = Step("environment", name, value, buffer.line_place())
         return Definition("_ENV", value, step), value, end
 
     def _pwd(self, buffer: Buffer, parameters: str) -> str:
@@ -166,7 +166,7 @@ def place_of(buffer: Buffer) -> Place:
     """Where the user finds the text."""
     trace = buffer.origin().trace(buffer.number)
     if not trace.ranges:
-        return buffer.file.line_place(buffer.number)
+        return buffer.line_place()
     begin = min(r[0] for r in trace.ranges)
     end = max(r[1] for r in trace.ranges)
     return buffer.file.columns(buffer.number, begin, end)

@@ -24,7 +24,7 @@ from drctl.syntax.expand_include import (
     is_quoted,
 )
 from drctl.syntax.expand_kind import Findings, Kind
-from drctl.syntax.expand_line import FileText, Line, Step, visible
+from drctl.syntax.expand_line import FileText, Line, Rewritten, Step, visible
 from drctl.syntax.expand_names import place_of
 from drctl.syntax.expand_remark import Remark, remarks
 from drctl.syntax.expand_rewrite import REWRITTEN_AT_ONCE, Pending, Rewriter
@@ -148,11 +148,10 @@ class Reader:
         for offset, text in _chunks(raw):
             if text is not raw and not self._is_old and len(text.encode()) >= MOST_CHARACTERS:
                 continue
-            buffer = Buffer(raw, file, number, None)
+            base = None
             if text is not raw:
-                buffer.edit(offset + len(text), len(raw) - offset - len(text))
-                buffer.edit(0, offset)
-            self._text(buffer, offset)
+                base = Rewritten(file, number, None, (), (offset, offset + len(text)))
+            self._text(Buffer(text, file, number, base), offset)
 
     def _text(self, buffer: Buffer, offset: int) -> None:
         rewriter = self.rewriter
@@ -208,12 +207,12 @@ class Reader:
             has_more = is_inside and clean.comment >= 0 and buffer.text.endswith("\\")
             if has_more and not self._is_old:
                 message = "the definition ends here: a backslash in a comment does not count"
-                place = buffer.file.line_place(buffer.number)
+                place = buffer.line_place()
                 self.findings.add(kind.CUT_DEFINITION, place, message, "take the comment out")
             return
         if is_inside or text.startswith("$") or (text[:1] == "@" and " $" in text):
             return
-        place = buffer.file.line_place(buffer.number)
+        place = buffer.line_place()
         if clean.comment >= 0:
             what = "is read as the keyword \\" if text == "\\" else f"{visible(text)} is read"
             message = f"the backslash at the end of this comment counts: {what}"

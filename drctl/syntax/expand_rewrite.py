@@ -52,7 +52,7 @@ class Sequence:
         self.rows = rows
         self.count = self.rest = left
         self.text = text
-        self.place = text.file.line_place(text.number)
+        self.place = text.line_place()
         self.is_list = len(names) > 1
 
 
@@ -192,7 +192,7 @@ class Rewriter:
         end, rest = logical_end(buffer.text)
         words = split_words(buffer.text[:end])
         if buffer.text.count('"', 0, end) % 2:
-            written = buffer.file.source.line(buffer.number)
+            written = buffer.written
             if written.count('"') % 2 == 0:
                 message = f"quote without end out of a definition: {visible(buffer.text)}"
                 self._tell(kind.UNTERMINATED_QUOTE, buffer, message, "close it in the definition")
@@ -231,7 +231,7 @@ class Rewriter:
         is_negated, name, end = bool(found[1]), found[2], found.end()
         identity = self.options.identity
         is_met = (bool(identity) and name == identity) != is_negated
-        self.conditions.append((name, is_negated, is_met, buffer.file.line_place(buffer.number)))
+        self.conditions.append((name, is_negated, is_met, buffer.line_place()))
         if end >= len(buffer.text):
             message = f"{visible(buffer.text)}: nothing follows the condition"
             self._tell(kind.ODD_CONDITION, buffer, message, "write the statement on the same line")
@@ -262,7 +262,7 @@ class Rewriter:
     # Definitions.
 
     def _define(self, found: Assignment, buffer: Buffer) -> None:
-        place = buffer.file.line_place(buffer.number)
+        place = buffer.line_place()
         step = Step("definition", found.name, found.value.rstrip("\n"), place)
         definition = Definition(found.name, found.value, step, is_multiline=found.is_multiline)
         self.names.definitions[found.name] = definition
@@ -279,8 +279,8 @@ class Rewriter:
         if is_last:
             self.end_definition()
         if len(added) >= 2 or (added and is_last):
-            growing.value += added
-            growing.places.append(buffer.file.line_place(buffer.number))
+            growing.grow(added)
+            growing.places.append(buffer.line_place())
 
     def _replace(self, buffer: Buffer) -> bool:
         """Put values in the place of names; whether one was."""
@@ -322,12 +322,9 @@ class Rewriter:
         if outer is not None:
             self._stack.append((outer, self._depth))
         self._depth = len(self._sequences)
-        lines = definition.value.split("\n")
-        if len(lines) == 1:
-            lines.append("")
         if len(use.within) > _DEEPEST:
             use = use.flat()
-        return Pointer(definition, lines, 1, use)
+        return Pointer(definition, definition.lines, 1, use)
 
     def _is_endless(self, buffer: Buffer, definition: Definition) -> bool:
         """Whether a definition is used within itself, or no end is in sight."""

@@ -149,6 +149,8 @@ def example(found: Found) -> str:
     keyword = found.keyword
     if keyword is not None and keyword.example:
         return keyword.example
+    if keyword is not None and not keyword.required and keyword.opens is None:
+        return keyword.name
     cases = found.block.cases if keyword is None else keyword.cases
     return next((case.text for case in cases if case.is_accepted), found.name)
 

@@ -24,7 +24,7 @@ A block's table is `grammar/<dialect>/<path>.toml`, that of the outermost level 
 
     [cases.port]                      # the file's last part, read only when asked for; those of
                                       # a value block's lines are [cases.entry]
-    example = "port = 80"             # what to show to people
+    example = "port = 80"             # what to show to people, on the first line
     pass = ["port = 80"]
     fail = [["port = nonsense", "invalid argument"]]
 
@@ -65,6 +65,7 @@ _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))")
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "f": "\f", "b": "\b", '"': '"', "\\": "\\"}
 _CASES = re.compile(r"^\[cases\b", re.MULTILINE)
 _RANGE = re.compile(r"(-?[\d.]*?\d)?\.\.(-?\d[\d.]*)?")
+_BARE = re.compile(r"[\w-]+")
 _NEWER = re.compile(r"(\d+\.\d+\.\d+)(?: (.+))?")
 _ARGUMENT = re.compile(
     r"(?P<name>[\w-]+) (?P<type>\w+)(?P<count>[?*+]?)"
@@ -410,8 +411,14 @@ def _cases(file: str, name: str) -> tuple[Case, ...]:
 
 
 def _example(file: str, name: str) -> str:
-    table = _case_tables(file).get(name, {})
-    text = table.get("example", "") if isinstance(table, dict) else ""
+    """The example of a keyword: the first line of its cases, found without reading the others."""
+    head = name if _BARE.fullmatch(name) else f'"{name}"'
+    found = re.search(
+        rf"^\[cases\.{re.escape(head)}\]\nexample = (.+)$", read_text(file), re.MULTILINE
+    )
+    if found is None:
+        return ""
+    text = _simple_value(found[1])
     if not isinstance(text, str):
         raise BadTable(file, f"cases.{name}.example", "str expected")
     return text

@@ -6,12 +6,14 @@ import csv
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from corpus import corpus_dir
 
 from drctl.lint.engine import check_source
 from drctl.report.explain_keyword import example, to_text
+from drctl.resources import resource_path
 from drctl.schema.composite import judge
 from drctl.schema.load import load_dialect
 from drctl.schema.lookup import ENTRY, Found, find, neighbours, own_paths
@@ -121,6 +123,19 @@ def test_examples_are_statements_of_their_keywords() -> None:
         if not (keyword.removed or is_directive or words & {keyword.name, *keyword.aliases}):
             wrong.append((named(found), text))
     assert wrong == []
+
+
+def test_examples_are_the_first_lines_of_their_cases() -> None:
+    import tomllib
+
+    folder = Path(resource_path("grammar"))
+    for dialect, name in zip(DIALECTS, ("keepalived", "lvs_cf"), strict=True):
+        for path in dialect.blocks:
+            table = tomllib.loads((folder / name / f"{path or 'root'}.toml").read_text("utf-8"))
+            cases = table.get("cases", {})
+            for word, keyword in dialect.blocks[path].keywords.items():
+                if word in table.get("keyword", {}):
+                    assert keyword.example == cases.get(word, {}).get("example", ""), (path, word)
 
 
 def test_examples_are_accepted() -> None:

@@ -222,7 +222,33 @@ def counts(seen: PulseView) -> str:
         return f"no: line {line} has the same keyword, the last one counts"
     if seen.leftover is not None:
         return f"no: {masked(seen.leftover.reason)}"
-    return "yes"
+    return _skipped(seen) or "yes"
+
+
+def _skipped(seen: PulseView) -> str:
+    """Why pulse passes over the block that a statement is in, or opens; empty when it does not."""
+    pulse = seen.reading.configuration.pulse
+    service = pulse.service if pulse is not None and pulse.service else "lvs"
+    opened = () if seen.statement is None or seen.statement.body is None else (seen.statement,)
+    for header in (*seen.around, *opened):
+        kind = header.keyword.lower()
+        if kind not in _SERVICE_OF:
+            return ""
+        if _SERVICE_OF[kind] not in ("", service):
+            return f"no: service is {service}, so {kind} blocks are ignored"
+        if not _is_active(header):
+            return f"no: {_header(seen, header)} is skipped without active = 1"
+    return ""
+
+
+_SERVICE_OF = {"virtual": "lvs", "failover": "fos", "server": ""}
+"""The blocks, and the value of `service` that makes pulse run them."""
+
+
+def _is_active(header: Statement) -> bool:
+    body = header.body
+    given = [one for one in body.statements if one.keyword.lower() == "active"] if body else []
+    return bool(given) and given[-1].values[:1] != ("0",)
 
 
 def _keyword(page: Page, seen: PulseView, keyword: Keyword) -> None:

@@ -340,6 +340,18 @@ def test_lvs_cf_block_tells_its_defaults(
     assert "Closes server one (line 10)." in closing
 
 
+def test_lvs_cf_block_that_is_skipped_counts_for_nothing(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "lvs.cf").write_text(LVS)
+    skipped = "counts no: server one (line 10) is skipped without active = 1"
+    assert skipped in explain(capsys, "lvs.cf:11")
+    assert skipped in explain(capsys, "lvs.cf:10")
+    assert "counts yes" in explain(capsys, "lvs.cf:9")
+    (tmp_path / "lvs.cf").write_text(LVS.replace("service = lvs", "service = fos"))
+    assert "counts no: service is fos, so virtual blocks are ignored" in explain(capsys, "lvs.cf:9")
+
+
 def test_lvs_cf_that_pulse_rejects_says_so(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

@@ -68,11 +68,22 @@ class TcpCheck:
 
 
 @dataclass(frozen=True, slots=True)
+class SmtpHost:
+    """A `host` block of an SMTP check: one more place that is checked in the same way."""
+
+    connect: Connect = Connect()
+    leftovers: tuple[Leftover, ...] = ()
+    origins: Origins = field(default=NO_ORIGINS, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class SmtpCheck:
-    """SMTP greeting and HELO."""
+    """SMTP greeting and HELO. With `hosts` the place in `connect` is only checked when something
+    of it is given."""
 
     connect: Connect = Connect()
     helo_name: str | None = None
+    hosts: tuple[SmtpHost, ...] = ()
     leftovers: tuple[Leftover, ...] = ()
     origins: Origins = field(default=NO_ORIGINS, compare=False, repr=False)
 

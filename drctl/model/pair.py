@@ -47,13 +47,15 @@ class Hook:
 class Address:
     """An address on a device that is not a VIP of an instance (nat_router, static_ipaddress).
 
-    `prefix` is the network's length in bits, None when not given.
+    `prefix` is the network's length in bits, None when not given. `options` are further words of
+    the entry in order, as those of a VIP.
     """
 
     address: str
     prefix: int | None = None
     device: str | None = None
     label: str | None = None
+    options: tuple[str, ...] = ()
     origins: Origins = field(default=NO_ORIGINS, compare=False, repr=False)
 
 

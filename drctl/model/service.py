@@ -42,6 +42,8 @@ class RealServer:
     delay_before_retry_ms: int | None = None
     retries: int | None = None
     loop_ms: int | None = None
+    timeout_ms: int | None = None
+    warmup_ms: int | None = None
     is_alpha: bool | None = None
     checks: tuple[Check, ...] = ()
     hooks: tuple[Hook, ...] = ()

@@ -58,7 +58,7 @@ def read(document: Document) -> Reading:
     """Model of a keepalived.conf; never fails, whatever the text is."""
     context = Context(document, definitions(document), outer=_OUTER)
     top = Values()
-    settings = Values()
+    settings = context.settings
     settings_places = []
     pending = [node for node in reversed(document.children) if isinstance(node, Statement)]
     while pending:

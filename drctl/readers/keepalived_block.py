@@ -74,57 +74,6 @@ Table = Mapping[str, Entry]
 
 
 @dataclass
-class Context:
-    """One file while it is read: its tree, what it defines, and the findings so far. `outer` are
-    the keywords of blocks at top level; those met inside a block wait in `misplaced`. `seen` are
-    the blocks that there may be only one of, by keyword and name."""
-
-    document: Document
-    defined: frozenset[str] = frozenset()
-    diagnostics: list[Diagnostic] = field(default_factory=list)
-    outer: frozenset[str] = frozenset()
-    misplaced: list[Statement] = field(default_factory=list)
-    seen: set[tuple[str, tuple[str, ...]]] = field(default_factory=set)
-
-    def place(self, statement: Statement) -> Place:
-        """Where the statement stands, without its block."""
-        return self.document.place(statement)
-
-    def warn(
-        self, place: Place, rule: tuple[str, str], severity: Severity, message: str, hint: str = ""
-    ) -> None:
-        """Note a finding; `rule` is code and name. The definitions that the text came from are
-        told too: one of them may be what is to be changed."""
-        related = tuple(
-            Related(step.place, f"${step.name} is defined here")
-            for step in via_of(place)
-            if step.kind == "definition"
-        )
-        self.diagnostics.append(Diagnostic(place, *rule, severity, message, hint, related))
-
-    def ignored(self, statement: Statement, words: tuple[str, ...]) -> None:
-        """Note words that keepalived does not look at."""
-        if words:
-            shown = " ".join(words)[:60]
-            message = f"{shown}: keepalived ignores these words of {statement.keyword}"
-            rule = ("DR032", "ignored-words")
-            self.warn(self.place(statement), rule, Severity.WARNING, message)
-
-    def leftover(self, statement: Statement, reason: str, around: tuple[str, ...] = ()) -> Leftover:
-        """The statement as it was written; `around` are the blocks that it must stand in."""
-        return leftover(self.document, statement, reason, around)
-
-
-def definitions(document: Document) -> frozenset[str]:
-    """Names that `$NAME=value` lines of the file define."""
-    found = set()
-    for statement in document.walk():
-        if match := _DEFINITION.match(statement.words[0].text):
-            found.add(match[1])
-    return frozenset(found)
-
-
-@dataclass
 class Values:
     """What a block says: values and places by field, and what could not be read."""
 
@@ -179,6 +128,59 @@ class Values:
         return found
 
 
+@dataclass
+class Context:
+    """One file while it is read: its tree, what it defines, and the findings so far. `outer` are
+    the keywords of blocks at top level; those met inside a block wait in `misplaced`. `seen` are
+    the blocks that there may be only one of, by keyword and name. `settings` is what is said for
+    the whole director, wherever."""
+
+    document: Document
+    defined: frozenset[str] = frozenset()
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+    outer: frozenset[str] = frozenset()
+    misplaced: list[Statement] = field(default_factory=list)
+    seen: set[tuple[str, tuple[str, ...]]] = field(default_factory=set)
+    settings: Values = field(default_factory=Values)
+
+    def place(self, statement: Statement) -> Place:
+        """Where the statement stands, without its block."""
+        return self.document.place(statement)
+
+    def warn(
+        self, place: Place, rule: tuple[str, str], severity: Severity, message: str, hint: str = ""
+    ) -> None:
+        """Note a finding; `rule` is code and name. The definitions that the text came from are
+        told too: one of them may be what is to be changed."""
+        related = tuple(
+            Related(step.place, f"${step.name} is defined here")
+            for step in via_of(place)
+            if step.kind == "definition"
+        )
+        self.diagnostics.append(Diagnostic(place, *rule, severity, message, hint, related))
+
+    def ignored(self, statement: Statement, words: tuple[str, ...]) -> None:
+        """Note words that keepalived does not look at."""
+        if words:
+            shown = " ".join(words)[:60]
+            message = f"{shown}: keepalived ignores these words of {statement.keyword}"
+            rule = ("DR032", "ignored-words")
+            self.warn(self.place(statement), rule, Severity.WARNING, message)
+
+    def leftover(self, statement: Statement, reason: str, around: tuple[str, ...] = ()) -> Leftover:
+        """The statement as it was written; `around` are the blocks that it must stand in."""
+        return leftover(self.document, statement, reason, around)
+
+
+def definitions(document: Document) -> frozenset[str]:
+    """Names that `$NAME=value` lines of the file define."""
+    found = set()
+    for statement in document.walk():
+        if match := _DEFINITION.match(statement.words[0].text):
+            found.add(match[1])
+    return frozenset(found)
+
+
 def read_block(context: Context, nodes: Iterable[Node], table: Table) -> Values:
     """Read the statements among `nodes` by `table`."""
     values = Values()
@@ -205,12 +207,17 @@ def read_into(
         try:
             _read_statement(context, values, statement, table, around)
         except ValueError as bad:
-            _refuse(context, values, statement, str(bad), around)
+            refuse(context, values, statement, str(bad), around)
 
 
-def _refuse(
-    context: Context, values: Values, statement: Statement, reason: str, around: tuple[str, ...]
+def refuse(
+    context: Context,
+    values: Values,
+    statement: Statement,
+    reason: str,
+    around: tuple[str, ...] = (),
 ) -> None:
+    """Leave a statement over that has no effect, and say why; `around` as in `read_into`."""
     left = context.leftover(statement, reason, around)
     values.leftovers.append(left)
     message = f"{statement.keyword}: {reason}"
@@ -303,7 +310,7 @@ def read_lines(
             values.note(entry.name, place)
             context.ignored(line, words.rest())
         except ValueError as bad:
-            _refuse(context, values, line, str(bad), inside)
+            refuse(context, values, line, str(bad), inside)
 
 
 def words_of(context: Context, statement: Statement) -> Words:

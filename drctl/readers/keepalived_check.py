@@ -14,6 +14,7 @@ from drctl.model.check import (
     MiscCheck,
     PingCheck,
     SmtpCheck,
+    SmtpHost,
     TcpCheck,
     UdpCheck,
     Url,
@@ -22,7 +23,6 @@ from drctl.readers import keepalived_words as w
 from drctl.readers.keepalived_block import (
     Context,
     Field,
-    Inline,
     Nested,
     Table,
     Values,
@@ -42,9 +42,9 @@ _PACE: Table = {
 }
 _CONNECT: Table = {
     **_PACE,
-    "connect_ip": Field("connect.address", w.address),
+    "connect_ip": Field("connect.address", w.endpoint),
     "connect_port": Field("connect.port", w.port),
-    "bindto": Field("connect.bind_address", w.address),
+    "bindto": Field("connect.bind_address", w.endpoint),
     "bind_port": Field("connect.bind_port", w.port),
     "bind_if": Field("connect.bind_interface", w.text),
     "fwmark": Field("connect.mark", w.seconds),
@@ -88,6 +88,16 @@ _HTTP: Table = {
 }
 
 
+def _host(context: Context, statement: Statement) -> SmtpHost:
+    context.ignored(statement, statement.values)
+    values = read_block(context, body_of(statement), _CONNECT)
+    return SmtpHost(
+        **connect_of(values),
+        leftovers=tuple(values.leftovers),
+        origins=values.opened(context.place(statement)),
+    )
+
+
 def _hexadecimal(words: Words) -> str:
     return "".join((words.take("the bytes"), *words.rest()))
 
@@ -114,7 +124,7 @@ _CHECKS: dict[str, tuple[Callable[..., Any], Table, dict[str, Any]]] = {
         {
             **_CONNECT,
             "helo_name": Field("helo_name", w.text),
-            "host": Inline("host", _CONNECT),
+            "host": Nested("hosts", _host),
         },
         {},
     ),

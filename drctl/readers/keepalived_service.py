@@ -96,6 +96,8 @@ _SERVER: Table = {
     "delay_before_retry": Field("delay_before_retry_ms", w.delay),
     "retry": Field("retries", w.integer(1, w.U32)),
     "delay_loop": Field("loop_ms", w.delay),
+    "connect_timeout": Field("timeout_ms", w.delay),
+    "warmup": Field("warmup_ms", w.delay),
     "alpha": Field("is_alpha", w.boolean),
     **hook_table({"notify_up": "up", "notify_down": "down"}, keeps_first=False),
     **CHECKS,

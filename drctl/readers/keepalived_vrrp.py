@@ -28,9 +28,10 @@ from drctl.readers.keepalived_block import (
     body_of,
     read_block,
     read_into,
+    refuse,
 )
 from drctl.readers.keepalived_words import Words
-from drctl.syntax.tree import Statement
+from drctl.syntax.tree import Document, Statement
 from drctl.text.place import Place
 
 INSTANCE_EVENTS = ("master", "backup", "fault", "stop", "deleted", "master_rx_lower_pri")
@@ -83,6 +84,8 @@ def _track(kind: str) -> LineParse:
     def parse(words: Words, place: Place) -> Iterable[Track]:
         name = words.take("the name")
         weight = _weight(words)
+        if weight is None and (word := words.peek()) is not None:
+            raise ValueError(f"{word} is no option here, keepalived does not track {name}")
         options = (words.take("option"),) if words.peek() in {"reverse", "noreverse"} else ()
         names = ["name"]
         names.extend(
@@ -149,7 +152,7 @@ def static_address(words: Words, place: Place) -> Iterable[Address]:
     """A line of static_ipaddress."""
     found, options = _address_entry(words)
     if options:
-        raise ValueError(f"{' '.join(options)}: not modelled")
+        found["options"] = options
     return (Address(**found, origins=on_line(place, *found)),)
 
 
@@ -169,6 +172,9 @@ def _names(words: Words, place: Place) -> Iterable[str]:
     return words.rest()
 
 
+_SYNC = "lvs_sync_daemon_interface"
+"""What an instance says for the whole director, instead of lvs_sync_daemon in global_defs."""
+
 _INSTANCE: Table = {
     "state": Field("state", w.choice("MASTER", "BACKUP")),
     "interface": Field("interface", w.text),
@@ -180,9 +186,9 @@ _INSTANCE: Table = {
     "preempt": Field("is_preempting", w.flag),
     "preempt_delay": Field("preempt_delay_ms", w.milliseconds(0, 1_000_000)),
     "version": Field("version", w.integer(2, 3)),
-    "unicast_src_ip": Field("unicast_source", w.address),
+    "unicast_src_ip": Field("unicast_source", w.endpoint),
     "unicast_peer": Lines("unicast_peers", _peer),
-    "mcast_src_ip": Field("multicast_source", w.address),
+    "mcast_src_ip": Field("multicast_source", w.endpoint),
     "authentication": Inline(
         "authentication",
         {
@@ -195,6 +201,7 @@ _INSTANCE: Table = {
         "vips", _vip(is_excluded=True), key="virtual_ipaddress_excluded"
     ),
     "smtp_alert": Field("sends_mail", w.boolean),
+    _SYNC: Field(_SYNC, w.text, keeps_first=True),
     "garp_master_delay": Field("garp_master_delay_s", w.integer(0, 4294)),
     "garp_master_refresh": Field("garp_master_refresh_s", w.seconds),
     **_track_table(),
@@ -221,6 +228,8 @@ def instance(context: Context, statement: Statement) -> VrrpInstance:
     """A vrrp_instance block."""
     name = only_name(statement)
     values = read_block(context, body_of(statement), _INSTANCE)
+    if _SYNC in values.values:
+        _take_sync_daemon(context, values, statement, name)
     fields = values.outer()
     if values.get("state") == "BACKUP" and _was_master(statement):
         fields["state"] = "MASTER"
@@ -236,6 +245,33 @@ def instance(context: Context, statement: Statement) -> VrrpInstance:
         hooks=hooks_of(values),
         leftovers=tuple(values.leftovers),
         origins=values.opened(context.place(statement), "name"),
+    )
+
+
+def _take_sync_daemon(
+    context: Context, values: Values, statement: Statement, instance: str
+) -> None:
+    """Give the settings the sync daemon that an instance asks for, unless they have one."""
+    interface = values.values.pop(_SYNC)
+    places = values.places.pop(_SYNC)
+    settings = context.settings
+    if "sync_daemon" in settings.values or _has_sync_daemon(context.document):
+        for node in body_of(statement):
+            if isinstance(node, Statement) and node.keyword == _SYNC:
+                refuse(context, values, node, "keepalived keeps the sync daemon set elsewhere")
+                break
+        return
+    settings.values["sync_daemon"] = {"interface": interface, "instance": instance}
+    settings.places["sync_daemon"] = places
+
+
+def _has_sync_daemon(document: Document) -> bool:
+    """Whether a global_defs says `lvs_sync_daemon`, which holds wherever it stands."""
+    return any(
+        isinstance(node, Statement) and node.keyword == "lvs_sync_daemon"
+        for outer in document.children
+        if isinstance(outer, Statement) and outer.keyword == "global_defs"
+        for node in body_of(outer)
     )
 
 

@@ -159,7 +159,7 @@ def _service_key(service: VirtualService) -> str:
 
 _limits = attrgetter(
     *("upper_threshold", "lower_threshold", "inhibits_on_failure", "is_alpha"),
-    *("loop_ms", "retries", "delay_before_retry_ms", "virtualhost"),
+    *("loop_ms", "retries", "delay_before_retry_ms", "virtualhost", "timeout_ms", "warmup_ms"),
 )
 
 

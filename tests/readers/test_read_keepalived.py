@@ -14,6 +14,7 @@ from drctl.model.check import (
     MiscCheck,
     PingCheck,
     SmtpCheck,
+    SmtpHost,
     TcpCheck,
     UdpCheck,
     Url,
@@ -275,14 +276,56 @@ def test_sync_group() -> None:
     assert left(found) == [("global_tracking", "not modelled")]
 
 
-def test_static_addresses_and_those_with_options_left_over() -> None:
+def test_sync_daemon_of_an_instance_is_the_directors() -> None:
+    found = model("vrrp_instance A {\nlvs_sync_daemon_interface eth1\n}\nglobal_defs {\n}\n")
+    assert found.settings.sync_daemon == SyncDaemon("eth1", "A")
+    assert found.settings.sync_daemon.origins["interface"][0].line == 2
+    assert left(found) == []
+
+
+def test_second_sync_daemon_is_left_over_in_its_instance() -> None:
+    found = model(
+        "vrrp_instance A {\nlvs_sync_daemon_interface eth1\n}\n"
+        "vrrp_instance B {\nlvs_sync_daemon_interface eth2\n}\n"
+    )
+    assert found.settings.sync_daemon == SyncDaemon("eth1", "A")
+    assert left(found.instances[1]) == [
+        ("lvs_sync_daemon_interface eth2", "keepalived keeps the sync daemon set elsewhere")
+    ]
+
+
+def test_sync_daemon_of_global_defs_counts_wherever_it_stands() -> None:
+    found = model(
+        "vrrp_instance A {\nlvs_sync_daemon_interface eth1\n}\n"
+        "global_defs {\nlvs_sync_daemon eth2 inst B\n}\n"
+    )
+    assert found.settings.sync_daemon == SyncDaemon("eth2", "B")
+    assert [text for text, _ in left(found)] == ["lvs_sync_daemon_interface eth1"]
+
+
+def test_source_address_loses_its_prefix_as_keepalived_reads_it() -> None:
+    found = instance("unicast_src_ip 192.0.2.1/24\nmcast_src_ip 192.0.2.2/32")
+    assert (found.unicast_source, found.multicast_source) == ("192.0.2.1", "192.0.2.2")
+    assert left(found) == []
+
+
+def test_track_with_an_unknown_option_is_not_tracked() -> None:
+    found = instance("track_script {\nchk weight=0\nother weight -2 reverse\n}")
+    assert found.tracks == (Track("script", "other", -2, ("reverse",)),)
+    assert [reason for _, reason in left(found)] == [
+        "weight=0 is no option here, keepalived does not track chk"
+    ]
+
+
+def test_static_addresses_with_their_options() -> None:
     found = model(
         "static_ipaddress {\n192.0.2.5/24 dev eth0 label eth0:5\n192.0.2.6 scope link\n}\n"
     )
-    assert found.static_addresses == (Address("192.0.2.5", 24, "eth0", "eth0:5"),)
-    assert left(found) == [
-        ("static_ipaddress {\n    192.0.2.6 scope link\n}", "scope link: not modelled")
-    ]
+    assert found.static_addresses == (
+        Address("192.0.2.5", 24, "eth0", "eth0:5"),
+        Address("192.0.2.6", options=("scope", "link")),
+    )
+    assert left(found) == []
 
 
 @pytest.mark.parametrize(
@@ -348,7 +391,7 @@ def test_real_server_fields() -> None:
     found = server(
         "weight 0\nlvs_method DR\nuthreshold 100\nlthreshold 50\ninhibit_on_failure\n"
         "virtualhost a.example.net\ndelay_before_retry 2\nretry 3\ndelay_loop 4\nalpha off\n"
-        "notify_up /bin/up\nnotify_down /bin/down root\nwarmup 5"
+        "notify_up /bin/up\nnotify_down /bin/down root\nwarmup 5\nconnect_timeout 6\nsnmp_name x"
     )
     assert found.weight == 0
     assert found.forwarding == Forwarding(DIRECT)
@@ -356,9 +399,10 @@ def test_real_server_fields() -> None:
     assert found.inhibits_on_failure is True
     assert found.virtualhost == "a.example.net"
     assert (found.delay_before_retry_ms, found.retries, found.loop_ms) == (2000, 3, 4000)
+    assert (found.warmup_ms, found.timeout_ms) == (5000, 6000)
     assert found.is_alpha is False
     assert found.hooks == (Hook("up", "/bin/up"), Hook("down", "/bin/down", "root"))
-    assert left(found) == [("warmup 5", "not modelled")]
+    assert left(found) == [("snmp_name x", "not modelled")]
     assert found.origins["address"][0].line == 2
 
 
@@ -388,8 +432,12 @@ CHECKS: dict[str, tuple[str, Check]] = {
     ),
     "SSL_GET": ("url {\npath /\n}", HttpCheck(uses_tls=True, urls=(Url("/"),))),
     "SMTP_CHECK": (
-        "helo_name me\nhost {\nconnect_ip 192.0.2.7\n}",
-        SmtpCheck(Connect("192.0.2.7"), "me"),
+        "helo_name me\nhost {\nconnect_ip 192.0.2.7\n}\nhost {\nconnect_port 26\n}\nretry 2",
+        SmtpCheck(
+            Connect(retries=2),
+            "me",
+            (SmtpHost(Connect("192.0.2.7")), SmtpHost(Connect(port=26))),
+        ),
     ),
     "DNS_CHECK": (
         "type MX\nname example.net\nconnect_timeout 0.25",

@@ -18,6 +18,7 @@ from drctl.model.check import (
     MiscCheck,
     PingCheck,
     SmtpCheck,
+    SmtpHost,
     TcpCheck,
     UdpCheck,
     Url,
@@ -111,7 +112,9 @@ _VIPS = st.builds(
     is_excluded=st.booleans(),
 )
 _TRACKS = st.builds(
-    Track,
+    lambda weight, options, **rest: Track(
+        **rest, weight=weight, options=() if weight is None else options
+    ),
     kind=st.sampled_from(("interface", "script", "file", "process", "bfd")),
     name=_NAMES,
     weight=_maybe(st.integers(-254, 254)),
@@ -230,7 +233,13 @@ _URLS = st.builds(
 _CHECKS = st.one_of(
     st.builds(TcpCheck, _CONNECTS, _leftovers()),
     st.builds(PingCheck, _CONNECTS, _leftovers()),
-    st.builds(SmtpCheck, _CONNECTS, _maybe(_TEXTS), _leftovers()),
+    st.builds(
+        SmtpCheck,
+        _CONNECTS,
+        _maybe(_TEXTS),
+        _tuples(st.builds(SmtpHost, _CONNECTS, _leftovers()), 2),
+        _leftovers(),
+    ),
     st.builds(
         DnsCheck, _CONNECTS, _maybe(st.sampled_from(("A", "SOA"))), _maybe(_TEXTS), _leftovers()
     ),
@@ -274,6 +283,8 @@ _SERVERS = st.builds(
     upper_threshold=_maybe(_U32),
     lower_threshold=_maybe(_U32),
     inhibits_on_failure=_maybe(st.booleans()),
+    timeout_ms=_maybe(_DELAYS),
+    warmup_ms=_maybe(_DELAYS),
     virtualhost=_maybe(_TEXTS),
     delay_before_retry_ms=_maybe(_DELAYS),
     retries=_maybe(_COUNTS),
@@ -344,6 +355,7 @@ _STATIC = st.builds(
     prefix=_maybe(st.integers(0, 32)),
     device=_maybe(_DEVICES),
     label=_maybe(_DEVICES),
+    options=st.sampled_from(((), ("scope", "link"), ("-nodad",))),
 )
 MODELS = st.builds(
     Configuration,

@@ -248,17 +248,8 @@ def _settings(one: Record) -> dict[str, Any]:
         "sync id": number(one.get("LVS syncd syncid")),
         "tcp_s": number(one.get("LVS TCP timeout")),
         "tcpfin_s": number(one.get("LVS TCP FIN timeout")),
-        "script owner": tuple(one_owner(one)),
     }
     return {key: value for key, value in found.items() if value is not None}
-
-
-def one_owner(one: Record) -> list[str]:
-    """User and group that scripts run as."""
-    for _, text in one.lines:
-        if found := re.fullmatch(r"Default script uid:gid (\d+):(\d+)", text):
-            return [found[1], found[2]]
-    return []
 
 
 def address(text: str) -> tuple[tuple[str, str], ...]:

@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agreement.meaning import Difference, Host, differences, fields_compared, project
+from agreement import meaning_service, meaning_vrrp
+from agreement.meaning import Difference, Host, differences, fields_compared
 from agreement.meaning_dump import Meaning, read_check, read_vrrp, wanted_states
 from agreement.meaning_world import Asked
 
 from drctl.cli.common import read_configuration
 from drctl.report.show import to_json
 
+_DISABLED = re.compile(r"^Disabling track script (\S+) (?:since|due)", re.MULTILINE)
 CONFIG_ID = "oracle"
 """The name of keepalived's host, which decides about lines with @."""
 
@@ -76,8 +78,10 @@ def told(file: Path, host: Host) -> Meaning:
         for one in reading.configuration.instances
         if one.authentication is not None and one.authentication.password is not None
     }
-    vrrp, check = project(document["model"], passwords, host)
-    return {**vrrp, **check}
+    return {
+        **meaning_vrrp.project(document, passwords, host),
+        **meaning_service.project(document["model"], host),
+    }
 
 
 def host_of(answer: Mapping[str, Any]) -> Host:
@@ -95,7 +99,26 @@ def host_of(answer: Mapping[str, Any]) -> Host:
         "garp refresh": int(after("Gratuitous ARP refresh timer")),
         "down timer": int(after("Num adverts before down")),
     }
-    return Host(answer["users"], answer["groups"], defaults)
+    return Host(
+        answer["users"],
+        answer["groups"],
+        defaults,
+        strict=_with(dump, " VRRP Instance = ", "   Enforcing strict VRRP compliance"),
+        weighted=_with(dump, " VRRP Sync Group = ", "   sync group tracking weight set"),
+        disabled=frozenset(_DISABLED.findall(answer["log"])),
+    )
+
+
+def _with(dump: str, start: str, line: str) -> frozenset[str]:
+    """Names of the objects that have a line."""
+    found, name = set(), ""
+    for each in dump.split("\n"):
+        if each.startswith(start):
+            name = each.removeprefix(start)
+        elif each == line:
+            # behind the name of a sync group stands its state
+            found.add(name.rpartition(", ")[0] if "Sync" in start else name)
+    return frozenset(found)
 
 
 def normalised(mine: Meaning, theirs: Meaning) -> tuple[Meaning, Meaning]:
@@ -113,6 +136,8 @@ def normalised(mine: Meaning, theirs: Meaning) -> tuple[Meaning, Meaning]:
 
 def bare(mine: tuple[str, ...], theirs: tuple[str, ...] | None) -> tuple[str, ...] | None:
     """keepalived's words of a command, the program as drctl names it when it is the same."""
-    if not mine or not theirs or "/" in mine[0] or theirs[0].rpartition("/")[2] != mine[0]:
+    if not mine or not theirs:
         return theirs
-    return (mine[0], *theirs[1:])
+    is_found = "/" not in mine[0] and theirs[0].rpartition("/")[2] == mine[0]
+    is_merged = theirs[0] == f"/usr{mine[0]}"  # /bin is a link to /usr/bin
+    return (mine[0], *theirs[1:]) if is_found or is_merged else theirs

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from drctl.lint.report import Report
 from drctl.lint.section import Section
+from drctl.lint.statement import SKIPPED_WHEN_REFUSED
 from drctl.lint.structure import Structure
 
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from drctl.syntax.expanded import Line
 
 OPENING, CLOSING = ("{",), ("}",)
+_USED = re.compile("(?:a bad one|one out of range|any other word) is reported and ")
 
 
 class Reading(NamedTuple):
@@ -47,6 +50,16 @@ class Reading(NamedTuple):
         return self.section is not None and id(self.line) in self.section.refused
 
     @property
+    def instead(self) -> str:
+        """What keepalived does with a statement that it refuses but does not just drop."""
+        return self.instead_of(self.keyword) if self.keyword is not None and self.is_refused else ""
+
+    @staticmethod
+    def instead_of(keyword: Keyword) -> str:
+        """The note of a keyword whose bad values are replaced, or used all the same."""
+        return next((note for note in keyword.notes if _USED.match(note)), "")
+
+    @property
     def rivals(self) -> list[Line]:
         """The other statements of its keyword in its block, where only one of them counts."""
         keyword, section = self.keyword, self.section
@@ -62,15 +75,19 @@ class Reading(NamedTuple):
     def winner(self) -> Line | None:
         """The statement that counts instead of this one; None when this one does, or none."""
         keyword, section = self.keyword, self.section
-        if keyword is None or section is None or self.is_refused:
+        if keyword is None or section is None or (self.is_refused and not self.instead):
             return None
-        rivals = [line for line in self.rivals if id(line) not in section.refused]
+        taken = bool(self.instead_of(keyword))
+        rivals = [line for line in self.rivals if taken or id(line) not in section.refused]
         if not rivals:
             return None
         same = [*rivals, self.line]
         order = {id(item): at for at, item in enumerate(section.items)}
         same.sort(key=lambda line: order[id(line)])
         found = same[0] if keyword.again in ("kept", "refused") else same[-1]
+        if keyword.name == "state":
+            # the one word that stays wherever it stands
+            found = next((line for line in same if line.words[1:2] == ("MASTER",)), found)
         return None if found is self.line else found
 
 
@@ -115,7 +132,8 @@ class Blocks:
         headers = headers_at(self.lines, index)
         block = self._block_by(headers)
         keyword = block.keywords.get(line.words[0]) if block is not None else None
-        lost_with = next((one for one in headers if id(one) in structure.refused), None)
+        skipped = (one for one in headers if one.words[0] in SKIPPED_WHEN_REFUSED)
+        lost_with = next((one for one in skipped if id(one) in structure.refused), None)
         return Reading(line, headers, block, keyword, None, None, lost_with)
 
     def _search(

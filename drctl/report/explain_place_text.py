@@ -261,9 +261,11 @@ def counts(reading: Reading, here: str) -> str:
         return f"no: keepalived skips {_header(reading.lost_with, here)} and all that is in it"
     if reading.section is None:
         return "no: keepalived does not take it as a statement of a block here"
-    if reading.is_refused:
-        return "no: keepalived drops it"
     winner = reading.winner
+    if reading.is_refused and winner is None:
+        return (
+            f"not as written: {reading.instead}" if reading.instead else "no: keepalived drops it"
+        )
     if winner is not None:
         where = _where(winner.path, winner.number, here)
         return f"no: {visible(masked(' '.join(winner.words)))} ({where}) counts instead"
@@ -374,6 +376,7 @@ def _reading_json(reading: Reading, setting: Setting) -> dict[str, Any]:
         ],
         "from": [_step_json(reading, step) for step in line.chain],
         "counts": reading.section is not None and not reading.is_refused and winner is None,
+        "why": counts(reading, line.path),
         "instead": None if winner is None else {"path": winner.path, "line": winner.number},
         "keyword": None if keyword is None else keyword.name,
         "value": value_text(reading) or None,

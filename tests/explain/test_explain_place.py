@@ -90,6 +90,30 @@ def test_statement_that_is_replaced_names_the_one_that_counts(
     assert "counts yes, and priority 150 (line 9) does not" in explain(capsys, "main.conf:12")
 
 
+def test_state_master_counts_wherever_it_stands(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    for one, other in (("MASTER", "BACKUP"), ("BACKUP", "MASTER")):
+        text = f"vrrp_instance V1 {{\ninterface eth0\nstate {one}\nstate {other}\n}}\n"
+        (tmp_path / "a.conf").write_text(text)
+        counting, idle = (3, 4) if one == "MASTER" else (4, 3)
+        assert f"counts yes, and state BACKUP (line {idle}) does not" in explain(
+            capsys, f"a.conf:{counting}"
+        )
+
+
+def test_bad_value_that_is_replaced_says_by_what(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    text = "vrrp_instance V1 {\ninterface eth0\npriority 150\npriority 300\nadvert_int 900\n}\n"
+    (tmp_path / "a.conf").write_text(text)
+    assert "counts not as written: a bad one is reported and 100 is used" in explain(
+        capsys, "a.conf:4"
+    )
+    assert "counts no: priority 300 (line 4) counts instead" in explain(capsys, "a.conf:3")
+    assert "counts no: keepalived drops it" in explain(capsys, "a.conf:5")
+
+
 def test_line_of_another_machine_is_not_read(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

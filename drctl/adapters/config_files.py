@@ -87,7 +87,7 @@ class ConfigFiles:
             return Unreadable(refused.strerror or str(refused))
         if len(raw) > LARGEST_FILE_BYTES:
             return Unreadable(f"larger than {LARGEST_FILE_BYTES >> 20} MiB", is_skipped=False)
-        return decode(path, raw)
+        return decode(path.encode("utf-8", "surrogateescape").decode("utf-8", "replace"), raw)
 
     def directory(self, path: str) -> str:
         """The absolute directory of a file, where it is to be used."""

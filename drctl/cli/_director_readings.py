@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 from typing import TYPE_CHECKING
 
 from drctl.syntax.detect import LVS_CF
@@ -12,6 +13,7 @@ from drctl.syntax.detect import LVS_CF
 if TYPE_CHECKING:
     from drctl.readers.reading import Reading
 
+_ID = re.compile(r"[\w.:-]+")
 _ANOTHER = ("backup", "primary")
 """What a director is called that no condition names."""
 
@@ -68,10 +70,12 @@ def read_directors(
 
 
 def _names(reading: Reading) -> list[str]:
-    """The ids that the conditions of a file name, in order."""
+    """The ids that the conditions of a file name, in order; not what only looks like one, since
+    keepalived knows no `@lb1|lb2`."""
     if reading.view is None:
         return []
-    return list(dict.fromkeys(one.name for one in reading.view.conditions if one.name))
+    names = (one.name for one in reading.view.conditions)
+    return list(dict.fromkeys(name for name in names if _ID.fullmatch(name)))
 
 
 def _another(name: str | None) -> str:

@@ -186,7 +186,8 @@ class _Steering:
         for one in self._expanded.includes:
             place = self._statements.at(one.place)
             before = found[place].paths if place in found else ()
-            paths = tuple(dict.fromkeys((*before, *one.paths)))
+            read = (path.encode("utf-8", "replace").decode() for path in one.paths)
+            paths = tuple(dict.fromkeys((*before, *read)))
             found[place] = IncludeRead(one.pattern, paths, place)
         yield from found.values()
 

@@ -87,7 +87,9 @@ class Buffer:
     definitions of several lines that it is a line of, outermost first. `is_settled` says that
     nothing in it is to be replaced any more, `is_told` that what is left was spoken of."""
 
-    __slots__ = ("base", "edits", "file", "is_settled", "is_told", "number", "text", "within")
+    __slots__ = (
+        *("_origin", "base", "edits", "file", "is_settled", "is_told", "number", "text", "within"),
+    )
 
     def __init__(
         self,
@@ -102,6 +104,7 @@ class Buffer:
         self.number = number
         self.base = base
         self.edits: list[Edit] = []
+        self._origin: Rewritten | None = None
         self.within = within
         self.is_settled = False
         self.is_told = False
@@ -118,7 +121,11 @@ class Buffer:
 
     def origin(self) -> Rewritten:
         """How the text became what it is."""
-        return Rewritten(self.file, self.number, self.base, tuple(self.edits))
+        made = self._origin
+        if made is None or len(made.edits) != len(self.edits):
+            made = Rewritten(self.file, self.number, self.base, tuple(self.edits))
+            self._origin = made
+        return made
 
     def flat(self) -> Buffer:
         """The same text, in the place of the whole physical line."""

@@ -59,6 +59,12 @@ class Trace:
             self.ranges[start:end] = [range_] * size
             self.steps[start:end] = [steps] * size
 
+    def copy(self) -> Trace:
+        """The same, to go on with."""
+        made = Trace("")
+        made.text, made.ranges, made.steps = self.text, self.ranges.copy(), self.steps.copy()
+        return made
+
     def keep(self, start: int, end: int) -> None:
         """Keep the code points from `start` up to `end`."""
         self.text = self.text[start:end]
@@ -70,11 +76,12 @@ class FileText:
     """A file as it was read at one include: its lines come straight from it. `steps` are the
     includes that lead to it, outermost first."""
 
-    __slots__ = ("source", "steps")
+    __slots__ = ("_traced", "source", "steps")
 
     def __init__(self, source: SourceFile, steps: tuple[Step, ...]) -> None:
         self.source = source
         self.steps = steps
+        self._traced: tuple[Rewritten | None, Trace] = None, Trace("")
 
     @property
     def path(self) -> str:
@@ -101,6 +108,26 @@ class FileText:
         if len(ranges) > 1:
             full = [r for r in ranges if word_ranges(trace.text[r[0] : r[1]])]
             trace.keep(*full[part])
+        return trace
+
+    def trace_of(self, rewritten: Rewritten) -> Trace:
+        """The text that `rewritten` is; that of its base, which many lines have in common, is kept
+        until another one is asked for."""
+        stages: list[Rewritten] = [rewritten]
+        known, trace = self._traced
+        while (base := stages[-1].base) is not None and base is not known:
+            stages.append(base)
+        if base is None:
+            columns = rewritten.columns
+            text = self.source.line(rewritten.number, *columns).partition("\0")[0]
+            trace = Trace(text, columns[0])
+        else:
+            trace = trace.copy()
+        for stage in reversed(stages[1:]):
+            trace.apply(stage.edits)
+        if len(stages) > 1:
+            self._traced = rewritten.base, trace.copy()
+        trace.apply(rewritten.edits)
         return trace
 
     @property
@@ -131,15 +158,8 @@ class Rewritten:
 
     def trace(self, number: int, part: int = 0) -> Trace:
         """The text with its columns."""
-        del part
-        stages: list[Rewritten] = [self]
-        while (base := stages[-1].base) is not None:
-            stages.append(base)
-        text = self.file.source.line(number, *self.columns).partition("\0")[0]
-        trace = Trace(text, self.columns[0])
-        for stage in reversed(stages):
-            trace.apply(stage.edits)
-        return trace
+        del number, part
+        return self.file.trace_of(self)
 
 
 class Word(NamedTuple):

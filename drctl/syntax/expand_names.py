@@ -144,19 +144,23 @@ class Names:
                 hint = f"define it above: ${name}=..."
             else:
                 continue
+            if self._is_told(kind.UNDEFINED_NAME, buffer, message):
+                continue
             part = buffer.part(found.start(), found.end())
             self.tell(kind.UNDEFINED_NAME, part, message, hint)
+
+    def _is_told(self, what: Kind, buffer: Buffer, message: str) -> bool:
+        if self.findings.is_full(what):
+            return True
+        return (what.code, buffer.file.path, buffer.number, message) in self._told
 
     def tell(
         self, what: Kind, buffer: Buffer, message: str, hint: str, step: Step | None = None
     ) -> None:
         """Note a finding about the whole text, `step` being the definition it speaks of."""
-        if self.findings.is_full(what):
+        if self._is_told(what, buffer, message):
             return
-        key = what.code, buffer.file.path, buffer.number, message
-        if key in self._told:
-            return
-        self._told.add(key)
+        self._told.add((what.code, buffer.file.path, buffer.number, message))
         place = place_of(buffer)
         related = (Related(step.place, f"${step.name} is defined here"),) if step else ()
         self.findings.add(what, place, message, hint, related=related)

@@ -57,7 +57,7 @@ def remarks(line: str, clean: Clean) -> tuple[Remark, ...]:
         found.append(
             Remark(kind.COMMENT_IN_WORD, begin, at + 1, message, "put the value in double quotes")
         )
-    found.extend(_escape(line, at) for at in clean.escapes)
+    found.extend(_escape(line, at) for at in clean.escapes[: kind.MOST_FINDINGS])
     return tuple(found)
 
 

@@ -35,6 +35,7 @@ _MANY_ENDLESS, _FEW = 3, 50
 replacements left; once too many lines were generated, a line generates few."""
 _DEEPEST = 32
 """Definitions inside definitions whose places are kept."""
+_MAY_BE_USE = re.compile(r"\$[A-Za-z_{]")
 _CONDITION = re.compile(r"@(\^?)([^ \t]*)(?:[ \t]+|\Z)")
 _COMPOUND = re.compile(r"[|,&()!;]|^\^")
 
@@ -286,7 +287,8 @@ class Rewriter:
         """Put values in the place of names; whether one was."""
         at, is_changed = 0, False
         pointer, left = self._pointer, self._pointer
-        while (at := buffer.text.find("$", at)) >= 0 and at + 1 < len(buffer.text):
+        while (use := _MAY_BE_USE.search(buffer.text, at)) is not None:
+            at = use.start()
             found = self.names.value_at(buffer, at)
             if found is None:
                 at += 1

@@ -53,9 +53,10 @@ def decomment(line: str, *, keeps_continuation: bool = True) -> Clean:
     first = len(line) - len(text)
     cuts: list[Cut] = [(0, first, "", None)] if first else []
     escapes: list[int] = []
+    pieces: list[str] = []
     is_open = False
     comment = -1
-    at = 0
+    at = kept_to = 0
     while found := NOISE.search(text, at):
         at = found.start()
         sign = text[at]
@@ -63,15 +64,17 @@ def decomment(line: str, *, keeps_continuation: bool = True) -> Clean:
             is_open = not is_open
         elif sign == "\\":
             if not is_open and text[at + 1 : at + 2] in ("#", "!"):
-                escapes.append(first + at + len(escapes))
-                cuts.append((at, 1, "", None))
-                text = text[:at] + text[at + 1 :]
-            else:
-                at += 1
+                cuts.append((at - len(escapes), 1, "", None))
+                escapes.append(first + at)
+                pieces.append(text[kept_to:at])
+                kept_to = at + 1
+            at += 1
         elif not is_open:
-            comment = at
+            comment = at - len(escapes)
             break
         at += 1
+    if escapes:
+        text = "".join((*pieces, text[kept_to:]))
     run = _BACKSLASHES.search(text)
     is_continued = run is not None and (run.end() - run.start()) % 2 == 1
     if is_continued and comment >= 0 and not keeps_continuation:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -70,17 +71,42 @@ def failures(trial: dict[str, Any]) -> list[str]:
     return found if trial["error"] is None else [*found, trial["error"]]
 
 
-def digest_of(folder: Path) -> str:
-    """One hash over every name, mode, owner, link and content below a folder."""
-    whole = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
-        status = path.lstat()
-        whole.update(f"{path} {status.st_mode:o} {status.st_uid}:{status.st_gid}\n".encode())
-        if path.is_symlink():
-            whole.update(os.fsencode(path.readlink()))
-        elif path.is_file():
-            whole.update(path.read_bytes())
-    return whole.hexdigest()
+_WATCHED = ("etc", "usr/libexec", "var/lib/drctl")
+_OF_A_LAB = re.compile(r"drctl|keepalived|/alternatives/(?:ip6?|arp)tables|^/etc/hostname$")
+"""Files that hosts of a lab get besides those that are generated for them."""
+
+
+def machine_files(root: Path = Path("/")) -> dict[str, str]:
+    """Mode, owner, link or content of every file in the folders that installers write to, by the
+    path on the machine that `root` is."""
+    found = {}
+    for path in (path for folder in _WATCHED for path in (root / folder).rglob("*")):
+        try:
+            status = path.lstat()
+            if path.is_symlink():
+                content = os.fsdecode(path.readlink())
+            elif path.is_file():
+                content = hashlib.sha256(path.read_bytes()).hexdigest()
+            else:
+                content = ""
+        except FileNotFoundError:
+            continue  # somebody else took it away meanwhile
+        owner = f"{status.st_uid}:{status.st_gid}"
+        found[f"/{path.relative_to(root)}"] = f"{status.st_mode:o} {owner} {content}"
+    return found
+
+
+def changed_by_a_lab(before: dict[str, str], kept: Path, root: Path = Path("/")) -> list[str]:
+    """Files that are not what they were and that a lab has to do with: `kept` is its folder with
+    METHOD/HOST/PATH. Whoever else works on the machine may change others meanwhile."""
+    generated = {
+        "/" + "/".join(path.relative_to(kept).parts[2:])
+        for path in kept.rglob("*")
+        if len(path.relative_to(kept).parts) > 3
+    }
+    now = machine_files(root)
+    changed = {path for path in before.keys() | now.keys() if before.get(path) != now.get(path)}
+    return sorted(p for p in changed if p in generated or _OF_A_LAB.search(p))
 
 
 def processes_that_name(text: str) -> list[str]:

@@ -117,7 +117,8 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything. Times in milliseconds; `patience` stretches them on a slow guest."""
+    """Everything. Times in milliseconds; `patience` stretches them on a slow guest. `stable_ms` is
+    how long a director must have been active before it counts as the one that stays it."""
 
     hosts: tuple[LabHost, ...]
     vips: tuple[Vip, ...]
@@ -128,6 +129,7 @@ class Plan:
     has_pair: bool
     takeover_limit_ms: int
     patience: float = 1.0
+    stable_ms: int = 0
 
     def host(self, name: str) -> LabHost:
         """The host of that name."""
@@ -170,6 +172,7 @@ def from_json(text: str) -> Plan:
         has_pair=raw["has_pair"],
         takeover_limit_ms=raw["takeover_limit_ms"],
         patience=raw["patience"],
+        stable_ms=raw["stable_ms"],
     )
 
 

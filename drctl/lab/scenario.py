@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from drctl.convert.conversion import directors_of
 from drctl.convert.ledger import Ledger
-from drctl.convert.lower import lower
 from drctl.convert.naming import choose_names
 from drctl.convert.options import ConvertOptions
-from drctl.convert.pairing import pair_of_keepalived
 from drctl.errors import UsageError
 from drctl.lab.plan import DIRECTOR, NONE, REAL_SERVER, Flow, LabHost, Plan, StandIn, Trial, Vip
 from drctl.lab.topology import topology_of, with_listeners
@@ -17,7 +16,6 @@ from drctl.model.configuration import Configuration
 from drctl.model.service import DIRECT, MASQUERADE, TUNNEL
 from drctl.readers.reading import Reading
 from drctl.render.host import hosts_of
-from drctl.syntax.detect import LVS_CF
 
 _TAKEOVER_SLACK_MS = 30_000
 _DEFAULT_ADVERT_MS = 1000
@@ -35,6 +33,7 @@ class Scenario:
     forwarding: str
     has_pair: bool
     takeover_limit_ms: int
+    stable_ms: int
     notes: tuple[str, ...]
 
     def plan(self, trials: tuple[Trial, ...], patience: float) -> Plan:
@@ -62,6 +61,7 @@ class Scenario:
             has_pair=self.has_pair,
             takeover_limit_ms=self.takeover_limit_ms,
             patience=patience,
+            stable_ms=self.stable_ms,
         )
 
 
@@ -69,8 +69,7 @@ def scenario_of(reading: Reading, options: ConvertOptions | None = None) -> Scen
     """The lab of a file, with the names and choices of a conversion with the same options."""
     options = options or ConvertOptions()
     ledger = Ledger()
-    to_directors = lower if reading.document.dialect == LVS_CF else pair_of_keepalived
-    directors = to_directors(reading.configuration, options, ledger)
+    directors = directors_of((reading,), options, ledger)
     primary, backup = directors.primary, directors.backup
     names = choose_names(directors, options, ledger)
     hosts = hosts_of(primary, backup, names)
@@ -92,7 +91,15 @@ def scenario_of(reading: Reading, options: ConvertOptions | None = None) -> Scen
         forwarding=next(m for m in (TUNNEL, DIRECT, MASQUERADE) if m in methods),
         has_pair=backup is not None,
         takeover_limit_ms=_TAKEOVER_SLACK_MS + _dead_ms(primary),
+        stable_ms=_dead_ms(primary) if _is_preempting(views) else 0,
         notes=tuple(notes),
+    )
+
+
+def _is_preempting(views: tuple[Configuration, ...]) -> bool:
+    """Whether a director may take the VIPs from another one that is alive."""
+    return len(views) > 1 and any(
+        instance.is_preempting for view in views for instance in view.instances
     )
 
 

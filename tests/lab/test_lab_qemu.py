@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 from lab_case import PAIR, VIRTUAL
-from lab_run import digest_of, failures, need_qemu, run_lab
+from lab_run import changed_by_a_lab, failures, machine_files, need_qemu, run_lab
 
 pytestmark = [pytest.mark.lab, pytest.mark.qemu]
 
@@ -17,11 +16,13 @@ METHODS = ("nftables", "arptables-nft", "nft-redirect")
 @pytest.fixture(scope="module")
 def trials(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     need_qemu()
-    source = tmp_path_factory.mktemp("lab") / "lvs.cf"
+    folder = tmp_path_factory.mktemp("lab")
+    source, kept = folder / "lvs.cf", folder / "kept"
     source.write_text(PAIR + VIRTUAL)
-    before = digest_of(Path("/etc"))
-    code, result = run_lab(str(source), *(w for m in METHODS for w in ("--method", m)))
-    assert digest_of(Path("/etc")) == before
+    before = machine_files()
+    wanted = [word for method in METHODS for word in ("--method", method)]
+    code, result = run_lab(str(source), *wanted, "--keep", str(kept))
+    assert changed_by_a_lab(before, kept) == []
     assert result["kernel"]["kind"] == "qemu"
     assert code == int(not result["holds"])
     return {trial["method"]: trial for trial in result["trials"]}

@@ -9,7 +9,9 @@ from lab_case import PAIR, VIRTUAL, scenario
 
 from drctl.errors import UsageError
 from drctl.lab.plan import NONE, LabHost, Trial
-from drctl.lab.scenario import Scenario
+from drctl.lab.scenario import Scenario, scenario_of
+from drctl.readers.keepalived import read
+from drctl.syntax.parser import parse_bytes
 
 MASQUERADED = PAIR.replace("direct", "nat") + "nat_router = 198.51.100.254 eth1:1\n"
 BEHIND = VIRTUAL.replace("192.0.2.11", "198.51.100.11").replace("192.0.2.12", "198.51.100.12")
@@ -134,6 +136,37 @@ def test_scenario_takeover_limit_follows_the_deadtime() -> None:
     slow = PAIR.replace("keepalive = 1", "keepalive = 6").replace("deadtime = 3", "deadtime = 18")
     quick, late = scenario(PAIR + VIRTUAL), scenario(slow + VIRTUAL)
     assert late.takeover_limit_ms - quick.takeover_limit_ms >= 15_000
+
+
+INSTANCE = """\
+vrrp_instance VI_1 {
+    state BACKUP
+    interface eth0
+    virtual_router_id 51
+    priority 150
+    advert_int 2
+    virtual_ipaddress {
+        192.0.2.80/24
+    }
+}
+virtual_server 192.0.2.80 80 {
+    lb_kind DR
+    protocol TCP
+    real_server 192.0.2.11 80 {
+        TCP_CHECK {
+        }
+    }
+}
+"""
+
+
+def test_scenario_with_a_director_that_preempts_waits_until_it_has() -> None:
+    def stable_ms(text: str) -> int:
+        return scenario_of(read(parse_bytes("k.conf", text.encode(), "keepalived"))).stable_ms
+
+    assert stable_ms(INSTANCE) == 8000
+    assert stable_ms(INSTANCE.replace("    priority", "    nopreempt\n    priority")) == 0
+    assert scenario(PAIR + VIRTUAL).stable_ms == 0
 
 
 def test_scenario_none_with_directors_as_the_only_real_servers_is_refused() -> None:

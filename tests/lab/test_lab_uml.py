@@ -11,7 +11,15 @@ from typing import Any
 
 import pytest
 from lab_case import PAIR, VIRTUAL
-from lab_run import command, digest_of, failures, need_uml, processes_that_name, run_lab
+from lab_run import (
+    changed_by_a_lab,
+    command,
+    failures,
+    machine_files,
+    need_uml,
+    processes_that_name,
+    run_lab,
+)
 
 pytestmark = pytest.mark.lab
 
@@ -21,11 +29,11 @@ _LIMIT_S = 120
 
 @dataclass(frozen=True)
 class Ran:
-    """A lab that has run: its exit code and JSON, the hash of /etc around it, its kept files."""
+    """A lab that has run: its exit code and JSON, the machine's files before, its kept files."""
 
     code: int
     result: dict[str, Any]
-    etc: tuple[str, str]
+    before: dict[str, str]
     kept: Path
 
     def trial(self, method: str) -> dict[str, Any]:
@@ -39,10 +47,10 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     folder = tmp_path_factory.mktemp("lab")
     source = folder / "lvs.cf"
     source.write_text(PAIR + VIRTUAL)
-    before = digest_of(Path("/etc"))
+    before = machine_files()
     wanted = [word for method in METHODS for word in ("--method", method)]
     code, result = run_lab(str(source), *wanted, "--keep", str(folder / "kept"))
-    return Ran(code, result, (before, digest_of(Path("/etc"))), folder / "kept")
+    return Ran(code, result, before, folder / "kept")
 
 
 def test_lab_without_rules_is_hijacked(ran: Ran) -> None:
@@ -75,8 +83,25 @@ def test_lab_exit_code_is_0_when_all_holds(ran: Ran) -> None:
     assert (ran.code, ran.result["holds"], ran.result["schema"]) == (0, True, 1)
 
 
-def test_lab_leaves_the_machines_etc_alone(ran: Ran) -> None:
-    assert ran.etc[0] == ran.etc[1]
+def test_lab_leaves_the_machines_files_alone(ran: Ran) -> None:
+    assert len(ran.before) > 100
+    assert changed_by_a_lab(ran.before, ran.kept) == []
+
+
+@pytest.mark.parametrize("host", ["web1", "primary"])
+def test_installer_outside_of_a_lab_is_told_from_what_others_change(
+    ran: Ran, host: str, tmp_path: Path
+) -> None:
+    (tmp_path / "etc").mkdir()
+    before = machine_files(tmp_path)
+    (tmp_path / "etc" / "passwd").write_text("of somebody who installs a package\n")
+    assert changed_by_a_lab(before, ran.kept, tmp_path) == []
+    script = ran.kept / "sysctl" / host / "install.sh"
+    subprocess.run(["sh", str(script), "--destdir", str(tmp_path)], check=True, capture_output=True)
+    found = changed_by_a_lab(before, ran.kept, tmp_path)
+    assert "/var/lib/drctl/manifest" in found
+    wanted = "sysctl.d/99-zz-drctl-arp.conf" if host == "web1" else "keepalived/keepalived.conf"
+    assert f"/etc/{wanted}" in found
 
 
 def test_lab_keeps_generated_files_and_logs(ran: Ran) -> None:

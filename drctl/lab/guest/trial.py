@@ -120,9 +120,12 @@ class TrialRun:
             self._log(daemon.name, "keepalived", daemon.log())
 
     def _settle(self, daemons: dict[str, Keepalived]) -> str:
-        """Wait until one director holds the VIPs and every service has its real servers."""
+        """Wait until one director holds the VIPs, and goes on doing so where another one may take
+        them from it, and every service has its real servers."""
         self._say("waiting for a director to become active, and for the checks to succeed")
         found: list[str] = []
+        stable_s = self.plan.stable_ms / 1000 * self.plan.patience
+        since: dict[str, float] = {}
 
         def is_settled() -> bool:
             found[:] = []
@@ -130,7 +133,13 @@ class TrialRun:
                 daemon.check()
                 if director.holds_vips(daemon.name, self.plan):
                     found.append(daemon.name)
-            return len(found) == 1 and all(self._has_servers(n, self.plan.flows) for n in daemons)
+            if len(found) != 1 or not all(self._has_servers(n, self.plan.flows) for n in daemons):
+                since.clear()
+                return False
+            now_s = time.monotonic()
+            if found[0] not in since:
+                since.clear()
+            return now_s - since.setdefault(found[0], now_s) >= stable_s
 
         if not wait_until(is_settled, self._settle_limit_s, 0.2 * self.plan.patience):
             tables = "\n".join(f"{name}:\n{director.table(name)}" for name in daemons)

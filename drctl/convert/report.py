@@ -183,7 +183,7 @@ def _entry(
 
 def _entry_of(document: Document, node: Node, ledger: Ledger, became: _Became) -> Entry:
     place = document.place(node)
-    if isinstance(node, ErrorNode):
+    if isinstance(node, ErrorNode) and not ledger.at(place):
         why, todo = node.message, "correct the line, then convert again"
         return Entry(place, statement_text(node), Verdict.DROPPED, (), why, todo, is_loss=True)
     targets = became.get((place.line, place.column), ())
@@ -228,8 +228,8 @@ def _reasons(notes: list[Note], *, has_targets: bool | None) -> str:
     return "; ".join(dict.fromkeys(reasons))
 
 
-def _is_empty(node: Statement) -> bool:
-    return node.body is not None and not node.body.children
+def _is_empty(node: Node) -> bool:
+    return isinstance(node, Statement) and node.body is not None and not node.body.children
 
 
 def _verdict(notes: list[Note], *, has_targets: bool) -> Verdict:

@@ -13,6 +13,7 @@ from drctl.model.origin import Leftover
 from drctl.quickclass import fields, is_dataclass
 from drctl.readers.reading import Reading
 from drctl.readers.view import DefinitionRead, View
+from drctl.syntax.tree import CLOSE, OPEN
 from drctl.text.place import Place
 
 Start = tuple[str, int, int]
@@ -30,6 +31,7 @@ def note_readings(readings: tuple[Reading, ...], ledger: Ledger) -> None:
     _note_definitions(readings, views, ledger)
     _note_conditions(readings, views, ledger)
     _note_random(readings, ledger)
+    _note_braces(readings, ledger)
     gone = [{one.place: one.reason for one in view.vanished if one.place} for view in views]
     for place, reason in gone[0].items():
         if all(place in others for others in gone[1:]):
@@ -140,6 +142,21 @@ def _note_random(readings: tuple[Reading, ...], ledger: Ledger) -> None:
                 why = "keepalived draws a number at each start; the smallest one is written"
                 places = (document.place(statement),)
                 ledger.note(places, Verdict.APPROXIMATED, why, "decide on the number")
+
+
+def _note_braces(readings: tuple[Reading, ...], ledger: Ledger) -> None:
+    """Braces that have no counterpart in their file and one in another."""
+    wrong = {
+        found.place[:2]
+        for reading in readings
+        for found in reading.diagnostics
+        if found.name == "stray-brace"
+    }
+    for document in {one.source.path: one for r in readings for one in r.documents}.values():
+        for node in document.errors():
+            place = document.place(node)
+            if place[:2] not in wrong and node.leaves_[0].kind in {OPEN, CLOSE}:
+                ledger.note((place,), Verdict.EXACT, "its counterpart is in another file")
 
 
 def _statements(readings: tuple[Reading, ...]) -> Iterable[Place]:

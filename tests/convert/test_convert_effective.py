@@ -235,6 +235,19 @@ def test_include_without_a_file_is_kept_on_both_and_is_a_loss() -> None:
         assert "include /etc/keepalived/none.conf" in director_file(conversion, host)
 
 
+def test_block_that_another_file_closes_is_whole() -> None:
+    text = OWN.replace("}\ninclude conf.d/*.conf", "include tail.conf")
+    assert text != OWN
+    reading = effective(text, {"tail.conf": "    nopreempt\n}\n"})
+    conversion = convert(reading, ConvertOptions())
+    found = next(one for one in conversion.report.entries if one.statement == "}")
+    assert (found.verdict, found.why) == (Verdict.EXACT, "its counterpart is in another file")
+    assert "nopreempt" in director_file(conversion)
+    broken = convert(effective(text, {"tail.conf": "}\n}\n"}), ConvertOptions())
+    found = next(one for one in broken.report.entries if one.place[:2] == ("tail.conf", 2))
+    assert found.is_loss
+
+
 def test_number_that_keepalived_draws_is_told() -> None:
     found = entry(alone(OWN.replace("$P=150", "$P=${_RANDOM 120 150}")), "$P=")
     assert (found.verdict, found.todo) == (Verdict.APPROXIMATED, "decide on the number")

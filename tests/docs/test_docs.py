@@ -106,6 +106,23 @@ def test_console_block_command_run_prints_what_is_shown(
     )
 
 
+def test_readme_shows_the_steps_of_the_demo_and_a_lab_that_holds() -> None:
+    """The lab takes minutes, so its output is judged by its form: what `make demo` prints before
+    each step, and every verdict."""
+    script = _text(PROJECT / "tools" / "demo.sh")
+    lab = next(line for line in script.splitlines() if "== drctl lab run" in line)
+    title = lab.split('"')[1].replace("$source", EXAMPLE.relative_to(PROJECT).as_posix())
+    (block,) = (body for _, body in _FENCE.findall(_text(PROJECT / "README.md")) if title in body)
+    assert block.startswith(f"{title}\n")
+    assert block.count("== ") == 3, "the step, and the two methods"
+    held = re.findall(r"(\d+) of (\d+) assertions hold", block)
+    assert len(held) == 2
+    assert all(one == other for one, other in held)
+    for method in ("none", "sysctl"):
+        assert f"\n== {method}: " in block
+        assert re.search(rf"^{method} .*(hijacked, as it must be|ok)$", block, re.MULTILINE)
+
+
 def test_console_blocks_of_the_tutorial_cover_every_stage() -> None:
     commands = [command for _, command, _ in _sessions()]
     for word in ("show --format table", "--dry-run", "convert lvs.cf --peer-file", "render lvs.cf"):

@@ -33,14 +33,17 @@ class Report:
         kind = problem.kind
         if self._counts.get(kind.code, 0) > MOST_OF_A_KIND:
             return
-        place = line.place(problem.word + 1)
         is_structural = _STRUCTURE_FROM < kind.code < _STRUCTURE_TO
-        key = (place.path, place.line, "") if is_structural else (place, kind.code, problem.message)
-        known = self._found.get(key)
-        if known is not None and not (
-            is_structural and known.code < min(_MORE) and kind.code in _MORE
-        ):
-            return
+        key: tuple[object, ...] = (line.path, line.number, "")
+        if is_structural:
+            known = self._found.get(key)
+            if known is not None and not (known.code < min(_MORE) and kind.code in _MORE):
+                return
+        place = line.place(problem.word + 1)
+        if not is_structural:
+            key = place, kind.code, problem.message
+            if key in self._found:
+                return
         count = self._counts[kind.code] = self._counts.get(kind.code, 0) + 1
         if count > MOST_OF_A_KIND:
             text = f"{problem.message} (more of the kind are not told)"

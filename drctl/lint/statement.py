@@ -40,6 +40,7 @@ _ENDPOINT = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}} [1-9]\d{{0,3}}", re.ASCII)
 """Of real servers there are tens of thousands, each with an address of its own."""
 _SECRET = frozenset({"auth_pass", "password", "key"})
 """Keywords whose value no message repeats."""
+_SIMILAR = 0.75
 _FALSE = frozenset({"off", "false", "no"})
 _OPENING = ("{",)
 _CLOSING = ("}",)
@@ -84,6 +85,7 @@ class Statements:
         self.version = version
         self._known: dict[str, dict[Words, Judgement]] = {}
         self._homes: dict[str, list[str]] = {}
+        self._similarities: dict[str, dict[str, str]] = {}
         self._endpoint: Judgement | None = None
 
     def judge(self, block: Block, words: Words) -> Judgement:
@@ -168,9 +170,17 @@ class Statements:
             shown = " or ".join(homes[:3])
             return Problem(kind.MISPLACED_KEYWORD, -1, text, f"it belongs in {shown}")
         text = f"unknown keyword {name}{where}"
-        close = _similar(name, list(block.keywords))
+        close = self._similar(block, name)
         hint = f"did you mean {close}?" if close else ""
         return Problem(kind.UNKNOWN_KEYWORD, -1, text, hint)
+
+    def _similar(self, block: Block, name: str) -> str:
+        """The keyword of a block that `name` is probably meant to be, empty without one."""
+        known = self._similarities.setdefault(block.path, {})
+        found = known.get(name)
+        if found is None:
+            found = known[name] = _similar(name, block.keywords)
+        return found
 
     def _homes_of(self, name: str) -> list[str]:
         """The blocks that know a keyword."""
@@ -224,9 +234,14 @@ def _instead(keyword: Keyword) -> str:
     return f"use {keyword.replacement}" if keyword.replacement else ""
 
 
-def _similar(name: str, keywords: list[str]) -> str:
+def _similar(name: str, keywords: Iterable[str]) -> str:
+    # two words can only be so similar when they are about equally long
+    name = name.lower()
+    low, high = len(name) * _SIMILAR / (2 - _SIMILAR), len(name) * (2 - _SIMILAR) / _SIMILAR
+    by_lower = {word.lower(): word for word in keywords if low <= len(word) <= high}
+    if not by_lower:
+        return ""
     from difflib import get_close_matches
 
-    by_lower = {word.lower(): word for word in keywords}
-    found = get_close_matches(name.lower()[:64], list(by_lower), n=1, cutoff=0.75)
+    found = get_close_matches(name, list(by_lower), n=1, cutoff=_SIMILAR)
     return by_lower[found[0]] if found else ""

@@ -32,7 +32,7 @@ REWRITTEN_AT_ONCE = (2, 4, 0)
 """From here on a substituted line is not looked at again for `$` and `@`."""
 _MANY_ENDLESS, _FEW = 3, 50
 """After so many lines without end, none of which keepalived would get past, a line has few
-replacements left; once too many lines were generated, a line generates few."""
+replacements left; a line that generates too many lines leaves few, and so do all after it."""
 _DEEPEST = 32
 """Definitions inside definitions whose places are kept."""
 _MAY_BE_USE = re.compile(r"\$[A-Za-z_{]")
@@ -86,6 +86,7 @@ class Rewriter:
         self._pointer: Pointer | None = None
         self._stack: list[tuple[Pointer, int]] = []
         self._residue: Buffer | None = None
+        self._first = 0
         self._generated = 0
         self._is_spent = False
         self._replacements = 0
@@ -96,6 +97,7 @@ class Rewriter:
     def feed(self, buffer: Buffer, *, is_plain: bool) -> None:
         """Process a physical line and all that follows from it before the next one is read."""
         self._replacements = 0
+        self._first = len(self.lines)
         if self._is_spent:
             self._generated = 0
         self._process(buffer, is_plain=is_plain)
@@ -128,9 +130,13 @@ class Rewriter:
         if self._generated <= (_FEW if self._is_spent else self.options.limits.generated_lines):
             return buffer
         limit = self.options.limits.generated_lines
-        message = f"more than {limit:,} lines come from definitions and sequences; stopped here"
+        message = (
+            f"more than {limit:,} lines come from definitions and sequences; only the first of "
+            "them are looked at"
+        )
         if not self._is_spent:
             self._tell(kind.TOO_MUCH, buffer, message, "let it repeat less often")
+        del self.lines[self._first + _FEW :]
         self._sequences.clear()
         self._stack.clear()
         self._pointer, self._depth, self._is_spent = None, 0, True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -98,12 +99,26 @@ def _host(context: Context, statement: Statement) -> SmtpHost:
     )
 
 
-def _hexadecimal(words: Words) -> str:
-    return "".join((words.take("the bytes"), *words.rest()))
+_OCTETS = re.compile(r"[0-9a-fA-F \t]*")
+_MASKED_OCTETS = re.compile(r"[0-9a-fA-FxX \t]*")
+
+
+def _payload(words: Words) -> str:
+    return _octets((words.take("the bytes"), *words.rest()), _OCTETS)
 
 
 def _reply(words: Words) -> str:
-    return "".join(words.rest())
+    return _octets(words.rest(), _MASKED_OCTETS)
+
+
+def _octets(words: tuple[str, ...], allowed: re.Pattern[str]) -> str:
+    """Two digits for each byte; a digit that stands alone in front of a blank is one too."""
+    text = " ".join(words)
+    if allowed.fullmatch(text) is None:
+        raise ValueError(f"{text} is not hexadecimal")
+    return "".join(
+        part[at : at + 2].rjust(2, "0") for part in text.split() for at in range(0, len(part), 2)
+    )
 
 
 def _file_weight(words: Words) -> int:
@@ -114,6 +129,15 @@ def _file_weight(words: Words) -> int:
 
 
 _RECORDS = ("A", "NS", "CNAME", "SOA", "MX", "TXT", "AAAA", "RRSIG", "DNSKEY")
+
+
+def _record(words: Words) -> str:
+    """A record type in any case, as upper case."""
+    word = words.take("the type")
+    if word.upper() not in _RECORDS:
+        raise ValueError(f"{word} is none of {', '.join(_RECORDS)}")
+    return word.upper()
+
 
 _CHECKS: dict[str, tuple[Callable[..., Any], Table, dict[str, Any]]] = {
     "HTTP_GET": (HttpCheck, _HTTP, {}),
@@ -132,7 +156,7 @@ _CHECKS: dict[str, tuple[Callable[..., Any], Table, dict[str, Any]]] = {
         DnsCheck,
         {
             **_CONNECT,
-            "type": Field("record_type", w.choice(*_RECORDS)),
+            "type": Field("record_type", _record),
             "name": Field("name", w.text, keeps_first=True),
         },
         {},
@@ -141,7 +165,7 @@ _CHECKS: dict[str, tuple[Callable[..., Any], Table, dict[str, Any]]] = {
         UdpCheck,
         {
             **_CONNECT,
-            "payload": Field("payload", _hexadecimal),
+            "payload": Field("payload", _payload),
             "require_reply": Field("requires_reply", _reply),
         },
         {},

@@ -39,7 +39,7 @@ _NEVER_TOLD = frozenset(
 )
 """Codes of findings that no message with a line stands for."""
 _ADVICE = re.compile(
-    r"deprecated|is called|Truncating|Please use|[Ww]arning|not supported, using|replacing$"
+    r"deprecated|is called|[Tt]runcating|Please use|[Ww]arning|not supported, using|replacing$"
     r"|[Ss]etting to|- setting$|This is probably not|must be greater than 0"
     r"|ignoring (?:label|scope|broadcast)|specifying peer address - ignoring|outside sensible"
     r"|resetting protocol|should be link-local|cannot be tracked|will always fail|will be discarded"

@@ -25,7 +25,8 @@ class Host:
 
     `users` have user and group number. `defaults` are global ones that the model has no field for.
     `strict` are the instances in strict mode, `weighted` the sync groups with tracking weight,
-    `disabled` the scripts that keepalived could not find or did not trust.
+    `disabled` the scripts that keepalived could not find or did not trust. `weights` are those of
+    tracked files, processes and BFD sessions by kind and name, and whether they are reversed.
     """
 
     users: Mapping[str, Sequence[str]]
@@ -34,6 +35,7 @@ class Host:
     strict: frozenset[str] = frozenset()
     weighted: frozenset[str] = frozenset()
     disabled: frozenset[str] = frozenset()
+    weights: Mapping[tuple[str, str], tuple[int, bool]] = field(default_factory=dict)
 
     def owner(self, user: str, group: str | None) -> tuple[str, str] | None:
         """Numbers of user and group that a script runs as; None when there is none of the name."""
@@ -99,21 +101,27 @@ class _Any:
 ANY: Any = _Any()
 
 
-class Refused:
-    """Statements that drctl reports as values that it cannot read, by the object they are in."""
+class LeftOver:
+    """Statements that the model has no field for, by the object they are in."""
 
     def __init__(self, document: Json, objects: Sequence[Json]) -> None:
         starts = sorted((*_place(one["origins"]["self"][-1]), one["name"]) for one in objects)
-        self._found: set[tuple[str, str]] = set()
+        self._refused: set[tuple[str, str]] = set()
+        self._unknown: set[tuple[str, str]] = set()
         for left in document["leftovers"]:
             path, line = _place(left)
             around = [name for file, start, name in starts if file == path and start <= line]
-            if around and left["reason"] != "not modelled":
-                self._found.add((around[-1], left["text"].split()[0]))
+            if around:
+                kind = self._unknown if left["reason"] == "not modelled" else self._refused
+                kind.add((around[-1], left["text"].split()[0]))
 
-    def has(self, one: Json, keyword: str) -> bool:
-        """Whether the object has such a statement of this keyword."""
-        return (one["name"], keyword) in self._found
+    def has_refused(self, one: Json, keyword: str) -> bool:
+        """Whether drctl reports a value of this keyword in the object as one it cannot read."""
+        return (one["name"], keyword) in self._refused
+
+    def has_unknown(self, one: Json, keyword: str) -> bool:
+        """Whether the object has a statement that is no part of the model."""
+        return (one["name"], keyword) in self._unknown
 
 
 def _place(place: Json) -> tuple[str, int]:

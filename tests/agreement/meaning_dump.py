@@ -285,7 +285,7 @@ def _tracks(one: Record) -> tuple[tuple[str, str, int, bool], ...]:
 
 def _instance(one: Record, wanted: str | None) -> dict[str, Any]:
     interval = one.get("Advert interval")
-    base = re.search(r" on (\S+)", one.get("Interface"))  # of a device that keepalived made
+    base = re.search(r" on ([^\s,]+)", one.get("Interface"))  # of a device that keepalived made
     scale = 1000 if interval.endswith(" sec") else 1
     source = one.get("Using src_ip")
     is_ours = source.endswith(" (from configuration)")
@@ -475,9 +475,23 @@ def _real_server(one: Record) -> tuple[str, dict[str, Any]]:
         "warmup_ms": milliseconds(one.get("Warmup")),
         "inhibits_on_failure": _is_on(one, "Inhibit on failure"),
         "virtualhost": None if host is None else host[1:-1],
+        "file weights": _file_weights(one),
         **_hooks(one, {"RS up notify script": "up", "RS down notify script": "down"}),
     }
     return (f"{where[1]} port {where[2]}" if where else "?"), found
+
+
+def _file_weights(one: Record) -> tuple[tuple[str, str], ...]:
+    """The files that a real server is checked by, each with its weight."""
+    found, is_inside = [], False
+    for indent, text in one.lines:
+        if text == "Tracked Files":
+            is_inside = True
+        elif indent == 3:
+            is_inside = False
+        elif is_inside and (parts := _TRACK.fullmatch(text)):
+            found.append((parts[1], parts[2] + (parts[3] or "")))
+    return tuple(found)
 
 
 def _add_check(found: Meaning, one: Record) -> None:
@@ -490,15 +504,28 @@ def _add_check(found: Meaning, one: Record) -> None:
     else:
         service = f"group {_between(vs)} {server[2] if server else ''}"
     where = f"{server[1]} port {server[3]}" if server else rs
-    number_ = 1
-    while (name := f"service {service} > {where} > check {number_}") in found:
-        number_ += 1
-    found[name] = _check(one)
+    add_check(found, f"service {service} > {where}", _check(one))
+
+
+def add_check(found: Meaning, server: str, check: dict[str, Any]) -> None:
+    """Add a check below its server: by its place, or one of a file by the file's name, since all
+    of those are behind the others in a dump."""
+    if check["type"] == "file":
+        put(found, f"{server} > file check {check['file']}", check)
+        return
+    place = 1
+    while (name := f"{server} > check {place}") in found:
+        place += 1
+    found[name] = check
 
 
 def _check(one: Record) -> dict[str, Any]:
     method = one.get("Keepalive method")
     word = method.partition(",")[0]
+    if word in {"FILE_CHECK", "BFD_CHECK"}:
+        # nothing is asked, so their timers mean nothing
+        key, shown = ("file", "Tracked file") if word == "FILE_CHECK" else ("name", "Name")
+        return {"type": _KINDS[word], key: one.get(shown)}
     found: dict[str, Any] = {
         "type": _KINDS[word],
         "is_alpha": one.flag("Alpha"),
@@ -533,10 +560,6 @@ def _check(one: Record) -> dict[str, Any]:
     elif kind == "udp":
         found["payload bytes"] = number(one.get("Payload len")) or 0
         found["requires reply"] = one.flag("Require reply")
-    elif kind == "bfd":
-        found["name"] = one.get("Name")
-    elif kind == "file":
-        found["file"] = one.get("Tracked file")
     return found
 
 

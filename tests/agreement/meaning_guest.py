@@ -36,6 +36,7 @@ from drctl.lab.guest.shell import mount, run  # noqa: E402
 MODULES = ("ipv6", "macvlan", "ipvlan")
 START_LIMIT_S = 25
 DUMP_LIMIT_S = 15
+END_LIMIT_S = 10
 JOB_LIMIT_S = 90
 ROUNDS = 12
 """How often keepalived is started again after an interface that it missed was made."""
@@ -46,6 +47,7 @@ ROOTS_NAMES = ("root", "keepalived_script")
 another user, and drops scripts when it is to be strict and there is no such user."""
 ACCOUNTS = (Path("/etc/passwd"), Path("/etc/group"))
 NEW_MOUNTS, NEW_PIDS, NEW_NET = 0x20000, 0x20000000, 0x40000000
+TRACKED_FOLDER = re.compile(r"^\s*file\s+\"?(/[^\s\"]*)/", re.MULTILINE)
 SECTION = re.compile(r"^------< (.*) >------$", re.MULTILINE)
 LEFT_OUT = ("Interfaces", "VRRP Sockpool", "Gratuitous ARP delays")
 STAMP = re.compile(r"^\w{3} \w{3} +\d+ [\d:]+ \d{4}: ", re.MULTILINE)
@@ -136,8 +138,7 @@ def dump(job: dict[str, Any]) -> dict[str, Any]:
         missing = {m for line in found["log"].splitlines() if (m := oracle.missing_interface(line))}
         if sum(add_card(name, own) for name in missing) == 0:
             break  # it ends with its namespace, which is quicker than when it is asked to
-        process.terminate()
-        process.wait()
+        end(process)
     users, groups = (
         [row.split(":") for row in path.read_text("utf-8", "replace").splitlines()]
         for path in ACCOUNTS
@@ -166,6 +167,8 @@ def make_world(texts: dict[str, str]) -> set[str]:
         for thing in named["users"]:
             if thing not in ROOTS_NAMES:
                 oracle.add_user(thing)
+        for folder in TRACKED_FOLDER.findall(text):
+            Path(folder).mkdir(parents=True, exist_ok=True)
     run("ip", "link", "set", "lo", "up")
     for card in cards:
         add_card(card, own)
@@ -224,6 +227,19 @@ def ask(job: dict[str, Any]) -> tuple[dict[str, Any], subprocess.Popen[bytes]]:
         path.unlink()
     said = STAMP.sub("", log.read_text("utf-8", "backslashreplace"))
     return {**texts, "log": said, "is_up": is_up}, process
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End keepalived, whatever state it is in, so that it can be started again."""
+    process.terminate()
+    try:
+        process.wait(END_LIMIT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    os.kill(-1, signal.SIGKILL)  # what is left of it: all but this process in these namespaces
+    for path in Path("/run").rglob("*.pid"):
+        path.unlink()
 
 
 def dumps() -> dict[str, Path]:

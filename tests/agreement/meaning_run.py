@@ -18,6 +18,8 @@ from drctl.cli.common import read_configuration
 from drctl.report.show import to_json
 
 _DISABLED = re.compile(r"^Disabling track script (\S+) (?:since|due)", re.MULTILINE)
+_TRACKED = re.compile(r" (?:VRRP )?Track (file|process|BFD) = (.*)")
+_WEIGHT = re.compile(r"   Weight = (-?\d+)( reverse)?")
 CONFIG_ID = "oracle"
 """The name of keepalived's host, which decides about lines with @."""
 
@@ -106,7 +108,20 @@ def host_of(answer: Mapping[str, Any]) -> Host:
         strict=_with(dump, " VRRP Instance = ", "   Enforcing strict VRRP compliance"),
         weighted=_with(dump, " VRRP Sync Group = ", "   sync group tracking weight set"),
         disabled=frozenset(_DISABLED.findall(answer["log"])),
+        weights=_weights(dump),
     )
+
+
+def _weights(dump: str) -> dict[tuple[str, str], tuple[int, bool]]:
+    found: dict[tuple[str, str], tuple[int, bool]] = {}
+    thing: tuple[str, str] | None = None
+    for line in dump.split("\n"):
+        if start := _TRACKED.fullmatch(line):
+            thing = start[1].lower(), start[2]
+        elif thing and (weight := _WEIGHT.fullmatch(line)):
+            found[thing] = int(weight[1]), weight[2] is not None
+            thing = None
+    return found
 
 
 def _with(dump: str, start: str, line: str) -> frozenset[str]:

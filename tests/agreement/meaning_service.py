@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from agreement.meaning import ANY, Host, Json, Owners, command_words, endpoint, first
-from agreement.meaning_dump import Meaning, put
+from agreement.meaning_dump import Meaning, add_check, put
 
 DEFAULT_PERSISTENCE_S = 360
 DEFAULT_LOOP_MS = 60_000
@@ -39,19 +39,20 @@ class _Teller:
 
     def _service(self, found: Meaning, one: Json, group: Json | None) -> None:
         servers = _servers(one)
-        name = put(found, f"service {_title(one, group)}", self._service_fields(one, servers))
+        name = put(
+            found, f"service {_title(one, group)}", self._service_fields(one, servers, group)
+        )
         plain = name.partition(" #")[0]
         for server in servers:
             where = endpoint(server["address"], _server_port(one, server))
             put(found, f"{name} > {where}", self._server(one, server))
             for check in server["checks"]:
                 for single in _singles(check):
-                    number = 1
-                    while (below := f"{plain} > {where} > check {number}") in found:
-                        number += 1
-                    found[below] = self._check(one, server, single)
+                    add_check(found, f"{plain} > {where}", self._check(one, server, single))
 
-    def _service_fields(self, one: Json, servers: Sequence[Json]) -> dict[str, Any]:
+    def _service_fields(
+        self, one: Json, servers: Sequence[Json], group: Json | None
+    ) -> dict[str, Any]:
         connect = one["connect"]
         weights = sum(_weight(one, server) for server in servers)
         quorum = min(one["quorum"] or 1, weights)
@@ -65,7 +66,7 @@ class _Teller:
             "timeout_ms": first(connect["timeout_ms"], DEFAULT_TIMEOUT_MS),
             "loop_ms": first(connect["loop_ms"], DEFAULT_LOOP_MS),
             "scheduler": one["scheduler"] or "wlc",
-            "flags": tuple(sorted(set(one["scheduler_flags"]))),
+            "flags": _flags(one),
             "is_one_packet": one["is_one_packet"],
             "persistence_s": persistence,
             "persistence_mask": one["persistence_mask"],
@@ -77,7 +78,7 @@ class _Teller:
             "inhibits_on_failure": one["inhibits_on_failure"],
             "quorum": quorum,
             "hysteresis": min(one["hysteresis"] or 0, max(quorum - 1, 0)),
-            "has_ha_suspend": one["has_ha_suspend"] and one["mark"] is None,
+            "has_ha_suspend": one["has_ha_suspend"] and not _has_mark(one, group),
             "forwarding": _method(one) if one["forwarding"] else ANY,
             "sorry server": None,
             "sorry forwarding": None,
@@ -109,6 +110,7 @@ class _Teller:
                 one["inhibits_on_failure"], service["inhibits_on_failure"]
             ),
             "virtualhost": one["virtualhost"],
+            "file weights": _file_weights(one),
             **self.owners.hooks(one),
         }
 
@@ -178,7 +180,7 @@ class _Teller:
             case "smtp":
                 return {"helo_name": one["helo_name"] or ANY}
             case "dns":
-                return {"record_type": one["record_type"] or "SOA", "name": one["name"] or "."}
+                return {"record_type": one["record_type"] or "SOA", "name": one["name"] or ""}
             case "udp":
                 return {
                     "payload bytes": len((one["payload"] or "").replace(" ", "")) // 2,
@@ -236,6 +238,36 @@ def _singles(check: Json) -> list[Json]:
         for host in hosts
     ]
     return [check, *others] if has_own else others
+
+
+def _flags(one: Json) -> tuple[str, ...]:
+    """Flags that have an effect: those of a scheduler behind its name only, `hashed` never."""
+    origins = one["origins"]
+    found = set()
+    for flag, place in zip(one["scheduler_flags"], origins.get("scheduler_flags", ()), strict=True):
+        known = [p for p in origins.get("scheduler", ()) if _at(p) < _at(place)]
+        if flag.startswith("flag-") or (known and flag.startswith(f"{one['scheduler']}-")):
+            found.add(flag)
+    return tuple(sorted(found))
+
+
+def _at(place: Json) -> tuple[int, int]:
+    return place["line"], place["column"]
+
+
+def _has_mark(one: Json, group: Json | None) -> bool:
+    """Whether packets are told by a mark, also by one of several in a group."""
+    entries = group["entries"] if group is not None else ()
+    return one["mark"] is not None or any(entry["mark"] is not None for entry in entries)
+
+
+def _file_weights(server: Json) -> Any:
+    """Weights of files; one without its own has that of the file's block, which is no part of the
+    model."""
+    files = [check for check in server["checks"] if check["type"] == "file"]
+    if any(check["weight"] is None for check in files):
+        return ANY
+    return tuple((check["file"], str(check["weight"])) for check in files)
 
 
 def _fits(one: Json, group: Json | None) -> bool:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from agreement.meaning import ANY, Host, Json, Owners, Refused, command_words, first
+from agreement.meaning import ANY, Host, Json, LeftOver, Owners, command_words, first
 from agreement.meaning_dump import Meaning, put
 
 OWNER = 255
@@ -26,7 +26,7 @@ class _Teller:
     def __init__(self, document: Json, passwords: Mapping[str, str], host: Host) -> None:
         self.model: Json = document["model"]
         self.settings: Json = self.model["settings"]
-        self.refused = Refused(document, self.model["instances"])
+        self.left = LeftOver(document, self.model["instances"])
         self.passwords = passwords
         self.host = host
         self.owners = Owners(self.settings, host)
@@ -66,7 +66,7 @@ class _Teller:
         owned = "MASTER" if priority == OWNER else "BACKUP"
         if one["name"] in self.host.strict:
             return owned
-        said = one["state"] or ("BACKUP" if self.refused.has(one, "state") else owned)
+        said = one["state"] or ("BACKUP" if self.left.has_refused(one, "state") else owned)
         is_hashed = (one["authentication"] or {}).get("kind") == "AH"
         if is_hashed and said == "MASTER" and priority != OWNER:
             return "BACKUP"  # it must hear an advert before it can send one
@@ -84,7 +84,7 @@ class _Teller:
 
     def _priority(self, one: Json) -> int:
         """An initial master without one is an owner; a bad one is 100."""
-        if one["priority"] is None and self.refused.has(one, "priority"):
+        if one["priority"] is None and self.left.has_refused(one, "priority"):
             return 100
         is_master = one["state"] == "MASTER"
         return int(one["priority"] or (OWNER if is_master else 100))
@@ -141,9 +141,9 @@ class _Teller:
                 weight = first(weight, script["weight"])
             elif kind == "interface" and name == one.get("interface"):
                 continue  # an instance tracks its own interface anyway
-            elif kind in {"file", "process"} and weight is None:
+            elif kind != "interface" and weight is None:
                 # that of its block, which is no part of the model
-                weight = self.host.defaults.get(f"{kind} {name}", 0)
+                weight, is_reverse = self.host.weights.get((kind, name), (0, False))
             weight = max(-253, min(weight or 0, 253))
             if is_fixed and weight and kind != "process":
                 if (kind == "interface" and group is not None) or (kind == "file" and weight == 1):
@@ -170,7 +170,8 @@ class _Teller:
             "sync group": group,
             "state": self._states()[one["name"]],
             "interface": one["interface"] or "not configured",
-            "source": _source(one),
+            # an address of the device that keepalived makes is the source too
+            "source": ANY if self.left.has_unknown(one, "use_ipvlan") else _source(one),
             "unicast_peers": tuple(
                 sorted(_peer(peer) for peer in one["unicast_peers"] if _is_of(one, peer["address"]))
             ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -29,17 +30,20 @@ def add_dialect(parser: argparse.ArgumentParser) -> None:
 
 def read_bytes(path: str) -> bytes:
     """Bytes of a file, or of standard input for `-`; at most LARGEST_FILE_BYTES of them."""
+    is_larger = False
     try:
         if path == "-":
             raw = sys.stdin.buffer.read(LARGEST_FILE_BYTES + 1)
         else:
             with open(path, "rb") as file:  # noqa: PTH123 - pathlib takes 5 ms to import
-                raw = file.read(LARGEST_FILE_BYTES + 1)
+                # the size of what is no regular file is 0
+                is_larger = os.fstat(file.fileno()).st_size > LARGEST_FILE_BYTES
+                raw = b"" if is_larger else file.read(LARGEST_FILE_BYTES + 1)
     except IsADirectoryError as refused:
         raise FileRefused("read", path, "it is a directory") from refused
     except OSError as refused:
         raise FileRefused("read", path, refused) from refused
-    if len(raw) > LARGEST_FILE_BYTES:
+    if is_larger or len(raw) > LARGEST_FILE_BYTES:
         raise FileRefused("read", path, f"it is larger than {LARGEST_FILE_BYTES >> 20} MiB")
     return raw
 

@@ -79,7 +79,7 @@ class Definition:
         """The step for a line of the value, from 0."""
         if self.step is None or line >= len(self.places):
             return self.step
-        return self.step._replace(place=self.places[line])
+        return Step(self.step.kind, self.step.name, self.step.value, self.places[line])
 
 
 class Buffer:
@@ -182,7 +182,8 @@ class Pointer(NamedTuple):
 
     def next(self) -> Pointer | None:
         """What is left behind that line."""
-        return None if self.at + 1 == len(self.lines) else self._replace(at=self.at + 1)
+        at = self.at + 1
+        return None if at == len(self.lines) else Pointer(self.definition, self.lines, at, self.use)
 
 
 class Assignment(NamedTuple):

@@ -30,21 +30,23 @@ _OF_UNKNOWN = frozenset(
 """Told by that process of keepalived which knows the block, while another does not know it."""
 _LEFT_AS_IT_IS = frozenset({*_UNKNOWN, *_BRACES, *_REFUSED, "DR311"})
 _FOLLOWS: dict[str, frozenset[str]] = {
-    "DR101": frozenset({"DR101", *_UNKNOWN, *_REFUSED, "DR206", "DR221"}),
+    "DR101": frozenset({"DR101", *_UNKNOWN, *_REFUSED, "DR206", "DR221", "DR110", "DR111"}),
     "DR104": frozenset(_UNKNOWN),
     "DR120": _LEFT_AS_IT_IS,
+    "DR121": _LEFT_AS_IT_IS,
     "DR124": _LEFT_AS_IT_IS,
     "DR140": frozenset(_UNKNOWN),
     **dict.fromkeys(_UNKNOWN, _OF_UNKNOWN),
     "DR208": frozenset({"DR217", "DR220"}),
     "DR210": frozenset({"DR207", "DR332"}),
-    "DR213": frozenset({"DR216", "DR313"}),
+    "DR213": frozenset({"DR216", "DR306", "DR313"}),
     "DR363": frozenset({"DR217"}),
     "DR313": frozenset({"DR216"}),
     "DR219": frozenset({"DR378"}),
     "DR311": frozenset({"DR211", "DR212"}),
 }
 """Codes of findings, and of those in the same line that follow from them."""
+_OPENED = frozenset({"DR207", "DR208"})
 _WORDS = frozenset({"DR211"})
 _NOTHING: frozenset[str] = frozenset()
 _FROM_THERE_ON = frozenset({"DR120", "DR124", "DR140"})
@@ -86,6 +88,9 @@ def _follows(cause: Diagnostic) -> frozenset[str]:
     if cause.code == "DR206" and not cause.related:
         # of a value block: the words that stand where the brace should be are too many
         return _WORDS
+    if cause.code == "DR211" and cause.message.startswith("$ "):
+        # a name in braces that is none: its braces stand alone
+        return _OPENED
     return _FOLLOWS.get(cause.code, _NOTHING)
 
 

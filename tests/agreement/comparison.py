@@ -25,7 +25,7 @@ from drctl.text.diagnostic import Diagnostic, Severity
 _PLACE = re.compile(r"\((?:(.*): )?Line (\d+)\) (.*)")
 _SECURITY = re.compile(r"SECURITY VIOLATION")
 _NO_COMPLAINT = re.compile(
-    r"Config files missing|^Configuration file |double free|corruption|^free\(\)|^malloc"
+    r"Config files missing|^Configuration file |double free|corrupt|^free\(\)|^malloc"
 )
 """Said with exit code 0, or by the C library while keepalived dies."""
 READ = frozenset({0, 2, 4, 5, 6})
@@ -33,7 +33,7 @@ READ = frozenset({0, 2, 4, 5, 6})
 AFTER_READING = frozenset(code for saying in SAYINGS for code in saying.codes if code > "DR3")
 _NEVER_TOLD = frozenset(
     {
-        *("DR013", "DR102", "DR103", "DR105", "DR106", "DR120", "DR124", "DR209", "DR216"),
+        *("DR013", "DR102", "DR103", "DR105", "DR106", "DR120", "DR124", "DR140", "DR209", "DR216"),
         *("DR218", "DR374", "DR375"),
     }
 )

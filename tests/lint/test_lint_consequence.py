@@ -17,6 +17,8 @@ IN_ONE_LINE = {
     "a name that is not defined": (instance("priority $PRIO"), 10, ["DR120"]),
     "a name in braces that is not defined": (instance("priority ${PRIO}"), 10, ["DR120"]),
     "a default value as of a shell": (instance("priority ${PRIO:-100}"), 10, ["DR120"]),
+    "a blank before the equals sign": (instance("$PRIO = 100"), 10, ["DR121"]),
+    "a brace of a name that is none": (instance("priority ${"), 10, ["DR211"]),
     "a value and a brace": (instance("unicast_src_ip {"), 10, ["DR210"]),
     "a block where an entry belongs": (
         instance("virtual_ipaddress_excluded {\nvirtual_routes {\n}"),

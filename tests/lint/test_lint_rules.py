@@ -119,6 +119,7 @@ NOT_FIRING = (
     instance("version 3\nadvert_int 0.25\nunicast_src_ip 192.0.2.1\nunicast_peer {\n192.0.2.2\n}\nunicast_ttl 5"),
     instance("nopreempt\nstate BACKUP\npriority 254\nuse_vmac\nvmac_xmit_base"),
     instance("track_script {\nS weight 5\n}", before=SCRIPT.replace("@", "weight -5\nuser root")),
+    instance("use_ipvlan 192.0.2.3/24"),
     instance("use_ipvlan ipv.51 192.0.2.3 bridge\ntrack_interface {\neth1 weight 10\n}"),
     instance("accept", after=second("strict_mode off") + "vrrp_sync_group G {\ngroup {\nV1\nV2\n}\n}\n"),
     service("sorry_server 192.0.2.40 80\nquorum 1\nhysteresis 0", "weight 2\nTCP_CHECK {\nconnect_port 80\n}"),

@@ -8,6 +8,7 @@ from drctl.lint.instance import Instance, family_of
 from drctl.lint.kind import Kind, Problem
 from drctl.lint.rule import of_instance
 from drctl.lint.world import World
+from drctl.schema.composite_address import family
 from drctl.text.diagnostic import Severity
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ ALREADY_SET = Kind("DR335", "set-already-by-vmac", Severity.WARNING)
 WITHOUT_VMAC = Kind("DR336", "xmit-base-without-vmac", Severity.WARNING)
 NO_SOURCE = Kind("DR337", "ipvlan-without-address", Severity.ERROR)
 VMAC_TWICE = Kind("DR338", "vmac-twice", Severity.WARNING)
+
+_IPV4 = 4
 
 
 @of_instance
@@ -41,7 +44,7 @@ def check_device(instance: Instance, world: World) -> None:
 
 
 def _has_address(line: Line) -> bool:
-    return any("." in word and word.replace(".", "").isdigit() for word in line.words[1:])
+    return any(family(word.partition("/")[0]) == _IPV4 for word in line.words[1:])
 
 
 @of_instance

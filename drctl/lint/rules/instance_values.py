@@ -93,8 +93,9 @@ class _Reader:
         elif keyword == "use_ipvlan":
             self._names(line)
             for position, word in enumerate(words[1:], 1):
-                if family(word) and self._fits(line, position, word, keyword):
-                    self.instance.source = self.instance.source or word
+                address = word.partition("/")[0]
+                if family(address) and self._fits(line, position, address, keyword):
+                    self.instance.source = self.instance.source or address
         elif keyword == "native_ipv6":
             self._native(line)
         elif keyword == "version":
@@ -186,4 +187,4 @@ class _Reader:
 
 
 def _is_option(word: str) -> bool:
-    return word in _IPVLAN_OPTIONS or family(word) is not None
+    return word in _IPVLAN_OPTIONS or family(word.partition("/")[0]) is not None

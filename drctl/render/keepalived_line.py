@@ -49,7 +49,7 @@ class Lines:
         value = getattr(x, field)
         if value is None:
             return NOTHING
-        return self._line(x, field, keyword, " ".join(map(argument, value.split())), i)
+        return self._line(x, field, keyword, " ".join(map(argument, value.split(" "))), i)
 
     def time(self, x: Any, field: str, keyword: str, i: str) -> Trusted:
         """Milliseconds as seconds."""

@@ -42,7 +42,7 @@ def find_template_tag(text: str) -> Span | None:
 _KEEPALIVED_PREFIX = r"\ufeff?(?:[ \t\n\r\f\v]+|[#!][^\n]*)*"
 _KEEPALIVED_TOKEN = (
     r'(?P<QUOTED>"[^"\n]*")|(?P<ERROR>"[^\n]*)|(?P<OPEN>\{)|(?P<CLOSE>\})'
-    r'|(?P<WORD>(?:\$\{[^{}\s"]*(?: [\w ]*)?\}|[^\s"#!{}])+)'
+    r'|(?P<WORD>(?:\$\{[^{}\s"]*(?: [0-9 ]*)?\}|[^\s"#!{}])+)'
 )
 
 # lvsconfig.c of Piranha 0.8.6 takes `#` as a comment only at the start of a line; people write it

@@ -91,9 +91,7 @@ def test_keepalived_file_of_keepalived_conf_reads_back_to_the_same_model(path: P
 def test_keepalived_file_lines_name_statements_of_the_source(path: Path) -> None:
     reading = read_configuration(str(path), "keepalived")
     file, _ = keepalived_file(reading.configuration, RenderOptions(path.name))
-    starts = {
-        document.place(one)[:3] for document in reading.documents for one in document.walk()
-    }
+    starts = {document.place(one)[:3] for document in reading.documents for one in document.walk()}
     lines = file.text.split("\n")
     for number, places in file.origins.items():
         assert lines[number - 1].strip(), f"line {number} is empty and has origins"

@@ -10,29 +10,43 @@ from pathlib import Path
 from typing import Any
 
 from agreement import meaning_service, meaning_vrrp
+from agreement.linted import WISHES
 from agreement.meaning import Difference, Host, differences, fields_compared
 from agreement.meaning_dump import Meaning, read_check, read_vrrp, wanted_states
 from agreement.meaning_world import Asked
 
+from drctl.cli._lint_files import lint_file
 from drctl.cli.common import read_configuration
 from drctl.report.show import to_json
 
 _DISABLED = re.compile(r"^Disabling track script (\S+) (?:since|due)", re.MULTILINE)
 _TRACKED = re.compile(r" (?:VRRP )?Track (file|process|BFD) = (.*)")
 _WEIGHT = re.compile(r"   Weight = (-?\d+)( reverse)?")
+_FATAL = re.compile(
+    r"\*\*\*|must be set$|Unknown interface!|is required$|Cant load|Error initiali[sz]|Error Init|"
+    r"limit respawn rate"
+)
+_BRACES = frozenset({"DR205", "DR206", "DR207", "DR208", "DR209"})
 CONFIG_ID = "oracle"
 """The name of keepalived's host, which decides about lines with @."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """A comparison. `refused` says why keepalived has no dump; then the rest is empty."""
+    """A comparison. `refused` says why keepalived has no dump; then the rest is empty.
+    `has_broken_braces` excuses what was found: keepalived reads on in blocks that nobody meant."""
 
     name: str
     refused: str = ""
     fields: int = 0
     blocks: int = 0
     found: tuple[Difference, ...] = ()
+    has_broken_braces: bool = False
+
+    @property
+    def is_unexplained(self) -> bool:
+        """Whether something differs that should not."""
+        return bool(self.found) and not self.has_broken_braces
 
 
 def compare(asked: Asked, answer: Mapping[str, Any], folder: Path) -> Outcome:
@@ -46,13 +60,19 @@ def compare(asked: Asked, answer: Mapping[str, Any], folder: Path) -> Outcome:
     theirs = understood(answer)
     mine = told(folder / asked.name, host_of(answer))
     mine_, theirs_ = normalised(mine, theirs)
+    found = tuple(differences(mine_, theirs_))
     return Outcome(
         asked.name,
-        "",
-        fields_compared(mine_, theirs_),
-        len(mine_.keys() & theirs_.keys()),
-        tuple(differences(mine_, theirs_)),
+        fields=fields_compared(mine_, theirs_),
+        blocks=len(mine_.keys() & theirs_.keys()),
+        found=found,
+        has_broken_braces=bool(found) and has_broken_braces(folder / asked.name),
     )
+
+
+def has_broken_braces(file: Path) -> bool:
+    """Whether drctl lint says of the file that its braces are wrong."""
+    return any(one.code in _BRACES for one in lint_file(str(file), WISHES).diagnostics)
 
 
 def refusal(answer: Mapping[str, Any]) -> str:
@@ -61,7 +81,9 @@ def refusal(answer: Mapping[str, Any]) -> str:
         return str(refused).strip().splitlines()[-1]
     if not answer["is_up"] or "vrrp" not in answer or "check" not in answer:
         lines = [line for line in answer["log"].splitlines() if line.strip()]
-        return next((line for line in lines if "***" in line), lines[-1] if lines else "no log")
+        return next(
+            (line for line in lines if _FATAL.search(line)), lines[-1] if lines else "no log"
+        )
     return ""
 
 

@@ -133,17 +133,22 @@ class _Teller:
         found = []
         for track in one["tracks"]:
             kind, name = track["kind"], track["name"]
-            weight, is_reverse = track["weight"], "reverse" in track["options"]
+            weight = track["weight"]
+            # those of its block, which are no part of the model
+            usual, is_reverse = self.host.weights.get((kind, name), (0, False))
+            if track["options"]:
+                is_reverse = "reverse" in track["options"]
             if kind == "script":
                 script = self.scripts.get(name)
                 if script is None or name in self.host.disabled or not self._is_kept(script):
                     continue
+                if _is_below(script, track):
+                    continue  # not known yet
                 weight = first(weight, script["weight"])
             elif kind == "interface" and name == one.get("interface"):
                 continue  # an instance tracks its own interface anyway
-            elif kind != "interface" and weight is None:
-                # that of its block, which is no part of the model
-                weight, is_reverse = self.host.weights.get((kind, name), (0, False))
+            elif weight is None:
+                weight = usual
             weight = max(-253, min(weight or 0, 253))
             if is_fixed and weight and kind != "process":
                 if (kind == "interface" and group is not None) or (kind == "file" and weight == 1):
@@ -250,6 +255,12 @@ def _advert_ms(said: int | None, version: int) -> int:
     if value > longest:
         return longest
     return max((value + step // 2) // step * step, step)
+
+
+def _is_below(one: Json, other: Json) -> bool:
+    """Whether an object stands below another one of the same file."""
+    places = [each["origins"]["self"][-1] for each in (one, other)]
+    return places[0]["path"] == places[1]["path"] and _where(one) > _where(other)
 
 
 def _where(one: Json, name: str = "self") -> tuple[int, int]:

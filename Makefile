@@ -11,11 +11,11 @@ SOURCES := pyproject.toml
 # where PYTHONDONTWRITEBYTECODE is set, nothing else does, and every start takes 0.1 s more
 COMPILE := $(BIN)/python -m compileall -q drctl
 
-.PHONY: help install demo test test-full lint bench agree fuzz clean
+.PHONY: help install demo test test-full lint bench agree agree-meaning fuzz clean
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.* ## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z-]*\):.* ## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
 
 install: $(STAMP) ## .venv/bin/drctl, from this folder
 	@echo "installed: $(BIN)/drctl"
@@ -48,6 +48,10 @@ bench: $(DEV_STAMP) ## speed, as ratios against a peer in the same run
 agree: $(DEV_STAMP) ## drctl lint against keepalived -t: a corpus, and 10,000 mutations of it
 	@sh tools/packages.sh test
 	@$(BIN)/python tools/agree.py --strict
+
+agree-meaning: $(DEV_STAMP) ## drctl show against what keepalived itself dumps
+	@sh tools/packages.sh lab test
+	@$(BIN)/python tools/agree_meaning.py --strict
 
 fuzz: $(FUZZ_STAMP) ## any bytes into every part, ten minutes each (FUZZ_SECONDS=60 for one)
 	@$(BIN)/python tools/fuzz.py

@@ -12,7 +12,7 @@ from drctl.model.configuration import Configuration
 from drctl.model.origin import leftovers
 from drctl.model.pair import Rank
 from drctl.model.vrrp import VrrpInstance
-from drctl.readers.keepalived_block import NOT_READ
+from drctl.readers.keepalived_block import EMPTY, NOT_READ
 from drctl.readers.reading import Reading
 
 _DERIVED_CHOICES = ("priority of the peer", "router_id of the peer")
@@ -60,7 +60,7 @@ def pair_of_keepalived(
 
 def _note_leftovers(configuration: Configuration, ledger: Ledger) -> None:
     for leftover in leftovers(configuration):
-        if leftover.place is None or leftover.reason in {"", "not modelled"}:
+        if leftover.place is None or leftover.reason in {"", "not modelled", EMPTY}:
             continue
         if leftover.reason == NOT_READ:
             why = (

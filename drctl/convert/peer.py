@@ -22,6 +22,7 @@ from drctl.model.configuration import Configuration
 from drctl.model.origin import SELF, Leftover
 from drctl.model.pair import Rank
 from drctl.model.vrrp import UnicastPeer, VrrpInstance
+from drctl.readers.keepalived_block import EMPTY
 from drctl.text.place import Place
 
 FAULT_WITHOUT_PEER = Leftover(
@@ -174,7 +175,7 @@ class _Seat:
         instance = self.instance
         role = _role(instance, self.configuration, self.rank)
         self._note_common()
-        unread = {keyword_of(leftover) for leftover in instance.leftovers}
+        unread = {keyword_of(left) for left in instance.leftovers if left.reason != EMPTY}
         turned = replace(instance, multicast_source=None)
         if "state" not in unread:
             turned = replace(turned, state=self._state(role))

@@ -13,6 +13,7 @@ from drctl.model.configuration import Configuration
 from drctl.model.origin import SELF, Leftover
 from drctl.model.pair import Hook, Rank, Settings
 from drctl.model.service import RealServer, VirtualService
+from drctl.readers.keepalived_block import EMPTY
 from drctl.text.place import Place
 
 OF_ONE_DIRECTOR = frozenset(
@@ -104,7 +105,7 @@ def _note_command(
 
 
 def _note_leftover(leftover: Leftover, addresses: Mapping[str, str], ledger: Ledger) -> None:
-    if leftover.place is None:
+    if leftover.place is None or leftover.reason == EMPTY:
         return
     keyword = keyword_of(leftover)
     if keyword in OF_ONE_DIRECTOR:

@@ -26,6 +26,8 @@ _SEQUENCE = re.compile(r"~(?:SEQx?|LST)\(")
 _INCLUDE = re.compile(r"include[rmwba]?")
 NOT_READ = "the included file is not read"
 """Why an include is a leftover."""
+EMPTY = "the block is empty"
+"""Why a value block without a value is one: keepalived tells some of them from none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +252,7 @@ def _read_statement(
     elif isinstance(entry, Inline):
         values.note(entry.name, context.place(statement))
         context.ignored(statement, statement.values)
+        _keep_empty(context, values, statement, around)
         read_into(context, values, body_of(statement), entry.table, (*around, keyword))
     else:
         values.add(entry.name, (entry.read(context, statement),))
@@ -291,6 +294,7 @@ def read_lines(
         inside: tuple[str, ...] = ()
     else:
         context.ignored(statement, statement.values)
+        _keep_empty(context, values, statement, around)
         inside = (*around, statement.keyword)
     for line in body_of(statement):
         if not isinstance(line, Statement):
@@ -311,6 +315,13 @@ def read_lines(
             context.ignored(line, words.rest())
         except ValueError as bad:
             refuse(context, values, line, str(bad), inside)
+
+
+def _keep_empty(
+    context: Context, values: Values, statement: Statement, around: tuple[str, ...]
+) -> None:
+    if not any(isinstance(node, Statement) for node in body_of(statement)):
+        values.leftovers.append(context.leftover(statement, EMPTY, around))
 
 
 def words_of(context: Context, statement: Statement) -> Words:

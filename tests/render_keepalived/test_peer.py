@@ -187,3 +187,40 @@ def test_pair_with_priorities_has_them_on_both() -> None:
 def test_peer_of_a_file_without_instances_is_refused() -> None:
     with pytest.raises(UsageError, match="vrrp_instance"):
         _peer("global_defs {\n    router_id a\n}\n")
+
+
+EMPTY = """\
+global_defs {
+    notification_email {
+    }
+}
+vrrp_instance A {
+    state MASTER
+    interface eth0
+    virtual_router_id 51
+    priority 100
+    unicast_src_ip 192.0.2.1
+    unicast_peer {
+    }
+    authentication {
+    }
+    virtual_ipaddress {
+    }
+    track_script {
+    }
+}
+"""
+
+
+def test_empty_blocks_stay_in_both_files_and_are_no_task() -> None:
+    model = model_of(EMPTY)
+    ledger = Ledger()
+    peer = derive_peer(model, ledger)
+    for made in (rendered(model), rendered(peer)):
+        for block in ("notification_email", "unicast_peer", "authentication", "track_script"):
+            assert f"{block} {{\n" in made
+        assert made.count("virtual_ipaddress {\n    }\n") == 1
+    assert "unicast_src_ip" not in rendered(peer)
+    assert model_of(rendered(model)) == model
+    todos = [note.todo for notes in ledger.notes.values() for note in notes]
+    assert "check the statement" not in todos

@@ -108,11 +108,9 @@ class Statements:
             self._endpoint = Judgement(keyword, (), self.dialect.blocks[keyword.opens])
         return self._endpoint
 
-    def is_known(self, keyword: Keyword) -> bool:
-        """Whether the target version knows the keyword."""
-        if keyword.since is not None and version_of(keyword.since) > self.version:
-            return False
-        return keyword.removed is None or version_of(keyword.removed) > self.version
+    def is_known(self, block: Block, keyword: Keyword) -> bool:
+        """Whether the target version knows the keyword in this block."""
+        return block.knows(keyword, self.version)
 
     def _judge_entry(self, block: Block, words: Words) -> Judgement:
         assert block.entry is not None
@@ -128,8 +126,8 @@ class Statements:
         keyword = block.keywords.get(name)
         if keyword is None:
             return Judgement(None, (self._unknown(block, name),), is_unknown=True)
-        if not self.is_known(keyword):
-            return Judgement(None, (self._other_version(keyword),), is_unknown=True)
+        if not self.is_known(block, keyword):
+            return Judgement(None, (self._other_version(block, keyword),), is_unknown=True)
         problems = [_problem(c, c.word) for c in _firsts(judge(keyword, words[1:], self.version))]
         if name in _SECRET and len(words) > 1 and words[1]:
             problems = [p._replace(message=p.message.replace(words[1], MASK)) for p in problems]
@@ -155,12 +153,15 @@ class Statements:
         opens = self.dialect.blocks[keyword.opens] if keyword.opens is not None else None
         return Judgement(keyword, tuple(problems), opens)
 
-    def _other_version(self, keyword: Keyword) -> Problem:
+    def _other_version(self, block: Block, keyword: Keyword) -> Problem:
         version = ".".join(map(str, self.version))
         if keyword.removed is not None and version_of(keyword.removed) <= self.version:
             text = f"{keyword.name} is gone since {keyword.removed}, {version} does not know it"
-            return Problem(kind.REMOVED_KEYWORD, -1, text, _instead(keyword))
-        text = f"{keyword.name} is known from {keyword.since} on, {version} does not know it"
+            hint = _instead(keyword) or "remove the line"
+            return Problem(kind.REMOVED_KEYWORD, -1, text, hint)
+        text = (
+            f"{keyword.name} is known from {block.since_of(keyword)} on, {version} does not know it"
+        )
         return Problem(kind.NEWER_KEYWORD, -1, text, "remove it, or say --target-version")
 
     def _unknown(self, block: Block, name: str) -> Problem:
@@ -179,7 +180,8 @@ class Statements:
         known = self._similarities.setdefault(block.path, {})
         found = known.get(name)
         if found is None:
-            found = known[name] = _similar(name, block.keywords)
+            words = [w for w, keyword in block.keywords.items() if self.is_known(block, keyword)]
+            found = known[name] = _similar(name, words)
         return found
 
     def _homes_of(self, name: str) -> list[str]:
@@ -190,7 +192,9 @@ class Statements:
                 if path == "directive" or path.startswith("common/"):
                     continue
                 shown = block.keyword or "the outermost level"
-                for word in block.keywords:
+                for word, keyword in block.keywords.items():
+                    if not self.is_known(block, keyword):
+                        continue
                     homes = self._homes.setdefault(word, [])
                     if shown not in homes:
                         homes.append(shown)

@@ -426,7 +426,7 @@ class Structure:
         block = section.block
         for name in block.required:
             keyword = block.keywords[name]
-            if not self.statements.is_known(keyword) or _has(section, keyword):
+            if not self.statements.is_known(block, keyword) or _has(section, keyword):
                 continue
             text = f"{block.keyword} without {name}"
             related = (section.header, "begins here") if section.header is not None else None

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from drctl.report.explain_text import Page, number
 from drctl.schema.lookup import DIRECTIVE, ENTRY, Found, neighbours
 from drctl.schema.option import homes_of, options_of
-from drctl.schema.table import version_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,11 +35,21 @@ _EVERY_PROCESS = 4
 _BOOLEAN = "boolean"
 
 
-def is_known(keyword: Keyword, version: tuple[int, ...]) -> bool:
-    """Whether a release knows the keyword."""
-    if keyword.since is not None and version_of(keyword.since) > version:
-        return False
-    return keyword.removed is None or version_of(keyword.removed) > version
+def is_known(found: Found, version: tuple[int, ...]) -> bool:
+    """Whether a release knows the keyword in one of its blocks."""
+    keyword = found.keyword
+    return keyword is None or any(
+        found.dialect.blocks[path].knows(keyword, version) for path in found.paths
+    )
+
+
+def _first_versions(found: Found, keyword: Keyword) -> dict[str | None, list[str]]:
+    """The blocks that have the keyword since the same version."""
+    firsts: dict[str | None, list[str]] = {}
+    for path in found.paths:
+        since = found.dialect.blocks[path].since_of(keyword)
+        firsts.setdefault(since, []).append(path.rpartition("/")[2])
+    return firsts
 
 
 def shown_path(path: str) -> str:
@@ -130,8 +139,11 @@ def repeat_text(found: Found) -> str:
 def versions(found: Found, keyword: Keyword) -> list[str]:
     """When the keyword came, changed, was deprecated and went, in words."""
     lines = []
-    if keyword.since:
-        lines.append(f"since {keyword.since}")
+    firsts = _first_versions(found, keyword)
+    for since, blocks in firsts.items():
+        where = f" in {', '.join(blocks)}" if len(firsts) > 1 else ""
+        if since or where:
+            lines.append(f"since {since}{where}" if since else f"always{where}")
     for version, arguments in keyword.newer:
         told = [f"{one.name.upper()} ({argument_text(found, one)})" for one in arguments]
         lines.append(f"since {version} with {' '.join(told) or 'no argument'}")
@@ -169,7 +181,7 @@ def _page(found: Found, version: tuple[int, ...], width: int) -> str:
     page.blank()
     page.line(f"    {usage(found, version)}")
     page.blank()
-    if keyword is not None and not is_known(keyword, version):
+    if not is_known(found, version):
         page.paragraph(f"keepalived {'.'.join(map(str, version))} does not know this keyword.")
     page.paragraph(block.doc if keyword is None else keyword.doc)
     for note in keyword.notes if keyword is not None else ():
@@ -287,11 +299,11 @@ def _as_json(found: Found, version: tuple[int, ...]) -> dict[str, Any]:
         "unit": keyword.unit if keyword is not None else None,
         "repeat": "adds" if keyword is None or keyword.repeatable else keyword.again,
         "aliases": list(keyword.aliases) if keyword is not None else [],
-        "since": keyword.since if keyword is not None else None,
+        "since": block.since_of(keyword) if keyword is not None else None,
         "deprecated": keyword.deprecated if keyword is not None else None,
         "removed": keyword.removed if keyword is not None else None,
         "replacement": keyword.replacement if keyword is not None else None,
-        "known": keyword is None or is_known(keyword, version),
+        "known": is_known(found, version),
         "read_by": list(block.read_by),
         "inside": _inside_json(found),
         "example": example(found),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from drctl.lint.section import Section
 from drctl.report.explain_block import Reading
-from drctl.report.explain_keyword import default_text, is_known
+from drctl.report.explain_keyword import default_text
 from drctl.report.explain_place import MOST_READINGS, PlaceView
 from drctl.report.explain_text import Page
 from drctl.syntax.expand_line import visible
@@ -135,7 +135,7 @@ def _keyword(page: Page, reading: Reading, keyword: Keyword, setting: Setting) -
     if default := default_text(keyword):
         page.row("default", f"{default}, without this line")
     page.row("means", keyword.doc)
-    if not is_known(keyword, setting.version):
+    if reading.block is not None and not reading.block.knows(keyword, setting.version):
         page.row("version", f"{'.'.join(map(str, setting.version))} does not know it")
     path = reading.block.path if reading.block is not None else ""
     name = f"{path}/{keyword.name}" if path else keyword.name
@@ -191,7 +191,8 @@ def left_out(section: Section, setting: Setting) -> Iterator[tuple[str, str]]:
     for name, keyword in block.keywords.items():
         is_given = not given.isdisjoint({keyword.name, *keyword.aliases})
         is_usual = name == keyword.name and not keyword.deprecated
-        if is_usual and not is_given and keyword.default and is_known(keyword, setting.version):
+        is_known = block.knows(keyword, setting.version)
+        if is_usual and not is_given and keyword.default and is_known:
             yield name, default_text(keyword)
 
 

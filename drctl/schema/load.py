@@ -5,6 +5,8 @@ A block's table is `grammar/<dialect>/<path>.toml`, that of the outermost level 
     [block]
     doc = "A virtual service and its real servers"
     include = ["common/check"]        # keywords of these tables too; the own ones win
+    since = ["1.3.0", "warmup 1.3.7"] # first version that knows the included ones here; one alone
+                                      # is for all that are older
     entry = ["address address"]       # value block: lines without a keyword
     empty = "reported"                # what is said of one without lines (table.Block)
     raw = true                        # the lines are not statements at all
@@ -66,6 +68,7 @@ _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "f": "\f", "b": "\b", '"': '"', "\\
 _CASES = re.compile(r"^\[cases\b", re.MULTILINE)
 _RANGE = re.compile(r"(-?[\d.]*?\d)?\.\.(-?\d[\d.]*)?")
 _BARE = re.compile(r"[\w-]+")
+_SINCE = re.compile(r"(?:([\w-]+) )?(\d+\.\d+\.\d+)")
 _NEWER = re.compile(r"(\d+\.\d+\.\d+)(?: (.+))?")
 _ARGUMENT = re.compile(
     r"(?P<name>[\w-]+) (?P<type>\w+)(?P<count>[?*+]?)"
@@ -75,6 +78,7 @@ _ARGUMENT = re.compile(
 _BLOCK_KEYS: Mapping[str, type] = {
     "doc": str,
     "include": list,
+    "since": list,
     "entry": list,
     "empty": str,
     "raw": bool,
@@ -261,14 +265,18 @@ class _Blocks(Mapping[str, Block]):
             raise BadTable(file, key, "unknown table; block, keyword or cases expected")
         block = _checked(file, "block", tables.get("block"), _BLOCK_KEYS)
         keywords: dict[str, Keyword] = {}
+        since: dict[str, str] = {}
         for other in block.get("include", ()):
             if other not in self:
                 raise BadTable(file, "block.include", f"no table {other}")
             keywords |= self[other].keywords
+            since |= self[other].since
+        _add_since(file, since, keywords, block.get("since", ()))
         own = tables.get("keyword", {})
         assert isinstance(own, dict)
         for name, table in own.items():
             keyword = self._keyword(path, file, name, table)
+            since.pop(name, None)
             for word in (name, *keyword.aliases):
                 keywords[word] = keyword
         entry = block.get("entry")
@@ -282,6 +290,7 @@ class _Blocks(Mapping[str, Block]):
             block.get("required", ()),
             block.get("empty", "ignored"),
             partial(_cases, file, "entry"),
+            since=since,
         )
 
     def _keyword(self, path: str, file: str, name: str, table: object) -> Keyword:
@@ -327,6 +336,23 @@ class _Blocks(Mapping[str, Block]):
             if before.repeated or (before.optional and not argument.optional):
                 raise BadTable(file, key, f"{argument.name} stands behind an open-ended argument")
         return arguments
+
+
+def _add_since(
+    file: str, since: dict[str, str], keywords: Mapping[str, Keyword], texts: tuple[str, ...]
+) -> None:
+    """Add to `since` the versions of included keywords where they differ from other blocks'."""
+    for text in texts:
+        found = _SINCE.fullmatch(text)
+        if not found or (found[1] and found[1] not in keywords):
+            raise BadTable(file, "block.since", f"{text!r} is not '[KEYWORD ]VERSION'")
+        if found[1]:
+            since[keywords[found[1]].name] = found[2]
+            continue
+        for keyword in keywords.values():
+            known = since.get(keyword.name, keyword.since)
+            if known is None or version_of(known) < version_of(found[2]):
+                since[keyword.name] = found[2]
 
 
 def _checked(file: str, key: str, table: object, allowed: Mapping[str, type]) -> dict[str, Any]:

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 
 def version_of(text: str) -> tuple[int, ...]:
-    """`2.3.2` as numbers that compare as versions do."""
-    return tuple(map(int, text.split(".")))
+    """`2.3.2` as numbers that compare as versions do; `2.4` is 2.4.0, the first of its kind."""
+    numbers = tuple(map(int, text.split(".")))
+    return numbers + (0,) * (3 - len(numbers))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +141,9 @@ class Block:
     block, which have no keyword; None for others. A `raw` block holds text that is not statements.
 
     `read_by` are the program's processes that read what is inside, where it has several.
-    `required` are the keywords without which the block is refused, changed or of no use. Of a value
-    block without lines, `empty` tells: `ignored`, or `reported` with a message.
+    `since` has the versions of included keywords that came later, or earlier, to this block than
+    the keyword says. `required` are the keywords without which the block is refused, changed or of
+    no use. Of a value block without lines, `empty` tells: `ignored`, or `reported` with a message.
     """
 
     path: str
@@ -155,6 +157,18 @@ class Block:
     read_cases: Callable[[], tuple[Case, ...]] = quickclass.field(
         default=tuple, repr=False, compare=False
     )
+    since: Mapping[str, str] = quickclass.field(default_factory=dict)
+
+    def since_of(self, keyword: Keyword) -> str | None:
+        """The first version that knows the keyword in this block; None for the oldest."""
+        return self.since.get(keyword.name, keyword.since)
+
+    def knows(self, keyword: Keyword, version: tuple[int, ...]) -> bool:
+        """Whether `version` knows the keyword in this block."""
+        since = self.since_of(keyword)
+        if since is not None and version_of(since) > version:
+            return False
+        return keyword.removed is None or version_of(keyword.removed) > version
 
     @property
     def cases(self) -> tuple[Case, ...]:

@@ -116,7 +116,7 @@ def is_judged_by_its_words(example: Example) -> bool:
     is_header = bool(keyword.args) and _BAD_HEADER.fullmatch(example.case.text)
     is_several = "\n" in example.case.text and not example.case.is_accepted and not is_header
     is_relative = keyword.after is not None or keyword.name in DEPENDS_ON_MORE
-    return not (is_several or is_relative or keyword.deprecated)
+    return not (is_several or is_relative or keyword.deprecated or keyword.removed)
 
 
 def statement_of(example: Example) -> str:

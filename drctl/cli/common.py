@@ -28,6 +28,23 @@ def add_dialect(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_json(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
+    """The option `--json`, which every command with `--format json` has."""
+    parser.add_argument(
+        "--json", dest="format", action="store_const", const="json", help="same as --format json"
+    )
+
+
+def add_target_version(parser: argparse.ArgumentParser) -> None:
+    """The option `--target-version`."""
+    parser.add_argument(
+        "--target-version",
+        metavar="VERSION",
+        default="2.2.7",
+        help="release of keepalived that is to read the files (default: 2.2.7)",
+    )
+
+
 def read_bytes(path: str) -> bytes:
     """Bytes of a file, or of standard input for `-`; at most LARGEST_FILE_BYTES of them."""
     is_larger = False

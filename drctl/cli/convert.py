@@ -125,6 +125,8 @@ def _add_input(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_output(parser: argparse.ArgumentParser) -> None:
+    from drctl.cli.common import add_json
+
     group = parser.add_argument_group("output")
     group.add_argument("-o", "--output", metavar="DIR", help="folder to write to")
     group.add_argument(
@@ -139,9 +141,7 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
         default="text",
         help="what goes to standard output: the tree and a summary (text), or the report as JSON",
     )
-    group.add_argument(
-        "--json", dest="format", action="store_const", const="json", help="same as --format json"
-    )
+    add_json(group)
     group.add_argument(
         "--on-loss",
         choices=ON_LOSS,

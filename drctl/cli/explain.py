@@ -45,7 +45,7 @@ _CODE = re.compile(r"DR[0-9]{3}", re.IGNORECASE)
 
 def register(subparsers: Any) -> None:
     """Add the subcommand's parser."""
-    from drctl.cli.common import add_dialect
+    from drctl.cli.common import add_config_id, add_dialect, add_json, add_target_version
 
     parser = subparsers.add_parser(
         "explain",
@@ -60,13 +60,7 @@ def register(subparsers: Any) -> None:
     parser.add_argument(
         "--format", choices=("text", "json"), default="text", help="for people or programs (text)"
     )
-    parser.add_argument(
-        "--json",
-        dest="format",
-        action="store_const",
-        const="json",
-        help="the same as --format json",
-    )
+    add_json(parser)
     add_dialect(parser)
     parser.add_argument(
         "--in",
@@ -77,17 +71,8 @@ def register(subparsers: Any) -> None:
     parser.add_argument(
         "--main", metavar="FILE", help="the configuration that includes the FILE of FILE:LINE"
     )
-    parser.add_argument(
-        "--target-version",
-        metavar="VERSION",
-        default="2.2.7",
-        help="release of keepalived that is meant (default: 2.2.7)",
-    )
-    parser.add_argument(
-        "--config-id",
-        metavar="ID",
-        help="as keepalived -i: decides which @ID lines count (default: this host's name)",
-    )
+    add_target_version(parser)
+    add_config_id(parser)
     parser.set_defaults(run=run)
 
 

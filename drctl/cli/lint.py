@@ -34,7 +34,7 @@ example:
 
 def register(subparsers: Any) -> None:
     """Add the subcommand's parser."""
-    from drctl.cli.common import add_dialect
+    from drctl.cli.common import add_config_id, add_dialect, add_json, add_target_version
 
     parser = subparsers.add_parser(
         "lint",
@@ -47,25 +47,10 @@ def register(subparsers: Any) -> None:
         "paths", metavar="PATH", nargs="+", help="file or folder; - is standard input"
     )
     parser.add_argument("--format", choices=("full", "concise", "json"), default="full")
-    parser.add_argument(
-        "--json",
-        dest="format",
-        action="store_const",
-        const="json",
-        help="the same as --format json",
-    )
+    add_json(parser)
     add_dialect(parser)
-    parser.add_argument(
-        "--target-version",
-        metavar="VERSION",
-        default="2.2.7",
-        help="release of keepalived that is to read the files (default: 2.2.7)",
-    )
-    parser.add_argument(
-        "--config-id",
-        metavar="ID",
-        help="as keepalived -i: decides which @ID lines count (default: this host's name)",
-    )
+    add_target_version(parser)
+    add_config_id(parser)
     parser.add_argument(
         "--ignore",
         metavar="CODES",

@@ -50,7 +50,7 @@ _NOT_READ = frozenset({"missing-include", "unreadable-include"})
 
 def register(subparsers: Any) -> None:
     """Add the subcommand's parser."""
-    from drctl.cli.common import add_config_id, add_dialect
+    from drctl.cli.common import add_config_id, add_dialect, add_json
 
     parser = subparsers.add_parser(
         "show",
@@ -68,13 +68,7 @@ def register(subparsers: Any) -> None:
         default="tree",
         help="one of the formats below (tree)",
     )
-    parser.add_argument(
-        "--json",
-        dest="format",
-        action="store_const",
-        const="json",
-        help="the same as --format json",
-    )
+    add_json(parser)
     add_dialect(parser)
     add_config_id(parser)
     parser.add_argument(

@@ -33,7 +33,9 @@ def lost(reading: Reading) -> list[str]:
     kept = []
     if (view := reading.view) is not None:
         left += view.vanished
-        kept += [one.place for one in (*view.definitions, *view.includes, *view.sequences)]
+        kept += [one.place for one in view.definitions]
+        kept += [one.place for one in view.includes]
+        kept += [one.place for one in view.sequences]
         kept += [one.place for one in view.conditions if not one.is_met]
     for one in left:
         assert one.place is not None

@@ -36,6 +36,7 @@ _FOLLOWS: dict[str, frozenset[str]] = {
     "DR121": _LEFT_AS_IT_IS,
     "DR124": _LEFT_AS_IT_IS,
     "DR140": frozenset(_UNKNOWN),
+    "DR223": _LEFT_AS_IT_IS,
     **dict.fromkeys(_UNKNOWN, _OF_UNKNOWN),
     "DR208": frozenset({"DR217", "DR220"}),
     "DR210": frozenset({"DR207", "DR332"}),

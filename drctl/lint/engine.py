@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from drctl.lint.consequence import without_consequences
+from drctl.lint.directive import newer_syntax
 from drctl.lint.fragment import fragment_of
 from drctl.lint.report import Report
 from drctl.lint.rule import rules
@@ -55,6 +56,9 @@ def check_source(
     report = Report()
     report.extend(expanded.findings)
     check(expanded.lines, expanded.parent_lines, version, report)
+    statements = statements_of(version)
+    directives = statements.dialect.blocks["directive"]
+    report.extend(newer_syntax(expanded.files, directives, statements.version))
     return Checked(without_consequences(report.diagnostics()), expanded.files)
 
 
@@ -116,14 +120,15 @@ class _End:
         world, known = self.world, self.rules
         for item in section.items:
             if isinstance(item, Section):
-                if item.like is None:
-                    before = world.report.count
-                    self.of(item)
-                    if world.report.count != before:
-                        self.loud.add(id(item))
-                elif id(item.like) in self.loud:
+                original = item.like
+                if original is not None:
+                    if id(original) not in self.loud:
+                        continue
                     # the same findings as there, with places of their own
                     self.structure.own(item)
-                    self.of(item)
+                before = world.report.count
+                self.of(item)
                 for rule in known.get(item.block.path, ()):
                     rule(item, world)
+                if original is None and world.report.count != before:
+                    self.loud.add(id(item))

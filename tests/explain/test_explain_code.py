@@ -18,7 +18,7 @@ _CODE = re.compile(r'"(DR\d{3})",\s*"([a-z0-9-]+)"')
 EXPLAINED = explanations()
 TOLD_BY_OTHERS = {"DR032", "DR033"}
 """Findings of `drctl show` alone."""
-HARD_TO_SHOW = {"DR016", "DR111", "DR123", "DR204", "DR324"} | TOLD_BY_OTHERS
+HARD_TO_SHOW = {"DR016", "DR111", "DR123", "DR324"} | TOLD_BY_OTHERS
 """Those whose example would be very long, or needs a file that cannot be read."""
 
 

@@ -82,3 +82,51 @@ def test_hint_never_names_what_the_target_does_not_know() -> None:
     (found,) = diagnostics("global_defs {\nlvs_ids x\n}\n")
     assert found.code == "DR201"
     assert "lvs_id" not in found.hint
+
+
+SYNTAX = {
+    "@lb1 global_defs {\n}\n": "1.3.0",
+    "@^lb1 global_defs {\n}\n": "1.3.7",
+    "  $NAME=a\n": "1.4.0",
+    "global_defs {\nrouter_id a }\n": "1.4.2",
+    "global_defs {router_id a\n}\n": "1.4.2",
+    "global_defs{\nrouter_id a\n}\n": "1.4.2",
+    "global_defs { }\n": "1.4.2",
+    "global_defs {\nrouter_id $_PWD\n}\n": "1.4.3",
+    "global_defs {\nrouter_id ${_INSTANCE}\n}\n": "2.0.1",
+    "global_defs {\n~SEQ(i, 2) router_id $i\n}\n": "2.0.9",
+    "global_defs {\nrouter_id ${_RANDOM 1 9}\n}\n": "2.0.15",
+    "global_defs {\n~SEQx(i, 2) router_id $i\n}\n": "2.1.0",
+    "global_defs {\n@lb1 ~SEQ(i, 2) ~LST (j, a) router_id $j\n}\n": "2.1.0",
+    'global_defs {\nrouter_id "${_HASH}"\n}\n': "2.1.4",
+    "includew *.none\n": "2.2.0",
+    "global_defs {\nincludea *.none\n}\n": "2.2.0",
+    "global_defs {\nrouter_id ${_ENV NODE}\n}\n": "2.4.0",
+}
+"""Each is the newest thing in its text."""
+OLD_SYNTAX = (
+    "include *.none\n",
+    'global_defs { # $NAME=a ~SEQ(i, 2) }\nrouter_id "{ @lb1 }"\n}\n',
+    "global_defs\n{\nrouter_id $X\n}\n",
+    "global_defs {\nrouter_id a@b\n}\n",
+)
+
+
+@pytest.mark.parametrize("version", ["1.2.24", *RELEASES])
+@pytest.mark.parametrize("text", SYNTAX)
+def test_syntax_is_known_from_its_first_release_on(text: str, version: str) -> None:
+    told = [one.message for one in diagnostics(text, version) if one.code == "DR223"]
+    is_known = version_of(version) >= version_of(SYNTAX[text])
+    assert any(f"from {SYNTAX[text]} on" in message for message in told) != is_known
+    assert not (is_known and told)
+
+
+@pytest.mark.parametrize("text", OLD_SYNTAX)
+def test_old_syntax_is_known_to_all(text: str) -> None:
+    assert [one for one in diagnostics(text, "1.2.24") if one.code == "DR223"] == []
+
+
+def test_unknown_name_is_one_finding_at_its_use() -> None:
+    found = diagnostics("global_defs {\nrouter_id ${_ENV NODE}\n}\n")
+    assert [(one.code, one.place.line) for one in found] == [("DR223", 2), ("DR208", 3)]
+    assert found[0].place.column == 11

@@ -44,6 +44,8 @@ _USE = re.compile(r"\$\{?(" + "|".join(_NAMES) + r")\b", re.ASCII)
 _LEFT_OUT = re.compile(r'"[^"]*"|\$\{[^}]*\}')
 _GLUED = re.compile(r"\{(?=[ \t]*[^ \t])|(?<=[^ \t{}])\{|(?<=[^ \t])[ \t]*\}|\}(?=[ \t]*[^ \t])")
 _SIGNS = ("include", "@", "$", "~", "{", "}")
+_SIGNS_SINCE_2_2 = ("_ENV",)
+"""What a line must have that there may be something newer in it; the last name came alone."""
 
 
 class _Newer:
@@ -66,10 +68,13 @@ def newer_syntax(
         return
     shown = ".".join(map(str, version))
     what = kind.NEWER_SYNTAX
+    signs = _SIGNS_SINCE_2_2 if version >= (2, 2, 0) else _SIGNS
     for source in sources:
+        if not any(sign in source.text for sign in signs):
+            continue
         file = FileText(source, ())
         for number, raw in enumerate(source.text.split("\n"), 1):
-            if not any(sign in raw for sign in _SIGNS):
+            if not any(sign in raw for sign in signs):
                 continue
             told: set[str] = set()
             for one in _in_line(raw, directives, version):

@@ -109,6 +109,11 @@ class Section:
         """Whether there is a statement with one of these keywords that the program takes."""
         return self.first(*keywords) is not None
 
+    def first_written(self, *keywords: str) -> Line | None:
+        """The first statement with one of these keywords, also one that is refused."""
+        found = self._written(keywords)
+        return found[0] if found else None
+
     def written(self, *keywords: str) -> Line | None:
         """The last statement with one of these keywords, also one that is refused: some count all
         the same."""

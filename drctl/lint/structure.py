@@ -37,6 +37,7 @@ _JUDGED_LATER = frozenset({"real_server"})
 """A second one is found after reading."""
 _REPEATED = frozenset({"virtual_server/real_server"})
 """Blocks of which a configuration has thousands with the same body, which is then read once."""
+_IPV4, _IPV6 = ("inet",), ("inet6",)
 _MOST_SIZES = 8
 
 
@@ -135,7 +136,7 @@ class Structure:
         """Whether the lines from here on are the body of a block before; they are passed then."""
         words_of, start = self._words, self._position
         for size, known in self._bodies.get(section.block.path, {}).items():
-            original = known.get(tuple(words_of[start : start + size]))
+            original = known.get(_body_key(section, words_of[start : start + size]))
             if original is not None:
                 section.items = original.items
                 section.like = original
@@ -157,7 +158,7 @@ class Structure:
             if len(sizes) == _MOST_SIZES:
                 return
             known = sizes[size] = {}
-        known[tuple(self._words[frame.start : self._position])] = section
+        known[_body_key(section, self._words[frame.start : self._position])] = section
 
     def own(self, section: Section) -> None:
         """Give a block that is like another one before its own lines."""
@@ -173,7 +174,7 @@ class Structure:
         size = next(
             size
             for size, known in self._bodies[section.block.path].items()
-            if original in known.values() and tuple(self._words[start : start + size]) in known
+            if known.get(_body_key(section, self._words[start : start + size])) is original
         )
         other._follow(self._lines, start, start + size)
 
@@ -431,6 +432,12 @@ class Structure:
             text = f"{block.keyword} without {name}"
             related = (section.header, "begins here") if section.header is not None else None
             self.report.add(line, Problem(kind.MISSING_STATEMENT, -1, text), related)
+
+
+def _body_key(section: Section, words: Sequence[Words]) -> tuple[Words, ...]:
+    """What makes two bodies the same: their words, and the family of the block's address, which
+    some statements inside must be of."""
+    return (_IPV6 if ":" in section.name else _IPV4, *words)
 
 
 def _has(section: Section, keyword: Keyword) -> bool:

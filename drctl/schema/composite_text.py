@@ -121,7 +121,9 @@ def buffers(words: Sequence[str]) -> list[Complaint]:
             if wrong:
                 return [error(position, f"{word} is not MTU, ADVERT or a number of bytes")]
             kinds.append("size")
-    return [advice(0, "only one of MTU, ADVERT and a number")] if len(set(kinds)) > 1 else []
+    if len(set(kinds)) > 1:
+        return [error(0, "only one of MTU, ADVERT and a number counts")]
+    return []
 
 
 def is_device_name(name: str) -> bool:

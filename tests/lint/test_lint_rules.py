@@ -108,6 +108,7 @@ FIRING: dict[str, tuple[str, int]] = {
     "DR379": (instance("track_interface {\neth0:1\n}"), 11),
     "DR380": ("vrrp_script S {\nscript /usr/bin/true more\n}\n", 2),
     "DR381": ("global_defs {\nvrrp_cpu_affinity 99999\n}\n", 2),
+    "DR384": ("bfd_instance B {\nneighbor_ip 192.0.2.9\n}\n" + service(real="BFD_CHECK {\nname B\n}\nBFD_CHECK {\nname B\n}"), 13),
     "DR383": ("vrrp_track_process P {\nprocess p\nquorum 3\nquorum_max 2\n}\n", 4),
     "DR382": (service(real="UDP_CHECK {\npayload 00 ff\n}"), 7),
     "DR348": (
@@ -116,6 +117,7 @@ FIRING: dict[str, tuple[str, int]] = {
 }  # fmt: skip
 
 NOT_FIRING = (
+    "bfd_instance B {\nneighbor_ip 192.0.2.9\nttl 255\nmax_hops -1\n}\n",
     instance("state MASTER\npriority 100\nadvert_int 2\npreempt_delay 0\naccept"),
     instance("version 3\nadvert_int 0.25\nunicast_src_ip 192.0.2.1\nunicast_peer {\n192.0.2.2\n}\nunicast_ttl 5"),
     instance("nopreempt\nstate BACKUP\npriority 254\nuse_vmac\nvmac_xmit_base"),

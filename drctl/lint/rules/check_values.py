@@ -19,35 +19,51 @@ if TYPE_CHECKING:
 NEEDS_DEVICE = Kind("DR366", "link-local-without-bind-if", Severity.ERROR)
 FAMILIES_DIFFER = Kind("DR367", "check-of-mixed-families", Severity.ERROR)
 LENGTHS = Kind("DR368", "no-length-possible", Severity.WARNING)
+CHECKED_TWICE = Kind("DR384", "session-checked-twice", Severity.ERROR)
 LAST_BYTE = Kind("DR382", "payload-ends-with-ff", Severity.ERROR)
 NOT_DEFINED_ABOVE = Kind("DR369", "check-of-undefined", Severity.ERROR)
 NO_URL = Kind("DR377", "check-without-url", Severity.ERROR)
 
 _TAKES_FF = (2, 3, 3)
 _BYTE = re.compile(r"[^ \t]{1,2}")
+_TAKES_FF = (2, 3, 3)
+_BYTE = re.compile(r"[^ \t]{1,2}")
 _REAL = "virtual_server/real_server"
-_CONNECTING = tuple(
-    f"{_REAL}/{name}"
-    for name in (
-        *("HTTP_GET", "SSL_GET", "TCP_CHECK", "SMTP_CHECK", "SMTP_CHECK/host"),
-        *("DNS_CHECK", "PING_CHECK", "UDP_CHECK"),
-    )
+_CONNECTING = frozenset(
+    {
+        *("HTTP_GET", "SSL_GET", "TCP_CHECK", "SMTP_CHECK", "DNS_CHECK", "PING_CHECK"),
+        "UDP_CHECK",
+    }
 )
 
 
-@at_end(*_CONNECTING)
-def check_connection(section: Section, world: World) -> None:
-    """Families of connect_ip and bindto, and a link-local address without a device."""
-    known: Line | None = None
+@at_end(_REAL)
+def check_connections(section: Section, world: World) -> None:
+    """Where the checks of a real server connect to: its own address, or connect_ip."""
+    for check in section.sections:
+        if check.block.keyword in _CONNECTING:
+            _check_connection(check, section.header, world)
+
+
+@at_end(f"{_REAL}/SMTP_CHECK/host")
+def check_host(section: Section, world: World) -> None:
+    """A host has no address but what it says."""
+    _check_connection(section, None, world)
+
+
+def _check_connection(section: Section, server: Line | None, world: World) -> None:
+    known = {"connect_ip": server, "bindto": None}
     for line in section.statements("connect_ip", "bindto"):
-        if known is None or known.words[0] == line.words[0]:
-            known = line
-        elif family_of(known.words[1]) != family_of(line.words[1]):
-            text = f"{line.words[1]} is ignored: it is not of the family of {known.words[1]}"
-            world.report.add(line, Problem(FAMILIES_DIFFER, 0, text), (known, "the other"))
-            section.refused.add(id(line))
-    target = section.last("connect_ip")
-    end = section.close or section.header
+        keyword, address = line.words[:2]
+        other = known["bindto" if keyword == "connect_ip" else "connect_ip"]
+        known[keyword] = line
+        if other is None or family_of(other.words[1]) == family_of(address):
+            continue
+        text = f"{address} is ignored: it is not of the family of {other.words[1]}"
+        world.report.add(line, Problem(FAMILIES_DIFFER, 0, text), (other, "the other"))
+        section.refused.add(id(line))
+        known[keyword] = None
+    target, end = known["connect_ip"], section.close or section.header
     if target is not None and end is not None and not section.has("bind_if"):
         address = cut_address(target.words[1]).lower()
         if address[:3] in ("fe8", "fe9", "fea", "feb") and address[4:5] == ":":
@@ -55,6 +71,27 @@ def check_connection(section: Section, world: World) -> None:
             hint = "say with bind_if where it is"
             related = target, "set here"
             world.report.add(end, Problem(NEEDS_DEVICE, -1, text, hint), related)
+
+
+@at_end(_REAL)
+def check_sessions(section: Section, world: World) -> None:
+    """A session is checked once for each real server."""
+    seen: dict[str, Line] = {}
+    for check in section.blocks("BFD_CHECK"):
+        for line in check.statements("name")[:1]:
+            name = line.words[1] if len(line.words) > 1 else ""
+            if name not in for_checker(world):
+                continue
+            first = seen.setdefault(name, line)
+            if first is not line:
+                text = f"{name} is checked for this real server already"
+                world.report.add(line, Problem(CHECKED_TWICE, 0, text), (first, "the first one"))
+
+
+def for_checker(world: World) -> set[str]:
+    """Names of the sessions that the checker sees: those of both processes, or of its own."""
+    sessions = world.bfds.items()
+    return {name for name, one in sessions if one.has("checker") or not one.has("vrrp")}
 
 
 @at_end(f"{_REAL}/UDP_CHECK")
@@ -88,7 +125,7 @@ def check_last_byte(section: Section, world: World) -> None:
 def check_reference(section: Section, world: World) -> None:
     """The file or session must be defined above."""
     is_bfd = section.block.keyword == "BFD_CHECK"
-    known = set(world.bfds) if is_bfd else set(world.files)
+    known = for_checker(world) if is_bfd else set(world.files)
     lines = section.statements("name" if is_bfd else "track_file")
     home = "bfd_instance" if is_bfd else "track_file"
     is_found = False

@@ -69,8 +69,10 @@ def note_bfd(section: Section, world: World) -> None:
         world.report.add(end, Problem(BFD_IGNORED, -1, text), (neighbour, "the neighbour"))
     hops, ttl = section.last("max_hops"), section.last("ttl", "hoplimit")
     most = int(ttl.words[1] or 0) if ttl is not None else 255
-    if hops is not None and int(hops.words[1] or 0) > (most or 255):
-        found = f"max_hops {hops.words[1]} is more than ttl {most}, which is used"
+    # keepalived stores -1, for any number, in a byte
+    allowed = int(hops.words[1] or 0) % 256 if hops is not None else 0
+    if hops is not None and allowed > (most or 255):
+        found = f"max_hops {allowed} is more than ttl {most}, which is used"
         world.report.add(end, Problem(HOPS_ABOVE_TTL, -1, found), (hops, "set here"))
     world.bfds.setdefault(section.name, section)
 

@@ -34,7 +34,7 @@ def check_device(instance: Instance, world: World) -> None:
     if xmit is not None and not instance.has_vmac:
         text = "vmac_xmit_base is ignored without use_vmac"
         report.add(xmit, Problem(WITHOUT_VMAC, -1, text))
-    ipvlan = section.written("use_ipvlan")
+    ipvlan = section.first_written("use_ipvlan")
     if ipvlan is not None and not instance.has_vmac and instance.unicast_line is not None:
         text = "unicast sets vmac_xmit_base, which goes with use_vmac only and is cleared again"
         report.add(ipvlan, Problem(WITHOUT_VMAC, -1, text))

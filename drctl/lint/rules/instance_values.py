@@ -48,6 +48,7 @@ class _Reader:
         self.has_interface = False
         self.is_master = False
         self.device: Line | None = None
+        self.mac: Line | None = None
 
     def block(self, section: Section) -> None:
         instance = self.instance
@@ -162,7 +163,10 @@ class _Reader:
         other instance."""
         is_vmac = line.words[0] == "use_vmac"
         for position, word in enumerate(line.words[1:3] if is_vmac else line.words[1:]):
-            if (is_vmac and ":" in word) or (not is_vmac and _is_option(word)):
+            if is_vmac and ":" in word:
+                self._mac(line, position, word)
+                continue
+            if not is_vmac and _is_option(word):
                 continue
             if self.device is line:
                 # a second name in one statement, which the table knows
@@ -180,6 +184,14 @@ class _Reader:
                 continue
             self.instance.own_device = word
             self.device = line
+
+    def _mac(self, line: Line, position: int, word: str) -> None:
+        """One MAC address for the instance, however many statements there are."""
+        if self.mac is None:
+            self.mac = line
+        elif self.mac is not line:
+            text = f"{word} is ignored: the instance has a MAC address of its own already"
+            self._warn_name(line, position, text, self.mac)
 
     def _warn_name(self, line: Line, position: int, text: str, other: Line) -> None:
         problem = Problem(VMAC_NAME_TAKEN, position, text)

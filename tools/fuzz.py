@@ -161,7 +161,7 @@ def run_hypothesis(name: str, seconds: float, folder: Path) -> int:
     from fuzz_engine import find_failure
     from fuzz_targets import TARGETS, planted
 
-    target = planted(is_rare=True) if name == PLANTED else TARGETS[name]
+    target = planted() if name == PLANTED else TARGETS[name]
     end = time.monotonic() + seconds
     runs = batch = 0
     while time.monotonic() < end:

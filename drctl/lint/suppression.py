@@ -32,22 +32,26 @@ def silences(source: SourceFile) -> dict[int, frozenset[str]]:
         return {}
     found: dict[int, frozenset[str]] = {}
     lines = source.text.split("\n")
+    statement = 0
     for mark in re.finditer(_MARK, source.text):
         number, column = source.position(mark.start())
         codes = _EVERYTHING if mark[1] is None else split_codes([mark[1]])
         if not lines[number - 1][: column - 1].strip():
-            number = _next_statement(lines, number)
+            if statement <= number:
+                statement = _next_statement(lines, number)
+            number = statement if statement <= len(lines) else number
         found[number] = found.get(number, frozenset()) | codes
     return found
 
 
 def _next_statement(lines: Sequence[str], number: int) -> int:
-    """The next line below line `number` that is neither empty nor a comment."""
+    """The next line below line `number` that is neither empty nor a comment; a number behind the
+    last line where there is none."""
     for below in range(number, len(lines)):
         text = lines[below].strip()
         if text and text[0] not in "#!":
             return below + 1
-    return number
+    return len(lines) + 1
 
 
 def is_silenced(

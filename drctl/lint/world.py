@@ -37,7 +37,21 @@ class World:
         self.services: list[Service] = []
         self.sync_daemon: Line | None = None
         self.garp_devices: dict[str, Line] = {}
+        self._members: tuple[int, dict[str, Section]] = 0, {}
         self.bodies: dict[int, tuple[str | None, int | None]] = {}
+
+    def sync_group_of(self, name: str) -> Section | None:
+        """The first sync group with an instance of this name."""
+        count, members = self._members
+        if count != len(self.sync_groups):
+            members = {}
+            for group in self.sync_groups.values():
+                for block in group.blocks("group"):
+                    for line in block.lines:
+                        for word in line.words:
+                            members.setdefault(word, group)
+            self._members = len(self.sync_groups), members
+        return members.get(name)
 
     def setting(self, *keywords: str) -> Line | None:
         """The last statement of global_defs with one of these keywords."""

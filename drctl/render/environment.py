@@ -90,6 +90,13 @@ def render(name: str, **names: Any) -> tuple[str, dict[int, tuple[Place, ...]]]:
         origins = subject.origins
         return mark(p for key in fields or (SELF,) for p in origins.get(key, ()))
 
+    def at_one(subject: Any, field: str, index: int) -> Trusted:
+        """Mark the line with the origin of one value of several: that of its own statement, all of
+        the field's where some statements gave more than one."""
+        places = subject.origins.get(field, ())
+        is_own = len(places) == len(getattr(subject, field))
+        return mark(places[index : index + 1] if is_own else places)
+
     def at_all(subject: Any) -> Trusted:
         """Mark the line with all origins of `subject`."""
         return mark(p for places in subject.origins.values() for p in places)
@@ -104,8 +111,9 @@ def render(name: str, **names: Any) -> tuple[str, dict[int, tuple[Place, ...]]]:
         return known.text
 
     template = _environment().get_template(name)
-    ours = {"at": at, "at_all": at_all, "mark": mark, "once": once, "field": Lines(at)}
-    return _take_marks(template.render(**ours, version=__version__, **names))
+    ours = {"at": at, "at_one": at_one, "at_all": at_all, "mark": mark, "once": once}
+    text = template.render(**ours, field=Lines(at), version=__version__, **names)
+    return _take_marks(text)
 
 
 class _Made(NamedTuple):

@@ -59,28 +59,24 @@ class Trace:
             self.ranges[start:end] = [range_] * size
             self.steps[start:end] = [steps] * size
 
-    def copy(self) -> Trace:
-        """The same, to go on with."""
+    def part(self, start: int, end: int) -> Trace:
+        """The code points from `start` up to `end`."""
         made = Trace("")
-        made.text, made.ranges, made.steps = self.text, self.ranges.copy(), self.steps.copy()
+        made.text, made.ranges = self.text[start:end], self.ranges[start:end]
+        made.steps = self.steps[start:end]
         return made
-
-    def keep(self, start: int, end: int) -> None:
-        """Keep the code points from `start` up to `end`."""
-        self.text = self.text[start:end]
-        self.ranges = self.ranges[start:end]
-        self.steps = self.steps[start:end]
 
 
 class FileText:
     """A file as it was read at one include: its lines come straight from it. `steps` are the
     includes that lead to it, outermost first."""
 
-    __slots__ = ("_traced", "source", "steps")
+    __slots__ = ("_split", "_traced", "source", "steps")
 
     def __init__(self, source: SourceFile, steps: tuple[Step, ...]) -> None:
         self.source = source
         self.steps = steps
+        self._split: tuple[int, Trace, list[tuple[int, int]]] = 0, Trace(""), []
         self._traced: tuple[Rewritten | None, Trace] = None, Trace("")
 
     @property
@@ -102,13 +98,16 @@ class FileText:
 
     def trace(self, number: int, part: int) -> Trace:
         """The logical line `part` (from 0, those without words not counted) of a line."""
-        trace = Trace(self.source.line(number).partition("\0")[0])
-        trace.apply(decomment(trace.text).cuts)
-        ranges = split_braces(trace.text)
-        if len(ranges) > 1:
+        known, trace, full = self._split
+        if known != number:
+            trace = Trace(self.source.line(number).partition("\0")[0])
+            trace.apply(decomment(trace.text).cuts)
+            ranges = split_braces(trace.text)
+            if len(ranges) == 1:
+                return trace
             full = [r for r in ranges if word_ranges(trace.text[r[0] : r[1]])]
-            trace.keep(*full[part])
-        return trace
+            self._split = number, trace, full
+        return trace.part(*full[part])
 
     def trace_of(self, rewritten: Rewritten) -> Trace:
         """The text that `rewritten` is; that of its base, which many lines have in common, is kept
@@ -122,11 +121,11 @@ class FileText:
             text = self.source.line(rewritten.number, *columns).partition("\0")[0]
             trace = Trace(text, columns[0])
         else:
-            trace = trace.copy()
+            trace = trace.part(0, len(trace.text))
         for stage in reversed(stages[1:]):
             trace.apply(stage.edits)
         if len(stages) > 1:
-            self._traced = rewritten.base, trace.copy()
+            self._traced = rewritten.base, trace.part(0, len(trace.text))
         trace.apply(rewritten.edits)
         return trace
 

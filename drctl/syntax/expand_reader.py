@@ -99,6 +99,7 @@ class Reader:
         self._is_old = shared.options.version < REWRITTEN_AT_ONCE
         self._open: list[str] = []
         self._opened = 0
+        self._is_full = False
         self._characters = 0
 
     def read(self, file: FileText) -> None:
@@ -283,6 +284,9 @@ class Reader:
             return None
         limits = self.options.limits
         if self._opened >= limits.files or self._characters > limits.characters:
+            if self._is_full:
+                return None
+            self._is_full = True
             message = (
                 f"more than {limits.files:,} files, or {limits.characters:,} characters, are "
                 "included; the rest is not read"

@@ -10,23 +10,35 @@ from drctl.text.diagnostic import Severity
 
 DUPLICATE = Kind("DR342", "duplicate-router-id", Severity.ERROR)
 
+MOST_PAIRS = 32
+"""Others that an instance is compared with: where more share one ID, some pairs say enough."""
+
 
 @after_reading
 def check_router_ids(world: World) -> None:
-    """As check_vrid_conflicts of keepalived: each pair of instances once."""
-    by_id: dict[tuple[int, str], list[Instance]] = {}
+    """As check_vrid_conflicts of keepalived: each pair of instances once, up to `MOST_PAIRS` for
+    one of them."""
+    by_network: dict[tuple[object, ...], list[Instance]] = {}
     for instance in world.instances.values():
         number = instance.word("virtual_router_id")
         if number is None:
             continue
-        same = by_id.setdefault((instance.family or 4, str(int(number or "0"))), [])
-        for other in same:
+        same = by_network.setdefault((int(number or "0"), *_network(instance)), [])
+        for other in same[:MOST_PAIRS]:
             if is_conflict(other, instance):
                 at = instance.at("virtual_router_id")
                 text = f"virtual_router_id {number} of {instance.name} is that of {other.name} too"
                 related = other.at("virtual_router_id"), f"in {other.name}"
                 world.report.add(at, Problem(DUPLICATE, 0, text, "choose another"), related)
         same.append(instance)
+
+
+def _network(instance: Instance) -> tuple[object, ...]:
+    """What two instances have in common when they hear each other."""
+    family = instance.family or 4
+    if instance.is_unicast:
+        return family, instance.source
+    return family, instance.device, _group(instance)
 
 
 def is_conflict(one: Instance, other: Instance) -> bool:

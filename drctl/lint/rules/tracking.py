@@ -96,11 +96,7 @@ def members_of(group: Section, world: World) -> list[Instance]:
 
 def sync_group_of(instance: Instance, world: World) -> Section | None:
     """The first sync group with this instance."""
-    for group in world.sync_groups.values():
-        for block in group.blocks("group"):
-            if any(instance.name in line.words for line in block.lines):
-                return group
-    return None
+    return world.sync_group_of(instance.name)
 
 
 def weight_of(line: Line, keyword: str, world: World) -> int:

@@ -66,12 +66,13 @@ class SorryServer:
 @dataclass(frozen=True, slots=True)
 class GroupEntry:
     """An entry of a virtual_server_group: a mark, or an address (`last` closes a range, both
-    inclusive) with a port (None: all)."""
+    inclusive) with a port (None: all). `ip_family` is that of a mark, `inet` or `inet6`."""
 
     address: str | None = None
     last: str | None = None
     port: int | None = None
     mark: int | None = None
+    ip_family: str | None = None
     origins: Origins = field(default=NO_ORIGINS, compare=False, repr=False)
 
 

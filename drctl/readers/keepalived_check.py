@@ -36,9 +36,9 @@ from drctl.syntax.tree import Statement
 
 _PACE: Table = {
     "retry": Field("connect.retries", w.seconds),
-    "delay_before_retry": Field("connect.retry_delay_ms", w.delay),
-    "delay_loop": Field("connect.loop_ms", w.delay),
-    "warmup": Field("connect.warmup_ms", w.delay),
+    "delay_before_retry": Field("connect.retry_delay_ms", w.long_delay),
+    "delay_loop": Field("connect.loop_ms", w.long_delay),
+    "warmup": Field("connect.warmup_ms", w.long_delay),
     "alpha": Field("connect.is_alpha", w.boolean),
 }
 _CONNECT: Table = {
@@ -62,12 +62,20 @@ def _status_codes(words: Words) -> tuple[tuple[int, int], ...]:
     return tuple(ranges)
 
 
+def _regex(words: Words) -> str:
+    """A pattern, split as commands are: keepalived ignores one of several words."""
+    found = w.command(words)
+    if words.peek() is not None:
+        raise ValueError("keepalived takes one word; quote the pattern")
+    return found
+
+
 _URL: Table = {
     "path": Field("path", w.text),
     "digest": Field("digest", w.text),
     "status_code": Field("status_codes", _status_codes),
     "virtualhost": Field("virtualhost", w.text),
-    "regex": Field("regex", w.text),
+    "regex": Field("regex", _regex),
 }
 
 

@@ -28,6 +28,7 @@ from drctl.readers.keepalived_block import (
     body_of,
     read_block,
     read_lines,
+    refuse,
 )
 from drctl.readers.keepalived_check import CHECKS, connect_of
 from drctl.readers.keepalived_vrrp import first_name, hook_table, hooks_of, on_line
@@ -93,11 +94,11 @@ _SERVER: Table = {
     "lthreshold": Field("lower_threshold", w.seconds),
     "inhibit_on_failure": Field("inhibits_on_failure", w.boolean),
     "virtualhost": Field("virtualhost", w.text),
-    "delay_before_retry": Field("delay_before_retry_ms", w.delay),
+    "delay_before_retry": Field("delay_before_retry_ms", w.long_delay),
     "retry": Field("retries", w.integer(1, w.U32)),
-    "delay_loop": Field("loop_ms", w.delay),
+    "delay_loop": Field("loop_ms", w.long_delay),
     "connect_timeout": Field("timeout_ms", w.delay),
-    "warmup": Field("warmup_ms", w.delay),
+    "warmup": Field("warmup_ms", w.long_delay),
     "alpha": Field("is_alpha", w.boolean),
     **hook_table({"notify_up": "up", "notify_down": "down"}, keeps_first=False),
     **CHECKS,
@@ -119,18 +120,20 @@ def _real_server(context: Context, statement: Statement) -> RealServer:
     )
 
 
+_MASK = "persistence_mask"
+
 _SERVICE: Table = {
-    "delay_loop": Field("connect.loop_ms", w.delay),
+    "delay_loop": Field("connect.loop_ms", w.long_delay),
     "connect_timeout": Field("connect.timeout_ms", w.delay),
     "retry": Field("connect.retries", w.integer(1, w.U32)),
-    "delay_before_retry": Field("connect.retry_delay_ms", w.delay),
-    "warmup": Field("connect.warmup_ms", w.delay),
+    "delay_before_retry": Field("connect.retry_delay_ms", w.long_delay),
+    "warmup": Field("connect.warmup_ms", w.long_delay),
     **dict.fromkeys(("lb_algo", "lvs_sched"), Field("scheduler", w.choice(*SCHEDULERS))),
     **{name: Field("scheduler_flags", _flag_name(name), joins=True) for name in _FLAGS},
     **dict.fromkeys(("lb_kind", "lvs_method"), Field("forwarding", _forwarding)),
     "protocol": Field("protocol", w.protocol),
     "persistence_timeout": Field("persistence_s", _persistence),
-    "persistence_granularity": Field("persistence_mask", w.mask),
+    "persistence_granularity": Field(_MASK, w.mask),
     "persistence_engine": Field("persistence_engine", w.text),
     "ops": Field("is_one_packet", w.flag),
     "alpha": Field("is_alpha", w.flag),
@@ -175,6 +178,8 @@ def service(context: Context, statement: Statement) -> VirtualService:
         what = _endpoint(words)
     context.ignored(statement, words.rest())
     values = read_block(context, body_of(statement), _SERVICE)
+    if str(values.get(_MASK, "")).isdigit():
+        _settle_mask(context, values, statement, what.get("address"))
     given = (name for name, value in what.items() if value is not None)
     return VirtualService(
         **what,
@@ -187,32 +192,76 @@ def service(context: Context, statement: Statement) -> VirtualService:
     )
 
 
+def _settle_mask(
+    context: Context, values: Values, statement: Statement, address: str | None
+) -> None:
+    """A mask that is a number alone: an address for a service of IPv4, else a length."""
+    said = values.values[_MASK]
+    try:
+        is_four = address is not None and ":" not in address
+        settled = w.ipv4_mask(said) if is_four else str(w.whole(said, 1, 128))
+    except ValueError as bad:
+        del values.values[_MASK]
+        del values.places[_MASK]
+        for node in body_of(statement):
+            if isinstance(node, Statement) and node.keyword == "persistence_granularity":
+                refuse(context, values, node, str(bad))
+    else:
+        values.values[_MASK] = settled
+
+
 def _group_entry(words: Words, place: Place) -> Iterable[GroupEntry]:
     if words.peek() == "fwmark":
         words.take("fwmark")
-        mark = w.whole(words.take("the mark"), 0, w.U32)
+        found: dict[str, Any] = {"mark": w.whole(words.take("the mark"), 0, w.U32)}
         if words.peek() is not None:
-            raise ValueError(f"{words.peek()}: not modelled")
-        return (GroupEntry(mark=mark, origins=on_line(place, "mark")),)
+            found["ip_family"] = w.choice("inet", "inet6")(words)
+        return (GroupEntry(**found, origins=on_line(place, *found)),)
     word = words.take("the address")
-    if "/" in word:
-        raise ValueError(f"{word}: a network is not modelled")
     first, dash, last = word.partition("-")
-    found: dict[str, Any] = {"address": w.canonical(first)}
-    if dash:
-        found["last"] = _range_end(found["address"], last)
+    if "/" in word:
+        found = _network(word)
+    else:
+        found = {"address": w.canonical(first)}
+        if dash:
+            found["last"] = _range_end(found["address"], last)
     if (port := _port(words)) is not None:
         found["port"] = port
     return (GroupEntry(**found, origins=on_line(place, *found)),)
 
 
+def _network(word: str) -> dict[str, Any]:
+    """A network as the range of all its addresses."""
+    from ipaddress import ip_network
+
+    text, _, bits = word.partition("/")
+    address = w.canonical(text)
+    length = w.whole(bits, 1, 128 if ":" in address else 32)
+    try:
+        found = ip_network(f"{address}/{length}")
+    except ValueError:
+        raise ValueError(f"{word}: the address has bits outside the mask") from None
+    ends = {"address": address, "last": str(found[-1])}
+    return ends if ends["last"] != address else {"address": address}
+
+
 def _range_end(first: str, last: str) -> str:
     """The last address of a range: an address, or the last part of one."""
-    if "." in last or ":" in last:
-        return w.canonical(last)
-    if ":" in first:
-        return w.canonical(first[: first.rindex(":") + 1] + last)
-    return w.canonical(f"{first[: first.rindex('.')]}.{w.whole(last, 0, 255)}")
+    from ipaddress import ip_address
+
+    is_whole = "." in last or ":" in last
+    if is_whole:
+        end = w.canonical(last)
+    elif ":" in first:
+        end = w.canonical(first[: first.rindex(":") + 1] + last)
+    else:
+        end = w.canonical(f"{first[: first.rindex('.')]}.{w.whole(last, 0, 255)}")
+    if (":" in first) != (":" in end):
+        raise ValueError(f"{first} and {end} are of two families")
+    # one address may be written as a range, but not with the last part of its end alone
+    if int(ip_address(end)) - int(ip_address(first)) < (0 if is_whole else 1):
+        raise ValueError(f"the range does not go up from {first} to {end}")
+    return end
 
 
 _GROUP_LINES = Lines("entries", _group_entry)

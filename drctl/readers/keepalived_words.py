@@ -10,12 +10,12 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from drctl.units import ip_address, ipv4_netmask
+from drctl.units import inet_aton, ip_address
 
 Parse = Callable[["Words"], Any]
 
 _SIGNED = re.compile(r"[ \t]*([+-]?)([0-9]{1,20})")
-_SECONDS = re.compile(r"\+?([0-9]{0,10})(?:\.([0-9]*))?")
+_SECONDS = re.compile(r"\+?([0-9]{0,20})(?:\.([0-9]*))?")
 _BOOLEANS = {"on": True, "true": True, "yes": True, "off": False, "false": False, "no": False}
 _COMMAND_WORD = re.compile(
     r"""(?:[^\s"'\\]|\\.|"[^"\\]*(?:\\.[^"\\]*)*"|'[^'\\]*(?:\\.[^'\\]*)*')+""", re.DOTALL
@@ -155,6 +155,8 @@ LONGEST_MS = U32 // 1000
 """The longest time that keepalived can hold, 4294.967 s (it counts microseconds in 32 bits)."""
 
 delay = milliseconds(0, LONGEST_MS)
+long_delay = milliseconds(0, (2**64 - 1) // 1000)
+"""A time that keepalived holds in 64 bits: loops, warm-ups and delays of checks."""
 seconds = integer(0, U32)
 port = integer(1, 65535)
 
@@ -199,13 +201,22 @@ def canonical(word: str) -> str:
 
 
 def mask(words: Words) -> str:
-    """A dotted netmask, or the length of an IPv6 one."""
+    """A netmask in any of `inet_aton`'s forms with a dot, its ones in any order; or a number, which
+    is the length of an IPv6 one (see `ipv4_mask`)."""
     word = words.take("the mask")
     if word.isdigit():
-        return str(whole(word, 1, 128))
-    found = ipv4_netmask(word)
+        return str(int(word))
+    found = inet_aton(word)
     if found is None:
         raise ValueError(f"{word} is not a netmask")
+    return found
+
+
+def ipv4_mask(number: str) -> str:
+    """The mask that a number alone is in a service of IPv4."""
+    found = inet_aton(number)
+    if found is None:
+        raise ValueError(f"{number} is not a netmask")
     return found
 
 

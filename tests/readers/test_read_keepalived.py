@@ -474,7 +474,7 @@ def test_unknown_word_in_a_check_is_left_over_there() -> None:
 def test_service_group_entries() -> None:
     (found,) = model(
         "virtual_server_group g {\n192.0.2.1 80\n192.0.2.10-12 443\n192.0.2.20\nfwmark 5\n"
-        "2001:db8::a-c 80\n192.0.2.0/24 80\n}\n"
+        "2001:db8::a-c 80\n192.0.2.0/24 80\nfwmark 6 inet6\n}\n"
     ).service_groups
     assert found.entries == (
         GroupEntry("192.0.2.1", None, 80),
@@ -482,8 +482,75 @@ def test_service_group_entries() -> None:
         GroupEntry("192.0.2.20"),
         GroupEntry(mark=5),
         GroupEntry("2001:db8::a", "2001:db8::c", 80),
+        GroupEntry("192.0.2.0", "192.0.2.255", 80),
+        GroupEntry(mark=6, ip_family="inet6"),
     )
-    assert left(found) == [("192.0.2.0/24 80", "192.0.2.0/24: a network is not modelled")]
+    assert left(found) == []
+
+
+@pytest.mark.parametrize(
+    ("entry", "reason"),
+    [
+        ("192.0.2.9-3", "the range does not go up from 192.0.2.9 to 192.0.2.3"),
+        ("192.0.2.9-9", "the range does not go up from 192.0.2.9 to 192.0.2.9"),
+        ("192.0.2.9-2001:db8::1", "192.0.2.9 and 2001:db8::1 are of two families"),
+        ("192.0.2.9/24", "192.0.2.9/24: the address has bits outside the mask"),
+        ("192.0.2.0/0", "0 is outside 1..32"),
+        ("fwmark 7 inet4", "inet4 is none of inet, inet6"),
+    ],
+)
+def test_group_entry_that_keepalived_skips_is_left_over(entry: str, reason: str) -> None:
+    (found,) = model(f"virtual_server_group g {{\n{entry}\n}}\n").service_groups
+    assert found.entries == ()
+    assert left(found) == [(entry, reason)]
+
+
+@pytest.mark.parametrize(
+    ("header", "said", "expected"),
+    [
+        ("192.0.2.10 80", "255.255.255.0", "255.255.255.0"),
+        ("192.0.2.10 80", "255.255.255", "255.255.0.255"),
+        ("192.0.2.10 80", "64", "0.0.0.64"),
+        ("2001:db8::1 80", "64", "64"),
+        ("fwmark 7", "64", "64"),
+    ],
+)
+def test_persistence_mask_depends_on_the_family(header: str, said: str, expected: str) -> None:
+    assert service(f"persistence_granularity {said}", header).persistence_mask == expected
+
+
+def test_persistence_mask_longer_than_an_address_is_left_over() -> None:
+    found = service("persistence_granularity 129", "2001:db8::1 80")
+    assert found.persistence_mask is None
+    assert left(found) == [("persistence_granularity 129", "129 is outside 1..128")]
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        ("payload ff 1 2", "ff0102"),
+        ('payload "ff01 a"', "ff010a"),
+        ("require_reply fX X", "fX0X"),
+    ],
+)
+def test_bytes_of_a_udp_check_are_two_digits_each(statement: str, expected: str) -> None:
+    (found,) = server(f"UDP_CHECK {{\n{statement}\n}}").checks
+    assert isinstance(found, UdpCheck)
+    assert expected in {found.payload, found.requires_reply}
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [("x.y", "x.y"), ("'is up'", "is up"), ('"a \\\\. b"', "a \\. b"), ("a\\.b", "a.b")],
+)
+def test_pattern_of_a_page_is_split_as_a_command(said: str, expected: str) -> None:
+    (found,) = server(f"HTTP_GET {{\nurl {{\nregex {said}\n}}\n}}").checks
+    assert isinstance(found, HttpCheck)
+    assert found.urls[0].regex == expected
+
+
+def test_loop_of_a_day_is_read() -> None:
+    assert service("delay_loop 86400").connect.loop_ms == 86_400_000
 
 
 BAD = {

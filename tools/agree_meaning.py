@@ -2,7 +2,8 @@
 
     agree_meaning.py [FILE...] [--jobs N] [--show N] [--strict]
 
-Without files: the configurations of the corpus, the project's own ones and keepalived's samples.
+Without files: the configurations of the corpus, the project's own ones, keepalived's samples, and
+sheets of all right examples of the grammar's tables.
 keepalived runs in User-mode Linux, since it needs a kernel with IPVS; one boot answers for many
 files. Dumps are kept in out/agree, so that the next run asks only what is new. Needs root,
 keepalived 2.2.7 and user-mode-linux. Exit code 1 with --strict when a file differs whose braces are
@@ -24,6 +25,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT / "tests"))
 
 from agreement.meaning import Difference  # noqa: E402
+from agreement.meaning_examples import sheets  # noqa: E402
 from agreement.meaning_run import Outcome, compare  # noqa: E402
 from agreement.meaning_world import Asked, answers  # noqa: E402
 from corpus import keepalived_files  # noqa: E402
@@ -55,7 +57,8 @@ def everything() -> list[Asked]:
     """All configurations that there are here, the included ones with those that include them."""
     own = [file for folder in OWN for file in sorted(folder.glob("*.conf"))]
     samples = sorted(SAMPLES.glob("keepalived.conf.*")) if SAMPLES.is_dir() else []
-    return [asked_of(file) for file in (*keepalived_files(), *own, *samples)]
+    files = (*keepalived_files(), *own, *samples)
+    return [*map(asked_of, files), *sheets()]
 
 
 def asked_of(file: Path) -> Asked:

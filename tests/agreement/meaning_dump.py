@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 Meaning = dict[str, dict[str, Any]]
@@ -215,8 +216,8 @@ def _state_hooks(one: Record) -> dict[str, Any]:
 
 
 def milliseconds(seconds: str) -> int | None:
-    """A decimal number of seconds."""
-    return round(float(seconds) * 1000) if seconds else None
+    """A decimal number of seconds, of which the rest below a millisecond is dropped."""
+    return int(Decimal(seconds) * 1000) if seconds else None
 
 
 def microseconds(text: str) -> int | None:
@@ -381,8 +382,8 @@ def _entries(block: list[str]) -> tuple[str, ...]:
     for line in block:
         if where := re.fullmatch(r"   VIP(?: Range)? = (\S+), VPORT = (\d+)", line):
             found.append(f"{where[1]} port {where[2]}")
-        elif mark := re.fullmatch(r"   FWMARK = (\d+).*", line):
-            found.append(f"mark {mark[1]}")
+        elif mark := re.fullmatch(r"   FWMARK = (\d+)(.*)", line):
+            found.append(f"mark {mark[1]}{mark[2]}")
     return tuple(sorted(found))
 
 

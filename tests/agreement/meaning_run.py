@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +16,7 @@ from agreement.linted import WISHES
 from agreement.meaning import Difference, Host, differences, fields_compared
 from agreement.meaning_dump import Meaning, read_check, read_vrrp, wanted_states
 from agreement.meaning_world import Asked
+from oracle import SEARCH_PATH
 
 from drctl.cli._lint_files import lint_file
 from drctl.cli.common import read_configuration
@@ -171,10 +174,18 @@ def normalised(mine: Meaning, theirs: Meaning) -> tuple[Meaning, Meaning]:
     return mine, theirs
 
 
+def _searched(name: str) -> str:
+    """The program of a bare name on this machine, whose files the guest has too; links followed."""
+    found = shutil.which(name, path=SEARCH_PATH)
+    return os.path.realpath(found) if found else ""
+
+
 def bare(mine: tuple[str, ...], theirs: tuple[str, ...] | None) -> tuple[str, ...] | None:
     """keepalived's words of a command, the program as drctl names it when it is the same."""
     if not mine or not theirs:
         return theirs
-    is_found = "/" not in mine[0] and theirs[0].rpartition("/")[2] == mine[0]
+    is_found = "/" not in mine[0] and (
+        theirs[0].rpartition("/")[2] == mine[0] or _searched(mine[0]) == os.path.realpath(theirs[0])
+    )
     is_merged = theirs[0] == f"/usr{mine[0]}"  # /bin is a link to /usr/bin
     return (mine[0], *theirs[1:]) if is_found or is_merged else theirs

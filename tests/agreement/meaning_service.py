@@ -9,6 +9,7 @@ from agreement.meaning import ANY, Host, Json, Owners, command_words, endpoint, 
 from agreement.meaning_dump import Meaning, add_check, put
 
 DEFAULT_PERSISTENCE_S = 360
+UNSET = 2**32 - 1
 DEFAULT_LOOP_MS = 60_000
 DEFAULT_TIMEOUT_MS = 5_000
 
@@ -72,7 +73,7 @@ class _Teller:
             "persistence_mask": one["persistence_mask"],
             "is_alpha": one["is_alpha"],
             "is_omega": one["is_omega"],
-            "retries": connect["retries"],
+            "retries": _count(connect["retries"]),
             "retry_delay_ms": connect["retry_delay_ms"],
             "warmup_ms": connect["warmup_ms"],
             "inhibits_on_failure": one["inhibits_on_failure"],
@@ -103,7 +104,7 @@ class _Teller:
             "lower_threshold": one["lower_threshold"] or 0,
             "upper_threshold": one["upper_threshold"] or 0,
             "loop_ms": first(one["loop_ms"], connect["loop_ms"], DEFAULT_LOOP_MS),
-            "retries": first(one["retries"], connect["retries"]),
+            "retries": first(_count(one["retries"]), _count(connect["retries"])),
             "retry_delay_ms": first(one["delay_before_retry_ms"], connect["retry_delay_ms"]),
             "warmup_ms": first(one["warmup_ms"], connect["warmup_ms"]),
             "inhibits_on_failure": first(
@@ -122,7 +123,8 @@ class _Teller:
         around, connect = service["connect"], one["connect"]
         default_retries, default_delay_ms = _RETRY.get(kind, (1, 1000))
         loop = first(connect["loop_ms"], server["loop_ms"], around["loop_ms"], DEFAULT_LOOP_MS)
-        retries = first(connect["retries"], server["retries"], around["retries"], default_retries)
+        said = (connect["retries"], server["retries"], around["retries"])
+        retries = first(*map(_count, said), default_retries)
         delay = first(
             connect["retry_delay_ms"],
             server["delay_before_retry_ms"],
@@ -143,9 +145,7 @@ class _Teller:
         }
         if kind != "misc":
             port = first(connect["port"], server["port"], 0)
-            source = connect["bind_address"]
-            if source is None and connect["bind_port"] is not None:
-                source = "::" if ":" in server["address"] else "0.0.0.0"
+            source = connect["bind_address"]  # without one the port is not dumped
             found["to"] = endpoint(connect["address"] or server["address"], port)
             found["from"] = None if source is None else endpoint(source, connect["bind_port"])
             found["bind_interface"] = connect["bind_interface"]
@@ -197,9 +197,12 @@ _RETRY: dict[str, tuple[int, int | None]] = {
 """Retries and the delay before one, in milliseconds (None: that of the loop)."""
 
 
+_FAMILIES = {None: "", "inet": " IPv4", "inet6": " IPv6"}
+
+
 def _entry(one: Json) -> str:
     if one["mark"] is not None:
-        return f"mark {one['mark']}"
+        return f"mark {one['mark']}{_FAMILIES[one['ip_family']]}"
     last = f"-{one['last']}" if one["last"] and one["last"] != one["address"] else ""
     return f"{one['address']}{last} port {one['port'] or 0}"
 
@@ -238,6 +241,11 @@ def _singles(check: Json) -> list[Json]:
         for host in hosts
     ]
     return [check, *others] if has_own else others
+
+
+def _count(said: int | None) -> int | None:
+    """A number of retries; the largest is keepalived's own mark for none given."""
+    return None if said == UNSET else said
 
 
 def _flags(one: Json) -> tuple[str, ...]:

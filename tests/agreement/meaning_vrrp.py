@@ -16,6 +16,9 @@ LONGEST_V2_MS, LONGEST_V3_MS = 255_000, 40_950
 _WITH_VALUE = {"scope", "brd", "broadcast", "peer", "preferred_lft", "track_group"}
 
 
+_SCOPES = {"0": "global", "200": "site", "253": "link", "254": "host", "255": "nowhere"}
+
+
 def project(document: Json, passwords: Mapping[str, str], host: Host) -> Meaning:
     """Settings, instances, sync groups, scripts and static addresses. `passwords` by instance,
     since the JSON has none."""
@@ -149,7 +152,8 @@ class _Teller:
                 continue  # an instance tracks its own interface anyway
             elif weight is None:
                 weight = usual
-            weight = max(-253, min(weight or 0, 253))
+            if kind in {"interface", "script"}:
+                weight = max(-253, min(weight or 0, 253))
             if is_fixed and weight and kind != "process":
                 if (kind == "interface" and group is not None) or (kind == "file" and weight == 1):
                     weight = 0
@@ -323,6 +327,8 @@ def address(one: Json, device: str) -> tuple[tuple[str, str], ...]:
                 found["deprecated"] = "yes"
             elif is_six and value != "forever":
                 found[word] = value
+        elif word == "scope":
+            found[word] = _SCOPES.get(value, value)
         else:
             found[word] = value
     if "peer" in found:

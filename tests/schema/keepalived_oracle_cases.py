@@ -8,7 +8,7 @@ that a message's line, or the name in it, tells which case it is about.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from string import Template
 
@@ -199,7 +199,9 @@ def _sheets(questions: Iterable[Question]) -> list[list[Question]]:
     return sheets + [sheet for _, sheet in shared]
 
 
-def _answers(sheet: list[Question]) -> Iterator[Answer]:
+def written(sheet: Sequence[Question]) -> tuple[str, list[tuple[int, int, int, int]]]:
+    """The text of a sheet, and of each case the first and last line of its surroundings and of
+    itself, from outside in: start, first, last, end."""
     lines = HEAD.split("\n")[:-1]
     spans: list[tuple[int, int, int, int]] = []
     for number, question in enumerate(sheet, start=2):
@@ -214,7 +216,12 @@ def _answers(sheet: list[Question]) -> Iterator[Answer]:
         last = len(lines)
         lines += _rest(after.split("\n")[:-1], question)
         spans.append((start, first, last, len(lines)))
-    verdict = oracle.verdict("\n".join(lines) + "\n")
+    return "\n".join(lines) + "\n", spans
+
+
+def _answers(sheet: list[Question]) -> Iterator[Answer]:
+    text, spans = written(sheet)
+    verdict = oracle.verdict(text)
     placed = {message for _, message in verdict.located}
     unplaced = [message for message in verdict.messages if message not in placed]
     for number, (question, (start, first, last, end)) in enumerate(

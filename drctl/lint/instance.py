@@ -227,7 +227,7 @@ _COUNTS: dict[str, Callable[[tuple[str, ...]], bool]] = {
 
 def address_of(line: Line) -> str:
     """The address that a line of a value block begins with, without prefix or range."""
-    return cut_address(line.words[0])
+    return cut_address(line.words[0].partition("/")[0])
 
 
 def family_of(line: Line) -> int:

@@ -295,6 +295,9 @@ class Structure:
             is_refused = True
         if is_refused:
             self.refused.add(id(line))
+            if keyword.name == "weight" and all(p.word > 0 for p in judgement.problems):
+                # the number counts, though what follows it is refused
+                frame.seen.setdefault((keyword.name,), line)
         if judgement.opens is None:
             frame.section.items.append(line)
         else:
@@ -369,8 +372,10 @@ class Structure:
             return False
         is_named = keyword.opens is not None and bool(keyword.args)
         key = (keyword.name, *line.words[1:2]) if is_named else (keyword.name,)
-        first = frame.seen.setdefault(key, line)
-        if first is line:
+        first = frame.seen.get(key)
+        if first is None:
+            if not _is_unset(frame.section.block, line.words):
+                frame.seen[key] = line
             return False
         is_refused = keyword.again == "refused"
         counts = "the first one counts" if is_refused else "this one counts"
@@ -432,6 +437,11 @@ class Structure:
             text = f"{block.keyword} without {name}"
             related = (section.header, "begins here") if section.header is not None else None
             self.report.add(line, Problem(kind.MISSING_STATEMENT, -1, text), related)
+
+
+def _is_unset(block: Block, words: Words) -> bool:
+    """Whether a value is that which stands for none, so that another statement may follow."""
+    return block.path == "vrrp_track_process" and words[0] == "weight" and not words[1].strip("+-0")
 
 
 def _body_key(section: Section, words: Sequence[Words]) -> tuple[Words, ...]:

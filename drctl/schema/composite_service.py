@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from drctl.schema.complaint import Complaint, error, missing_after
+from drctl.schema.complaint import Complaint, advice, error, missing_after
 from drctl.schema.composite_address import cut_address, family, is_link_local_group, is_multicast
 from drctl.schema.composite_number import unsigned
 from drctl.units import address_number, inet_aton
@@ -165,7 +165,10 @@ def sync_daemon(words: Sequence[str]) -> list[Complaint]:
             has_instance = True
         elif position == 2:
             wrong = unsigned(option, 0, 255)[1]
-            complaints.append(error(position, wrong or "id must stand before the number"))
+            told = (
+                error(position, wrong) if wrong else advice(position, "id should stand before it")
+            )
+            complaints.append(told)
         else:
             complaints.append(error(position, f"{option} is no option here"))
         position += 1

@@ -48,7 +48,7 @@ _BRACES = re.compile(r"Unexpected '\{'|Unknown keyword '\}'|Missing '\{'|missing
 _JUDGES_MACHINE = re.compile(r"Invalid smtp server|cpu_id|Invalid (?:startup|shutdown) script$")
 _SAID_TOO = re.compile(
     r"invalid number|number '.*' outside|negative number|too many decimal|Unexpected '|Unmatched"
-    r"|^ *Please use|Unknown keyword '\}'"
+    r"|^ +Please use|Unknown keyword '\}'"
 )
 """Said beside another message about the same mistake."""
 

@@ -39,6 +39,18 @@ def check_names(section: Section, world: World) -> None:
         world.report.add(line, Problem(IMPOSSIBLE, position - 1, text, hint))
 
 
+@at_end("static_ipaddress")
+def check_default(section: Section, world: World) -> None:
+    """Addresses without a device go to the default interface, which must be possible."""
+    default = world.setting("default_interface")
+    if default is None or len(default.words) < 2 or is_possible(default.words[1]):
+        return
+    for line in section.lines:
+        if "dev" not in line.words[1:-1]:
+            text = f"{default.words[1]}, the default interface, cannot be the name of a device"
+            world.report.add(line, Problem(IMPOSSIBLE, -1, text), (default, "set here"))
+
+
 @after_reading
 def check_made_devices(world: World) -> None:
     """A device that keepalived makes for an instance does not exist while it reads the file."""

@@ -102,13 +102,15 @@ class SyncGroup:
 
 @dataclass(frozen=True, slots=True)
 class TrackScript:
-    """A vrrp_script: a command whose exit status is tracked."""
+    """A vrrp_script: a command whose exit status is tracked. `is_reversed`: the weight counts when
+    it fails."""
 
     name: str
     command: str | None = None
     interval_ms: int | None = None
     timeout_ms: int | None = None
     weight: int | None = None
+    is_reversed: bool = False
     rise: int | None = None
     fall: int | None = None
     user: str | None = None

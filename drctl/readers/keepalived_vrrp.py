@@ -304,11 +304,12 @@ def sync_group(context: Context, statement: Statement) -> SyncGroup:
     )
 
 
-def _script_weight(words: Words) -> int:
+def _script_weight(words: Words) -> tuple[int, bool]:
     value = w.whole(words.take("the weight"), -253, 253)
-    if words.peek() == "reverse":
-        raise ValueError("reverse: not modelled")
-    return value
+    is_reversed = words.peek() == "reverse"
+    if is_reversed:
+        words.take("reverse")
+    return value, is_reversed
 
 
 _SCRIPT: Table = {
@@ -338,6 +339,11 @@ def script(context: Context, statement: Statement) -> TrackScript:
     name = first_name(statement)
     values = read_block(context, body_of(statement), _SCRIPT)
     owner = take_owner(values)
+    if "weight" in values.values:
+        values.values["weight"], is_reversed = values.values["weight"]
+        if is_reversed:
+            values.values["is_reversed"] = True
+            values.places["is_reversed"] = values.places["weight"]
     return TrackScript(
         name,
         **values.outer(),

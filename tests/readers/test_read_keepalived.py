@@ -258,6 +258,12 @@ def test_script_block() -> None:
     assert left(found) == [("init_fail", "not modelled")]
 
 
+def test_weight_of_a_script_may_be_reversed() -> None:
+    (found,) = model("vrrp_script chk {\nscript /bin/true\nweight 5 reverse\n}\n").scripts
+    assert (found.weight, found.is_reversed) == (5, True)
+    assert left(found) == []
+
+
 def test_words_that_keepalived_ignores_are_told() -> None:
     found = reading("vrrp_script chk {\nscript killall -0 haproxy\n}\n")
     assert found.configuration.scripts[0].command == "killall"

@@ -158,7 +158,13 @@ _GROUPS = st.builds(
     leftovers=_leftovers(),
 )
 _SCRIPTS = st.builds(
-    lambda owner, **rest: TrackScript(user=owner[0], group=owner[1], **rest),
+    lambda owner, is_reversed, **rest: TrackScript(
+        user=owner[0],
+        group=owner[1],
+        is_reversed=is_reversed and rest["weight"] is not None,
+        **rest,
+    ),
+    is_reversed=st.booleans(),
     owner=st.just((None, None)) | _USERS,
     name=_TEXTS,
     command=_maybe(_COMMANDS),

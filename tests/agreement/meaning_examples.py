@@ -6,7 +6,7 @@ Each example stands in the least surroundings that it needs, and many share a co
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from agreement.meaning_world import Asked
 from schema.keepalived_oracle_cases import ALONE, Question, written
@@ -14,7 +14,7 @@ from schema.keepalived_oracle_cases import ALONE, Question, written
 from drctl.schema.load import load_dialect
 from drctl.schema.table import Case, Keyword, version_of
 
-BLOCKS = ("vrrp_instance", "vrrp_sync_group", "vrrp_script", "virtual_server")
+BLOCKS = ("vrrp_instance", "vrrp_sync_group", "vrrp_script", "virtual_server", "static_ip")
 """The blocks whose meaning is compared, with what is in them."""
 SHARED = "common/"
 IN_A_CHECK = "virtual_server/real_server/TCP_CHECK"
@@ -25,11 +25,35 @@ CHANGES_ALL = {"use_vmac", "use_ipvlan", "use_vmac_addr", "virtual_router_id"}
 """Keywords that make devices, or after which two instances are one."""
 
 
+TRACKING = """\
+vrrp_instance track-{name} {{
+interface t0
+virtual_router_id {id}
+virtual_ipaddress {{
+192.0.2.1
+}}
+track_script {{
+{name}
+}}
+}}
+"""
+
+
 def sheets() -> list[Asked]:
     """All examples, some on each configuration."""
     questions = list(_questions())
     parts = [questions[first : first + MOST] for first in range(0, len(questions), MOST)]
-    return [Asked(f"examples{number}.conf", written(part)[0]) for number, part in enumerate(parts)]
+    return [Asked(f"examples{number}.conf", _sheet(part)) for number, part in enumerate(parts)]
+
+
+def _sheet(questions: Sequence[Question]) -> str:
+    """A configuration with all these; scripts are tracked, since the others are dropped."""
+    tracking = [
+        TRACKING.format(name=f"s{number}", id=number)
+        for number, question in enumerate(questions, start=2)
+        if question.path == "vrrp_script"
+    ]
+    return written(questions)[0] + "".join(tracking)
 
 
 def _questions() -> Iterator[Question]:

@@ -148,6 +148,8 @@ class _Teller:
                 if _is_below(script, track):
                     continue  # not known yet
                 weight = first(weight, script["weight"])
+                if not track["options"]:
+                    is_reverse = script["is_reversed"]
             elif kind == "interface" and name == one.get("interface"):
                 continue  # an instance tracks its own interface anyway
             elif weight is None:
@@ -241,7 +243,7 @@ class _Teller:
             "interval s": _seconds(one["interval_ms"], 1),
             "timeout s": _seconds(one["timeout_ms"], 0),
             "weight": one["weight"] or 0,
-            "reverse": False,
+            "reverse": one["is_reversed"],
             "rise": one["rise"] or 1,
             "fall": one["fall"] or 1,
             "owner": self.owners.of(one["user"], one["group"]),

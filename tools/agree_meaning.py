@@ -1,9 +1,10 @@
 """How far `drctl show` and keepalived's own dumps of what it understood agree.
 
-    agree_meaning.py [FILE...] [--jobs N] [--show N] [--strict]
+    agree_meaning.py [FILE...] [--mutants N] [--seed N] [--jobs N] [--show N] [--strict]
 
 Without files: the configurations of the corpus, the project's own ones, keepalived's samples, and
-sheets of all right examples of the grammar's tables.
+sheets of all right examples of the grammar's tables. With --mutants also mutations of these: words
+dropped, doubled, misspelt, moved, numbers out of range …, as far as keepalived runs with them.
 keepalived runs in User-mode Linux, since it needs a kernel with IPVS; one boot answers for many
 files. Dumps are kept in out/agree, so that the next run asks only what is new. Needs root,
 keepalived 2.2.7 and user-mode-linux. Exit code 1 with --strict when a file differs whose braces are
@@ -28,6 +29,7 @@ from agreement.meaning import Difference  # noqa: E402
 from agreement.meaning_examples import sheets  # noqa: E402
 from agreement.meaning_run import Outcome, compare  # noqa: E402
 from agreement.meaning_world import Asked, answers  # noqa: E402
+from agreement.mutation import mutate  # noqa: E402
 from corpus import keepalived_files  # noqa: E402
 
 CACHE = PROJECT / "out" / "agree"
@@ -41,11 +43,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE")
+    parser.add_argument("--mutants", type=int, default=0, metavar="N")
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the first mutant")
     parser.add_argument("--jobs", type=int, default=2, metavar="N", help="guests at once")
     parser.add_argument("--show", type=int, default=3, metavar="N", help="examples of each kind")
     parser.add_argument("--strict", action="store_true")
     options = parser.parse_args(argv)
     asked = [asked_of(file) for file in options.files] or everything()
+    asked += mutants_of(asked, range(options.seed, options.seed + options.mutants))
     start = time.monotonic()
     outcomes = compared(asked, max(1, options.jobs))
     report(outcomes, options.show)
@@ -72,6 +77,19 @@ def asked_of(file: Path) -> Asked:
             if other.is_file() and other != file and other.suffix == ".conf"
         }
     return Asked(file.name, text, others if len(others) < MOST_INCLUDED else {})
+
+
+def mutants_of(asked: Sequence[Asked], seeds: range) -> list[Asked]:
+    """A mutation of one of the configurations for each seed."""
+    found = []
+    for seed in seeds:
+        one = asked[seed % len(asked)]
+        text = one.text.encode("latin-1").decode("utf-8", "surrogateescape")
+        mutant = mutate(text, seed)
+        raw = mutant.text.encode("utf-8", "surrogateescape").decode("latin-1")
+        kind = mutant.kind.replace(" ", "-")
+        found.append(Asked(f"m{seed}-{kind}-{one.name}", raw, one.others))
+    return found
 
 
 MOST_INCLUDED = 50

@@ -42,7 +42,7 @@ def find_template_tag(text: str) -> Span | None:
 _KEEPALIVED_PREFIX = r"\ufeff?(?:[ \t\n\r\f\v]+|[#!][^\n]*)*"
 _KEEPALIVED_TOKEN = (
     r'(?P<QUOTED>"[^"\n]*")|(?P<ERROR>"[^\n]*)|(?P<OPEN>\{)|(?P<CLOSE>\})'
-    r'|(?P<WORD>(?:\$\{[^{}\s"]*(?: [0-9 ]*)?\}|[^\s"#!{}])+)'
+    r'|(?P<WORD>(?:\$\{[^{}\s"]*(?: [0-9 ]*)?\}|[^\s"#!{}$]+|\$)+)'
 )
 
 # lvsconfig.c of Piranha 0.8.6 takes `#` as a comment only at the start of a line; people write it
@@ -50,24 +50,26 @@ _KEEPALIVED_TOKEN = (
 # at the last quote of the line.
 _LVS_CF_PREFIX = r"\ufeff?(?:[ \t\n\r\f\v]+|#[^\n]*)*"
 _LVS_CF_TOKEN = (
-    r'(?P<QUOTED>"(?:\\.|[^"\\\n])*"(?=[\s#{}]|$)|"[^\n]*"(?=[ \t\r]*(?:[#\n]|$))'
-    r"|'(?:\\.|[^'\\\n])*'(?=[\s#{}]|$)|'[^\n]*'(?=[ \t\r]*(?:[#\n]|$)))"
+    r'(?P<QUOTED>"[^"\\\n]*(?:\\.[^"\\\n]*)*"(?=[\s#{}]|$)|"[^\n]*"(?=[ \t\r]*(?:[#\n]|$))'
+    r"|'[^'\\\n]*(?:\\.[^'\\\n]*)*'(?=[\s#{}]|$)|'[^\n]*'(?=[ \t\r]*(?:[#\n]|$)))"
     r"|(?P<ERROR>[\"'][^\n]*)"
     r"|(?P<OPEN>\{)|(?P<CLOSE>\})|(?P<EQUALS>=)"
     r"|(?P<WORD>[^\s=\"'{}#][^\s=\"{}]*|[^\s])"
 )
 _LVS_CF_VALUE = re.compile(r"[^\s{]+(?:\{(?![ \t\r]*$)[^\s{]*)*|\{", re.MULTILINE | re.ASCII)
 
+# Patterns repeat runs of characters, not characters: a repeated group remembers each turn.
+_TAGGED = rf'(?:{_TAG}|[^\s"#!{{}}<]+|<)+'
 _PATTERNS = {
     ("keepalived", False): (_KEEPALIVED_PREFIX, _KEEPALIVED_TOKEN),
     ("keepalived", True): (
         _KEEPALIVED_PREFIX,
-        _KEEPALIVED_TOKEN.replace("(?P<OPEN>", rf'(?P<TAGGED>(?:{_TAG}|[^\s"#!{{}}])+)|(?P<OPEN>'),
+        _KEEPALIVED_TOKEN.replace("(?P<OPEN>", rf"(?P<TAGGED>{_TAGGED})|(?P<OPEN>"),
     ),
     ("lvs.cf", False): (_LVS_CF_PREFIX, _LVS_CF_TOKEN),
     ("lvs.cf", True): (
         _LVS_CF_PREFIX,
-        rf"(?P<TAGGED>(?:{_TAG}|[^\s=\"'{{}}#])+)|" + _LVS_CF_TOKEN,
+        rf"(?P<TAGGED>(?:{_TAG}|[^\s=\"'{{}}#<]+|<)+)|" + _LVS_CF_TOKEN,
     ),
 }
 """By dialect and whether the text is a template: the patterns of blanks and comments (possibly

@@ -32,7 +32,6 @@ _LEFT_AS_IT_IS = frozenset({*_UNKNOWN, *_BRACES, *_REFUSED, "DR311"})
 _FOLLOWS: dict[str, frozenset[str]] = {
     "DR101": frozenset({"DR101", *_UNKNOWN, *_REFUSED, "DR206", "DR221", "DR110", "DR111"}),
     "DR104": frozenset(_UNKNOWN),
-    "DR108": _LEFT_AS_IT_IS,
     "DR120": _LEFT_AS_IT_IS,
     "DR121": _LEFT_AS_IT_IS,
     "DR124": _LEFT_AS_IT_IS,
@@ -46,6 +45,7 @@ _FOLLOWS: dict[str, frozenset[str]] = {
     "DR210": frozenset({"DR207", "DR332"}),
     "DR213": frozenset({"DR216", "DR306", "DR313"}),
     "DR363": frozenset({"DR217"}),
+    "DR312": frozenset({"DR211", "DR212"}),
     "DR313": frozenset({"DR216"}),
     "DR219": frozenset({"DR378"}),
     "DR306": frozenset({"DR211"}),
@@ -55,7 +55,7 @@ _FOLLOWS: dict[str, frozenset[str]] = {
 _OPENED = frozenset({"DR207", "DR208"})
 _WORDS = frozenset({"DR211"})
 _NOTHING: frozenset[str] = frozenset()
-_FROM_THERE_ON = frozenset({"DR108", "DR120", "DR124", "DR140"})
+_FROM_THERE_ON = frozenset({"DR120", "DR124", "DR140"})
 """Of these follows only what stands at their place or behind it."""
 _GENERATED = re.compile(r"\d+")
 

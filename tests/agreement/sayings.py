@@ -63,7 +63,7 @@ SAYINGS = (
     _saying(_INSTANCE + r"must be link local", "DR331", "virtual_ipaddress"),
     _saying(_INSTANCE + r"cannot use IPv6 with VRRP version 2", "DR331", "version"),
     _saying(_INSTANCE + r"MAC address with strict mode", "DR331", "use_vmac"),
-    _saying(_INSTANCE + r"xmit_base is incompatible", "DR331", "vmac_xmit_base"),
+    _saying(_INSTANCE + r"xmit_base is incompatible", "DR331", "vmac_xmit_base use_vmac"),
     _saying(r"\(.*\) down_timer_adverts is incompatible", "DR331", "*down_timer_adverts"),
     _saying(_INSTANCE + r"(?:[Ss]trict mode|with strict)", "DR331"),
     _saying(_INSTANCE + r"unicast keyword has been specified", "DR332", _PEERS),

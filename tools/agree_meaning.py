@@ -71,12 +71,10 @@ def asked_of(file: Path) -> Asked:
     text = text_of(file)
     others: dict[str, str] = {}
     if "include" in text:
-        others = {
-            str(other.relative_to(file.parent)): text_of(other)
-            for other in sorted(file.parent.rglob("*"))
-            if other.is_file() and other != file and other.suffix == ".conf"
-        }
-    return Asked(file.name, text, others if len(others) < MOST_INCLUDED else {})
+        near = [other for other in sorted(file.parent.rglob("*")) if other.is_file()]
+        if len(near) < MOST_INCLUDED:
+            others = {str(o.relative_to(file.parent)): text_of(o) for o in near if o != file}
+    return Asked(file.name, text, others)
 
 
 def mutants_of(asked: Sequence[Asked], seeds: range) -> list[Asked]:

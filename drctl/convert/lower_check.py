@@ -181,4 +181,8 @@ def _udp(service: VirtualService, job: Job, connect: Connect) -> Check:
     if texts is None:
         texts = Texts(None, None)
         job = replace(job, nanny=replace(job.nanny, uses_regex=False))
-    return _send_expect(job, texts, connect)
+    check = _send_expect(job, texts, connect)
+    if not isinstance(check, MiscCheck):
+        return check
+    places = (*check.origins[SELF], *protocol)
+    return replace(check, origins={**check.origins, SELF: places, "command": places})

@@ -54,12 +54,7 @@ def lower_local_services(
             for places in places_of_local_block(block):
                 ledger.idle(places, "active is 0 or missing: fos skipped the block")
             continue
-        ledger.note(
-            (*block.origins[SELF], *block.origins.get("is_active", ())),
-            Verdict.APPROXIMATED,
-            "pulse checked the service from the standby and asked the default gateway before it "
-            "took over; keepalived checks it where it runs. A failure moves all VIPs in both",
-        )
+        _note_block(block, ledger)
         for command, name, found in (
             (block.start_command, "start_command", starts),
             (block.stop_command, "stop_command", stops),
@@ -81,12 +76,25 @@ def lower_local_services(
     return LocalParts(tuple(starts), tuple(stops), tuple(scripts.values()), tracks)
 
 
+def _note_block(block: LocalService, ledger: Ledger) -> None:
+    head = (*block.origins[SELF], *block.origins.get("is_active", ()))
+    if block.vip is not None:
+        why = (
+            "pulse checked the service from the standby and asked the default gateway before it "
+            "took over; keepalived checks it where it runs. A failure moves all VIPs in both"
+        )
+        ledger.note(head, Verdict.APPROXIMATED, why)
+        return
+    why = "the block has no address, so there is no VIP and nothing to check"
+    places = (*head, *block.origins.get("vip", ()), *block.origins.get("port", ()))
+    ledger.note(places, Verdict.DROPPED, why, "add an address with a device")
+
+
 def _script(
     block: LocalService, options: ConvertOptions, ledger: Ledger, taken: set[str]
 ) -> TrackScript | None:
     nanny = block.nanny
     if block.vip is None:
-        ledger.note(block.origins[SELF], Verdict.APPROXIMATED, "no address, so nothing is checked")
         for places in nanny.origins.values():
             ledger.note(places, Verdict.DROPPED, "the block has no address to check")
         return None

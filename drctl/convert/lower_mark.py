@@ -44,6 +44,8 @@ def mark_rules_of(
         todo = "add the rule that sets the mark by hand"
         why = f"the block has no address, so no rule that sets mark {service.mark} can be written"
         ledger.note(service.origins[SELF], Verdict.APPROXIMATED, why, todo)
+        why = "the block has no address that this could be the mask of"
+        ledger.note(service.origins.get("vip", ()), Verdict.DROPPED, why)
         return ()
     places = (
         *service.origins[SELF],

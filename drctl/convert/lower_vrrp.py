@@ -61,7 +61,7 @@ def lower_vrrp(
     has_instance = bool(vips) or gateway is not None
     note_replaced(pulse, ledger, has_backup=has_backup and has_instance)
     if not has_instance:
-        _note_without_instance(pulse, directors, ledger)
+        _note_without_instance(pulse, directors, local, ledger)
         empty: Instances = dict.fromkeys(Rank, ())
         return VrrpParts(empty, (), has_backup)
     public = _public_device(vips, gateway, directors)
@@ -191,7 +191,9 @@ def _note_unset_primary(configuration: Configuration, ledger: Ledger) -> None:
         ledger.note(configuration.origins.get("primary", ()), Verdict.DROPPED, why, "correct it")
 
 
-def _note_without_instance(pulse: Pulse, directors: dict[Rank, Director], ledger: Ledger) -> None:
+def _note_without_instance(
+    pulse: Pulse, directors: dict[Rank, Director], local: LocalParts, ledger: Ledger
+) -> None:
     why = (
         "no active block has a VIP that could be read, so there is nothing for a VRRP instance to "
         "hold"
@@ -201,6 +203,7 @@ def _note_without_instance(pulse: Pulse, directors: dict[Rank, Director], ledger
     for places in (
         *(pulse.origins.get(name, ()) for name in fields),
         *(hook.origins.get("command", ()) for hook in pulse.hooks),
+        *(places for _, places in (*local.starts, *local.stops)),
         *(places for director in directors.values() for places in director.origins.values()),
     ):
         ledger.note(places, Verdict.DROPPED, why, todo)

@@ -195,7 +195,7 @@ def _entry_of(document: Document, node: Node, ledger: Ledger, became: _Became) -
     verdict = _verdict(notes, has_targets=bool(targets))
     if verdict is Verdict.DROPPED:
         # how it would have been carried over is of no interest then
-        notes = [note for note in notes if note.verdict is Verdict.DROPPED]
+        notes = [note for note in notes if note.verdict is Verdict.DROPPED] or notes
     others = _other_verdicts(notes, verdict, has_targets=bool(targets))
     why = _reasons(notes, has_targets=bool(targets) if others else None)
     todo = "; ".join(dict.fromkeys(note.todo for note in notes if note.todo))
@@ -215,7 +215,7 @@ def _other_verdicts(
     difference, too."""
     if len(notes) < 2:
         return ()
-    found = dict.fromkeys(_verdict([note], has_targets=has_targets) for note in notes)
+    found = dict.fromkeys(_softened(note.verdict, has_targets=has_targets) for note in notes)
     return tuple(v for v in found if v not in {verdict, Verdict.EXACT})
 
 
@@ -223,7 +223,7 @@ def _reasons(notes: list[Note], *, has_targets: bool | None) -> str:
     """All reasons; each with its verdict when `has_targets` is given."""
     reasons = [note.why for note in notes if note.why]
     if has_targets is not None:
-        verdicts = [_verdict([note], has_targets=has_targets) for note in notes if note.why]
+        verdicts = [_softened(n.verdict, has_targets=has_targets) for n in notes if n.why]
         reasons = [f"{verdict}: {why}" for verdict, why in zip(verdicts, reasons, strict=True)]
     return "; ".join(dict.fromkeys(reasons))
 
@@ -235,10 +235,15 @@ def _is_empty(node: Node) -> bool:
 def _verdict(notes: list[Note], *, has_targets: bool) -> Verdict:
     """The worst note; a statement that became nothing and has no note is dropped, whatever it is:
     nothing may disappear in silence. A statement that did become something is not dropped, even
-    if one of the places it stands for was."""
+    if one of the places it stands for was; one that became nothing is, unless it said what holds
+    anyhow."""
     if not notes:
         return Verdict.EXACT if has_targets else Verdict.DROPPED
-    verdict = worst(note.verdict for note in notes)
-    if verdict is Verdict.DROPPED and has_targets:
-        return Verdict.APPROXIMATED
-    return verdict
+    verdicts = {note.verdict for note in notes}
+    if not has_targets and Verdict.EXACT not in verdicts:
+        return Verdict.DROPPED
+    return _softened(worst(verdicts), has_targets=has_targets)
+
+
+def _softened(verdict: Verdict, *, has_targets: bool) -> Verdict:
+    return Verdict.APPROXIMATED if verdict is Verdict.DROPPED and has_targets else verdict

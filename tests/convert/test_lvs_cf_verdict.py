@@ -666,3 +666,20 @@ def test_link_watch_that_the_file_does_not_ask_for_is_a_choice() -> None:
 def test_deadtime_that_cannot_be_kept_is_not_said_to_be() -> None:
     found = entry(converted(changed("deadtime = 18", "deadtime = 0")), "deadtime")
     assert (found.verdict, "keep the deadtime" in found.why) == (REPAIRED, False)
+
+
+def test_mark_without_an_address_accounts_for_its_mask() -> None:
+    found = entry(converted(without("address", MARKED)), "vip_nmask")
+    assert (found.verdict, "no address" in found.why) == (DROPPED, True)
+
+
+def test_fos_block_without_an_address_is_dropped_and_its_commands_are_told() -> None:
+    conversion = converted(without("address", FOS))
+    for statement in ("failover", "active", "vip_nmask", "port", "start_cmd", "stop_cmd"):
+        found = entry(conversion, statement)
+        assert (found.verdict, found.is_loss) == (DROPPED, True), found
+        assert "has a place for it" not in found.why
+    other = FOS.split("service = fos\n")[1].replace("failover mail", "failover news")
+    both = converted(without("address", FOS) + other)
+    assert entry(both, "start_cmd").verdict is APPROXIMATED
+    assert entry(both, "failover mail").verdict is DROPPED

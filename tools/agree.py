@@ -1,10 +1,12 @@
-"""How far drctl lint and keepalived -t agree, over the corpus and over mutations of it.
+"""How far drctl lint and keepalived -t agree: over the corpus, over mutations of it, and over
+configurations that are composed of the examples of the tables.
 
-    agree.py [--mutants N] [--seed N] [--jobs N] [--show N] [--strict]
+    agree.py [--mutants N] [--composed N] [--seed N] [--jobs N] [--show N] [--strict]
 
 The corpus has verdicts already; mutants are asked about through its `oracle.py`, which needs root
 and keepalived 2.2.7. Verdicts are kept in out/agree, so that the next run asks only what is new.
-Exit code 1 with --strict when a file of the corpus disagrees, or more than 0.5 % of the mutants.
+Exit code 1 with --strict when a file of the corpus disagrees, or more than 0.5 % of the mutants or
+of the composed ones.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT / "tests"))
 
 from agreement.comparison import Disagreement, Verdict, disagreements, read_verdicts, verdict_of  # noqa: E402
+from agreement.composition import compose  # noqa: E402
 from agreement.linted import linted  # noqa: E402
 from agreement.mutation import Mutant, mutate  # noqa: E402
 from corpus import corpus_dir  # noqa: E402
@@ -41,6 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--mutants", type=int, default=10_000, metavar="N")
+    parser.add_argument("--composed", type=int, default=1_000, metavar="N")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the first mutant")
     parser.add_argument("--jobs", type=int, default=2, metavar="N")
     parser.add_argument("--show", type=int, default=3, metavar="N", help="examples of each class")
@@ -51,10 +55,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("agree: no corpus (set DRCTL_CORPUS)", file=sys.stderr)
         return 2
     bad = compare_corpus(folder, options.show)
-    wrong = 0.0
-    if options.mutants:
-        wrong = compare_mutants(folder, options)
-    return int(options.strict and (bad > 0 or wrong > ALLOWED_PERCENT))
+    seeds = range(options.seed, options.seed + options.mutants)
+    wrong = [compare_mutants("mutants", list(mutants_of(folder, seeds)), folder, options)]
+    seeds = range(options.seed, options.seed + options.composed)
+    composed = [Mutant("composed", seed, compose(seed)) for seed in seeds]
+    wrong.append(compare_mutants("composed", composed, folder, options))
+    return int(options.strict and (bad > 0 or max(wrong) > ALLOWED_PERCENT))
 
 
 def compare_corpus(folder: Path, show: int) -> int:
@@ -67,11 +73,14 @@ def compare_corpus(folder: Path, show: int) -> int:
     return tally.bad
 
 
-def compare_mutants(folder: Path, options: argparse.Namespace) -> float:
-    """Compare mutants; returns how many percent disagree."""
+def compare_mutants(
+    title: str, mutants: Sequence[Mutant], folder: Path, options: argparse.Namespace
+) -> float:
+    """Compare mutants, or other texts with a number; returns how many percent disagree."""
+    if not mutants:
+        return 0.0
     start = time.monotonic()
     tally = Tally()
-    mutants = list(mutants_of(folder, range(options.seed, options.seed + options.mutants)))
     by_kind: Counter[str] = Counter()
     for mutant, verdict in judged(mutants, folder / "oracle.py", options.jobs):
         with tempfile.TemporaryDirectory(prefix="agree-") as base:
@@ -79,10 +88,11 @@ def compare_mutants(folder: Path, options: argparse.Namespace) -> float:
             file.write_bytes(mutant.text.encode("utf-8", "surrogateescape"))
             reasons = disagreements(verdict, linted(file))
         by_kind[mutant.kind] += bool(reasons)
-        tally.add(f"mutant {mutant.seed} ({mutant.kind})", reasons)
-    tally.print("mutants", options.show)
-    print("disagreements by kind of mutation:", dict(by_kind.most_common()))
-    print(f"mutants took {(time.monotonic() - start) / 60:.1f} minutes")
+        tally.add(f"{mutant.seed} ({mutant.kind})", reasons)
+    tally.print(title, options.show)
+    if tally.bad:
+        print("disagreements by kind:", dict(by_kind.most_common()))
+    print(f"{title} took {(time.monotonic() - start) / 60:.1f} minutes")
     return tally.percent
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import oracle
 import pytest
 from agreement.comparison import disagreements, read_verdicts, verdict_of
+from agreement.composition import compose
 from agreement.linted import linted
 from agreement.mutation import mutate
 from corpus import PROJECT, corpus_dir
@@ -18,6 +19,7 @@ CORPUS = corpus_dir()
 CASES = sorted((PROJECT / "tests" / "agree" / "cases").glob("*.conf"))
 needs_corpus = pytest.mark.skipif(CORPUS is None, reason="no corpus")
 MUTANTS = 60
+COMPOSED = 30
 NOT_TOLD = frozenset({"DR365"})
 """keepalived drops such a service without a message."""
 
@@ -73,5 +75,16 @@ def test_mutants_agree(tmp_path: Path) -> None:
         f"{mutant.seed} {mutant.kind}": reasons
         for mutant in mutants
         if (reasons := reasons_of(mutant.text, tmp_path, f"m{mutant.seed}.conf"))
+    }
+    assert wrong == {}
+
+
+@pytest.mark.usefixtures("keepalived")
+def test_composed_configurations_agree(tmp_path: Path) -> None:
+    texts = {seed: compose(seed) for seed in range(COMPOSED)}
+    wrong = {
+        seed: reasons
+        for seed, text in texts.items()
+        if (reasons := reasons_of(text, tmp_path, f"c{seed}.conf"))
     }
     assert wrong == {}

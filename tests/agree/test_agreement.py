@@ -19,7 +19,7 @@ CORPUS = corpus_dir()
 CASES = sorted((PROJECT / "tests" / "agree" / "cases").glob("*.conf"))
 needs_corpus = pytest.mark.skipif(CORPUS is None, reason="no corpus")
 MUTANTS = 60
-COMPOSED = 30
+COMPOSED = 20
 NOT_TOLD = frozenset({"DR365"})
 """keepalived drops such a service without a message."""
 

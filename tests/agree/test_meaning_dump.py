@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 from agreement.meaning import ANY, Difference, differences, fields_compared
-from agreement.meaning_dump import address, command, read_check, read_vrrp, record, wanted_states
+from agreement.meaning_dump import address, read_vrrp, wanted_states
+from agreement.meaning_dump_service import read_check
+from agreement.meaning_record import command, record
 
 INSTANCE = """\
 ------< VRRP Topology >------
@@ -135,7 +137,7 @@ def test_service_with_its_server_and_checks() -> None:
         "service 192.0.2.10 port 80 tcp > 192.0.2.21 port 80 > check 1",
         "service 192.0.2.10 port 80 tcp > 192.0.2.21 port 80 > file check load",
     ]
-    assert found["group web"]["entries"] == ("192.0.2.5-192.0.2.9 port 80", "mark 7")
+    assert found["group web"]["entries"] == ("192.0.2.5-192.0.2.9 port 80", "mark 7 IPv4")
     service, server, check, _ = list(found.values())[1:]
     assert (service["scheduler"], service["flags"]) == ("sh", ("sh-port",))
     assert (service["forwarding"], service["sorry forwarding"]) == (

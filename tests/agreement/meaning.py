@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from agreement.meaning_dump import Meaning
+from agreement.meaning_record import Meaning
 
 from drctl.readers.keepalived_words import split_command
 

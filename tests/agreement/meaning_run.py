@@ -14,7 +14,9 @@ from typing import Any
 from agreement import meaning_service, meaning_vrrp
 from agreement.linted import WISHES
 from agreement.meaning import Difference, Host, differences, fields_compared
-from agreement.meaning_dump import Meaning, read_check, read_vrrp, wanted_states
+from agreement.meaning_dump import read_vrrp, wanted_states
+from agreement.meaning_dump_service import read_check
+from agreement.meaning_record import Meaning
 from agreement.meaning_world import Asked
 from oracle import SEARCH_PATH
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from agreement.meaning import ANY, Host, Json, Owners, command_words, endpoint, first
-from agreement.meaning_dump import Meaning, add_check, put
+from agreement.meaning_dump_service import add_check
+from agreement.meaning_record import Meaning, put
 
 DEFAULT_PERSISTENCE_S = 360
 UNSET = 2**32 - 1

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from agreement.meaning import ANY, Host, Json, LeftOver, Owners, command_words, first
-from agreement.meaning_dump import Meaning, put
+from agreement.meaning_record import Meaning, put
 
 OWNER = 255
 LONGEST_PASSWORD = 8

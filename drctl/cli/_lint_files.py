@@ -110,9 +110,8 @@ def lint_file(path: str, wishes: Wishes) -> Outcome:
         reading = read(parse(source, LVS_CF))
         return _outcome(path, reading.diagnostics, (source,), wishes)
     checked = _check(source, wishes)
-    found_all = [*source.diagnostics, *checked.diagnostics]
     included = frozenset(_real(other.path) for other in checked.sources if other is not source)
-    return _outcome(path, found_all, checked.sources, wishes, included)
+    return _outcome(path, checked.diagnostics, checked.sources, wishes, included)
 
 
 def _check(source: SourceFile, wishes: Wishes) -> Checked:

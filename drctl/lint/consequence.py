@@ -30,6 +30,7 @@ _OF_UNKNOWN = frozenset(
 """Told by that process of keepalived which knows the block, while another does not know it."""
 _LEFT_AS_IT_IS = frozenset({*_UNKNOWN, *_BRACES, *_REFUSED, "DR311"})
 _FOLLOWS: dict[str, frozenset[str]] = {
+    "DR012": frozenset(_UNKNOWN),
     "DR101": frozenset({"DR101", *_UNKNOWN, *_REFUSED, "DR206", "DR221", "DR110", "DR111"}),
     "DR104": frozenset(_UNKNOWN),
     "DR120": _LEFT_AS_IT_IS,
@@ -41,9 +42,11 @@ _FOLLOWS: dict[str, frozenset[str]] = {
     "DR140": frozenset(_UNKNOWN),
     "DR223": _LEFT_AS_IT_IS,
     **dict.fromkeys(_UNKNOWN, _OF_UNKNOWN),
+    "DR201": _OF_UNKNOWN | {"DR103", "DR105", "DR106"},
     "DR208": frozenset({"DR217", "DR220"}),
     "DR210": frozenset({"DR207", "DR332"}),
     "DR213": frozenset({"DR216", "DR306", "DR313"}),
+    "DR371": frozenset({"DR380"}),
     "DR363": frozenset({"DR217"}),
     "DR312": frozenset({"DR211", "DR212"}),
     "DR313": frozenset({"DR216"}),

@@ -54,6 +54,8 @@ def check_source(
     """Check one file and what it includes."""
     expanded = expand(source, files, options)
     report = Report()
+    for one in expanded.files:
+        report.extend(one.diagnostics)
     report.extend(expanded.findings)
     check(expanded.lines, expanded.parent_lines, version, report)
     statements = statements_of(version)

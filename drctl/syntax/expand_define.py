@@ -22,9 +22,9 @@ MOST_CHARACTERS = 1023
 
 _ASSIGNMENT = re.compile(r"\$([A-Za-z_]\w*)=[ \t]*", re.ASCII)
 _USE = re.compile(
-    r"\$(?:\{([A-Za-z_]\w*)((?: [ \d]*\d)?)[ ]*\}|([A-Za-z_]\w*)(?=[ \t,)]|\Z))", re.ASCII
+    r"\$(?:\{([A-Za-z_]\w*)(?:[ ]*|( [ \d]*\d))\}|([A-Za-z_]\w*)(?=[ \t,)]|\Z))", re.ASCII
 )
-_ENVIRONMENT = re.compile(r"\$\{_ENV(?: ([^}]*))?\}", re.ASCII)
+_ENVIRONMENT = re.compile(r"\$\{_ENV(?:[ \t]*|[ \t]+(\w+(?:[ \t]+\w+)*))\}", re.ASCII)
 
 
 class Definition:

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 _ENVIRONMENT_SINCE = (2, 4, 0)
 _LOOSE_ASSIGNMENT = re.compile(r"\$[A-Za-z_]\w*[ \t]+=", re.ASCII)
+_PARAMETERS = {
+    "_ENV": "write ${_ENV NAME}, without blanks at its end",
+    "_RANDOM": "write ${_RANDOM MINIMUM MAXIMUM} with numbers, without blanks at its end",
+}
 _NAME_USE = re.compile(r"\$(\{)?([A-Za-z_]\w*)([^}]*\})?", re.ASCII)
 
 
@@ -71,14 +75,23 @@ class Names:
             return None
         return definition, definition.value, end
 
+    def is_damaging(self, definition: Definition, value: str, length: int) -> bool:
+        """Whether keepalived damages the text behind a use of `length` characters: one with
+        parameters, when the value is shorter, before 2.4.0."""
+        is_short = definition.compute is None and len(value) < length
+        has_parameters = definition.name == "_RANDOM" and length > len("${_RANDOM}")
+        return is_short and has_parameters and self.options.version < _ENVIRONMENT_SINCE
+
     def _environment_at(self, buffer: Buffer, at: int) -> tuple[Definition, str, int] | None:
         found = find_environment(buffer.text, at)
         if found is None:
             return None
         name, end = found
-        if not name:
+        if not name or " " in name or "\t" in name:
             message = "${_ENV} without a name crashes keepalived"
-            self.tell(kind.BAD_PARAMETER, buffer, message, "name the variable: ${_ENV NAME}")
+            if name:
+                message = f"${{_ENV {visible(name)}}} has more than one name"
+            self.tell(kind.BAD_PARAMETER, buffer, message, "name one variable: ${_ENV NAME}")
             return None
         value = self.options.environment.get(name, "")
         step = Step("environment", name, value, buffer.line_place())
@@ -126,7 +139,13 @@ class Names:
             if definition is not None and definition.is_multiline:
                 continue
             is_quoted = text.count('"', 0, found.start()) % 2 == 1
-            if found[1] and found[3] == "}" and not is_defined:
+            is_environment = name == "_ENV" and self.options.version >= _ENVIRONMENT_SINCE
+            if is_environment and find_environment(text, found.start()):
+                continue
+            if found[1] and found[3] and found[3][0] in " \t" and (is_environment or is_defined):
+                message = f"{visible(found[0])} is left as it is: parameters cannot be given so"
+                hint = _PARAMETERS.get(name, f"write ${{{name}}}")
+            elif found[1] and found[3] == "}" and not is_defined:
                 breaks = "" if is_quoted else " and its braces are read as those of a block"
                 message = f"{name} is not defined here: ${{{name}}} is left as it is{breaks}"
                 hint = f"define it above: ${name}=..."

@@ -147,7 +147,8 @@ class Reader:
         if "\0" in raw:
             raw = raw[: raw.index("\0")] if self._is_old else ""
         for offset, text in _chunks(raw):
-            if text is not raw and not self._is_old and len(text.encode()) >= MOST_CHARACTERS:
+            is_full = len(text) * 4 >= MOST_CHARACTERS and _size(text) >= MOST_CHARACTERS
+            if is_full and not self._is_old:
                 continue
             base = None
             if text is not raw:
@@ -371,14 +372,17 @@ def _special_lines(source: SourceFile, raws: list[str]) -> Iterator[int]:
     for sign in signs:
         if sign in text:
             special.update(index for index, raw in enumerate(raws) if sign in raw)
-    if raws and max(map(len, raws)) * 4 > MOST_CHARACTERS:
+    if raws and max(map(len, raws)) * 4 >= MOST_CHARACTERS:
         special.update(
             index
             for index, raw in enumerate(raws)
-            if len(raw) * 4 > MOST_CHARACTERS
-            and len(raw.encode(errors="surrogatepass")) > MOST_CHARACTERS
+            if len(raw) * 4 >= MOST_CHARACTERS and _size(raw) >= MOST_CHARACTERS
         )
     return iter(sorted(special))
+
+
+def _size(text: str) -> int:
+    return len(text.encode(errors="surrogatepass"))
 
 
 def _chunks(raw: str) -> Iterator[tuple[int, str]]:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 REWRITTEN_AT_ONCE = (2, 4, 0)
 """From here on a substituted line is not looked at again for `$` and `@`."""
+_MEASURED_AGAIN = (2, 2, 8)
+"""From here on a condition out of a definition is taken off rightly."""
 _MANY_ENDLESS, _FEW = 3, 50
 """After so many lines without end, none of which keepalived would get past, a line has few
 replacements left; a line that generates too many lines leaves few, and so do all after it."""
@@ -37,6 +39,7 @@ _DEEPEST = 32
 """Definitions inside definitions whose places are kept."""
 _MAY_BE_USE = re.compile(r"\$[A-Za-z_{]")
 _CONDITION = re.compile(r"@(\^?)([^ \t]*)(?:[ \t]+|\Z)")
+_LATE_SEQUENCE = re.compile(r"~(seqx|seq|lst)(?=[ \t]*\()", re.IGNORECASE)
 _COMPOUND = re.compile(r"[|,&()!;]|^\^")
 
 
@@ -179,6 +182,8 @@ class Rewriter:
             if "$" in text and not buffer.is_settled and self._replace(buffer):
                 self._decomment(buffer)
                 text = buffer.text
+                if self.options.version >= _MEASURED_AGAIN:
+                    size = len(text)
                 is_old = self.options.version < REWRITTEN_AT_ONCE
                 is_again = is_old and ("$" in text or text.startswith("@"))
                 if not is_old and text.startswith("@"):
@@ -192,6 +197,8 @@ class Rewriter:
         self._emit(buffer)
 
     def _emit(self, buffer: Buffer) -> None:
+        if "~" in buffer.text and (found := _LATE_SEQUENCE.search(buffer.text)):
+            self._tell_late(buffer, found)
         if "$" in buffer.text and not buffer.is_told:
             self.names.tell_undefined(buffer)
             buffer.is_told = buffer.is_settled
@@ -211,6 +218,20 @@ class Rewriter:
             self.lines.append(Line(words, buffer.number, 0, buffer.origin()))
             if words[0] == "include_check":
                 self.demands = checked(self.demands, words[1:])
+
+    def _tell_late(self, buffer: Buffer, found: re.Match[str]) -> None:
+        """A sequence or list that is none, since it does not begin its line."""
+        if buffer.text.count('"', 0, found.start()) % 2:
+            return
+        what = f"~{found[1].upper()}"
+        if found.start() == 0 and found[0][0] == "~":
+            message = f"{found[0]} is no sequence: it is written {what}"
+            hint = "~LST(NAME, A, B)" if what == "~LST" else f"{what}(NAME, START, STEP, END)"
+        else:
+            message = f"{what} repeats a line only from its beginning: here it is ordinary text"
+            hint = f"write {what}(NAME, ...) in front of the line and ${{NAME}} in its place"
+        part = buffer.part(found.start(), len(buffer.text))
+        self._tell(kind.LATE_SEQUENCE, part, message, hint)
 
     def _decomment(self, buffer: Buffer) -> None:
         text = buffer.text
@@ -317,6 +338,12 @@ class Rewriter:
                 )
                 self._tell(kind.LONG_EXPANSION, buffer, message, "shorten it", definition.step)
                 return False
+            if buffer.text[end:] and self.names.is_damaging(definition, value, end - at):
+                # the text moves up by one character only
+                value += buffer.text[end] + buffer.text[at + len(value) + 1 : end]
+                message = f"${{{definition.name}}} damages what stands behind it: {visible(value)}"
+                hint = "let it be the last thing on its line"
+                self._tell(kind.DAMAGED_LINE, buffer, message, hint)
             buffer.edit(at, end - at, value, definition.step_of(0))
             if value[:1] == "~" or value.lstrip(BLANK)[:1] == "~":
                 break

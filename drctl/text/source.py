@@ -15,6 +15,7 @@ from drctl.text.diagnostic import Diagnostic, Severity
 from drctl.text.place import Place, Span
 
 LONG_LINE = 1023
+_MOST_LONG_LINES = 100
 """keepalived 2.2.7 splits a line at this many bytes and reads the rest as a new line."""
 
 _ODD_CONTROL = re.compile(r"[\x00\x01-\x08\x0e-\x1f\x7f]")
@@ -158,7 +159,11 @@ def _oddities(source: SourceFile) -> Iterator[Diagnostic]:
         rule = ("DR013", "carriage-return", Severity.WARNING)
         yield _finding(source, at, rule, what, "convert the file with dos2unix")
     if odd := _ODD_CONTROL.search(text):
-        name = "NUL byte" if odd[0] == "\0" else f"control character 0x{ord(odd[0]):02x}"
+        name = (
+            "NUL byte, where reading the line ends"
+            if odd[0] == "\0"
+            else f"control character 0x{ord(odd[0]):02x}"
+        )
         rule = ("DR014", "control-character", Severity.WARNING)
         hint = "remove it"
         if 4 * text.count("\0") > len(text):
@@ -171,20 +176,26 @@ def _oddities(source: SourceFile) -> Iterator[Diagnostic]:
 
 
 def _long_line(source: SourceFile) -> Iterator[Diagnostic]:
-    """A finding for the first line that is too long."""
+    """A finding for each line that is too long, the first hundred of them."""
     if 4 * max(map(len, source.text.split("\n"))) <= LONG_LINE:
         return
     text, starts = source.text, source.line_starts()
+    left = _MOST_LONG_LINES
     for number, (start, end) in enumerate(zip(starts, [*starts[1:], len(text)], strict=True), 1):
         # at most four bytes a character
         if 4 * (end - start) <= LONG_LINE:
             continue
         size_bytes = len(text[start:end].encode("utf-8", "surrogatepass"))
         if size_bytes > LONG_LINE:
-            message = f"line of {size_bytes} bytes; keepalived 2.2.7 splits it after {LONG_LINE}"
+            message = (
+                f"line of {size_bytes} bytes: keepalived reads {LONG_LINE}, and what follows as a "
+                "line of its own"
+            )
             rule = ("DR016", "long-line", Severity.WARNING)
-            yield _finding(source, start, rule, message, f"shorten line {number}")
-            return
+            yield _finding(source, start, rule, message, f"shorten line {number}, comments too")
+            left -= 1
+            if not left:
+                return
 
 
 def _finding(

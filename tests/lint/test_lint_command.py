@@ -189,3 +189,17 @@ def test_what_cannot_be_done_has_exit_code_2(words: tuple[str, ...]) -> None:
     done = run(*words)
     assert done.returncode == 2
     assert done.stderr
+
+
+def test_what_is_wrong_with_the_text_of_an_included_file_is_told_there(tmp_path: Path) -> None:
+    (tmp_path / "a.conf").write_text("include b.conf\n")
+    text = f"\ufeffglobal_defs {{\n# {'-' * 1022}\nrouter_id a\0b\n}}\n"
+    (tmp_path / "b.conf").write_text(text, "utf-8")
+    done = run("--format", "concise", "a.conf", folder=tmp_path)
+    told = [
+        line.partition(": ")[0] + line.rpartition("[")[2][:5] for line in done.stdout.split("\n")
+    ]
+    assert "b.conf:1:1DR012" in told
+    assert "b.conf:2:1DR016" in told
+    assert any("DR014" in one for one in told)
+    assert done.stdout.count("b.conf:1:1:") == 1, "the mark and the unknown keyword are one mistake"

@@ -54,6 +54,14 @@ FOUND = {
     "cut definition": ("$B=a \\\n\nb\n", "1:1 DR125"),
     "cut by a comment": ("$B=a \\\n# c\nb\n", "1:1 DR125"),
     "random backwards": ("a ${_RANDOM 9 1}\n", "1:1 DR126"),
+    "text behind random": ("a ${_RANDOM 1 9}b\n", "1:1 DR128"),
+    "random at the end": ("a ${_RANDOM 1 9}\n", ""),
+    "random with a word": ("a ${_RANDOM b}\n", "1:3 DR120"),
+    "sequence behind a word": ("a 192.0.2.~SEQ(i,2)\n", "1:11 DR131"),
+    "list behind a word": ("a ~LST (i,2)\n", "1:3 DR131"),
+    "sequence in small letters": ("~seq(i,2) a $i\n", "1:1 DR131 1:13 DR120"),
+    "sequence in quotes": ('a "~SEQ(i,2)"\n', ""),
+    "sequence behind a sequence": ("~SEQ(i,2) ~LST(j,3) a $i$j\n", "1:23 DR120"),
     "condition out of a definition": ("$B=@lb1 a\n$B\n", "2:1 DR127"),
     "sequence with a step of 0": ("a\n~SEQ(i,1,0,2) b\n", "2:1 DR130"),
     "sequence without end": ("~SEQ(i,2 b\n", "1:1 DR130"),
@@ -163,3 +171,21 @@ def test_findings_of_a_kind_are_limited() -> None:
     found = expanded('a "b\n' * 500).findings
     assert len(found) == expand_kind.MOST_FINDINGS
     assert "only 100 of a kind" in found[-1].message
+
+
+NEWER = {
+    "condition of a definition before 2.2.8": ("2.2.7", "$B=@lb1 a\n$B\n", "2:1 DR127"),
+    "condition of a definition since 2.2.8": ("2.2.8", "$B=@lb1 a\n$B\n", ""),
+    "condition of a definition since 2.4.0": ("2.4.0", "$B=@lb1 a\n$B\n", "2:1 DR127"),
+    "text behind random since 2.4.0": ("2.4.0", "a ${_RANDOM 1 9}b\n", ""),
+    "environment without name": ("2.4.0", "a ${_ENV}\n", "1:1 DR126"),
+    "environment with two names": ("2.4.0", "a ${_ENV B C}\n", "1:1 DR126"),
+    "environment with a blank": ("2.4.0", "a ${_ENV B }\n", "1:3 DR120"),
+}
+
+
+@pytest.mark.parametrize("name", NEWER)
+def test_finding_of_a_text_depends_on_the_version(name: str) -> None:
+    version, text, wanted = NEWER[name]
+    found = expanded(text, version=tuple(map(int, version.split(".")))).findings
+    assert " ".join(f"{one.place.line}:{one.place.column} {one.code}" for one in found) == wanted

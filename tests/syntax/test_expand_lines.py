@@ -58,7 +58,11 @@ CASES = {
     "directory": ("a ${_PWD}/x\n", ["a /dir/x"]),
     "instance": ("a ${_INSTANCE}\n", ["a lb1"]),
     "built-in replaced": ("$_PWD=/y\na ${_PWD}\n", ["a /y"]),
-    "random": ("a ${_RANDOM 3 9}b\n", ["a 3b"]),
+    "random": ("a ${_RANDOM 3 9}\n", ["a 3"]),
+    "text behind random": ("a ${_RANDOM 3 9}b c\n", ["a 3b_RANDOM 3 9", "}", "b c"]),
+    "text behind random in quotes": ('a "${_RANDOM 3 9}b"\n', ["a 3b_RANDOM 3 9}b"]),
+    "text behind random without limits": ("a ${_RANDOM}b\n", ["a 0b"]),
+    "random with a blank at its end": ("${_RANDOM 1 }\n", ["$", "{", "_RANDOM 1", "}"]),
     "sequence": ("~SEQ(i,1,3) a $i\n", ["a 1", "a 2", "a 3"]),
     "sequence with step": ("~SEQ(i, 2, 3, 8) a $i\n", ["a 2", "a 5", "a 8"]),
     "sequence down": ("~SEQ(i,3,1) a $i\n", ["a 3", "a 2", "a 1"]),
@@ -141,6 +145,9 @@ def test_line_of_1024_bytes_goes_on_as_another_one() -> None:
     text = "a " + "b" * 1021 + "c d\ne\n"
     assert texts(expanded(text).lines) == ["a " + "b" * 1021, "c d", "e"]
     assert texts(expanded(text, version=(2, 4, 0)).lines) == ["c d", "e"]
+    exact = "a " + "b" * 1021 + "\ne\n"
+    assert texts(expanded(exact).lines) == ["a " + "b" * 1021, "e"]
+    assert texts(expanded(exact, version=(2, 4, 0)).lines) == ["e"]
 
 
 def test_line_of_two_byte_characters_is_measured_in_bytes() -> None:

@@ -27,15 +27,18 @@ class _Teller:
 
     def tell(self) -> Meaning:
         found: Meaning = {}
-        groups = {one["name"]: one for one in self.model["service_groups"]}
-        services = [one for one in self.model["services"] if one["real_servers"]]
+        # one without entries is removed
+        groups = {one["name"]: one for one in self.model["service_groups"] if one["entries"]}
+        services = [
+            one
+            for one in self.model["services"]
+            if _servers(one) and (one["group"] is None or _fits(one, groups.get(one["group"])))
+        ]
         if services:  # without any the groups are not dumped
-            for one in self.model["service_groups"]:
+            for one in groups.values():
                 entries = tuple(sorted(_entry(entry) for entry in one["entries"]))
                 put(found, f"group {one['name']}", {"entries": entries})
         for one in services:
-            if one["group"] is not None and not _fits(one, groups.get(one["group"])):
-                continue  # dropped with a line in the log
             self._service(found, one, groups.get(one["group"]))
         return found
 

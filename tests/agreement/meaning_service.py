@@ -35,9 +35,10 @@ class _Teller:
             if _servers(one) and (one["group"] is None or _fits(one, groups.get(one["group"])))
         ]
         if services:  # without any the groups are not dumped
-            for one in groups.values():
-                entries = tuple(sorted(_entry(entry) for entry in one["entries"]))
-                put(found, f"group {one['name']}", {"entries": entries})
+            for one in self.model["service_groups"]:
+                if one["entries"]:
+                    entries = tuple(sorted(_entry(entry) for entry in one["entries"]))
+                    put(found, f"group {one['name']}", {"entries": entries})
         for one in services:
             self._service(found, one, groups.get(one["group"]))
         return found

@@ -239,7 +239,7 @@ class _Teller:
     def _script(self, one: Json) -> dict[str, Any]:
         return {
             "command": command_words(one["command"] or ""),
-            # 2.2.7 takes whole seconds only, and 1 instead of others
+            # 2.2.7 reads no further than the point, and 1 instead of 0
             "interval s": _seconds(one["interval_ms"], 1),
             "timeout s": _seconds(one["timeout_ms"], 0),
             "weight": one["weight"] or 0,
@@ -251,7 +251,7 @@ class _Teller:
 
 
 def _seconds(said_ms: int | None, default: int) -> int:
-    return default if said_ms is None or said_ms % 1000 else said_ms // 1000
+    return default if said_ms is None else said_ms // 1000 or default
 
 
 def _advert_ms(said: int | None, version: int) -> int:

@@ -42,17 +42,17 @@ _FOLLOWS: dict[str, frozenset[str]] = {
     "DR140": frozenset(_UNKNOWN),
     "DR223": _LEFT_AS_IT_IS,
     **dict.fromkeys(_UNKNOWN, _OF_UNKNOWN),
-    "DR201": _OF_UNKNOWN | {"DR103", "DR105", "DR106"},
+    "DR201": _OF_UNKNOWN | {"DR103"},
     "DR208": frozenset({"DR217", "DR220"}),
     "DR210": frozenset({"DR207", "DR332"}),
     "DR213": frozenset({"DR216", "DR306", "DR313"}),
-    "DR371": frozenset({"DR380"}),
-    "DR363": frozenset({"DR217"}),
-    "DR312": frozenset({"DR211", "DR212"}),
-    "DR313": frozenset({"DR216"}),
     "DR219": frozenset({"DR378"}),
     "DR306": frozenset({"DR211"}),
     "DR311": frozenset({"DR211", "DR212"}),
+    "DR312": frozenset({"DR211", "DR212"}),
+    "DR313": frozenset({"DR216"}),
+    "DR363": frozenset({"DR217"}),
+    "DR371": frozenset({"DR380"}),
 }
 """Codes of findings, and of those in the same line that follow from them."""
 _OPENED = frozenset({"DR207", "DR208"})

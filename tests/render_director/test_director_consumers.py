@@ -329,7 +329,7 @@ def test_directors_configuration_is_not_taken_from_a_running_keepalived(director
     server = Rendering("rs1", (RenderedFile("/etc/drctl/x", "x\n"),))
     director.deliver(with_installers(server, "lvs.cf"), "/srv/server")
     before = director.tree()
-    script = "cp /bin/sleep /srv/keepalived; /srv/keepalived 60 & sh /srv/server/install.sh; s=$?"
+    script = "sleep 60 & echo $! >/run/keepalived.pid; sh /srv/server/install.sh; s=$?"
     done = director.run("sh", "-c", f"{script}; kill $!; exit $s", check=False)
     assert done.returncode != 0
     assert "is a director so far" in done.stderr

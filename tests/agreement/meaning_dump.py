@@ -114,7 +114,7 @@ def address(text: str) -> tuple[tuple[str, str], ...]:
             # behind an @ stands the device on which keepalived made this one
             options[word] = words[at + 1].rpartition("@")[2]
             at += 1
-        elif word != "set":
+        elif word not in {"set", "iptable_set", "nftable_set"}:  # what is done with it already
             options[word] = "yes"
         at += 1
     if options.get("preferred_lft") == "forever":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from agreement.meaning import ANY, Host, Json, LeftOver, Owners, command_words, first
@@ -50,7 +50,8 @@ class _Teller:
             put(found, f"instance {one['name']}", self._instance(one))
         names = {one["name"] for one in self.model["instances"]}
         for one in self.model["sync_groups"]:
-            members = tuple(member for member in one["members"] if member in names)
+            # the second time a name says nothing
+            members = tuple(m for m in dict.fromkeys(one["members"]) if m in names)
             if members:  # a group of none is removed
                 put(found, f"sync group {one['name']}", self._sync_group(one, members))
         for name, one in self.scripts.items():
@@ -134,7 +135,7 @@ class _Teller:
         a sync group unless the group says so."""
         is_fixed = is_owner or (group is not None and group not in self.host.weighted)
         found = []
-        for track in one["tracks"]:
+        for track in _firsts(one["tracks"]):
             kind, name = track["kind"], track["name"]
             weight = track["weight"]
             # those of its block, which are no part of the model
@@ -248,6 +249,14 @@ class _Teller:
             "fall": one["fall"] or 1,
             "owner": self.owners.of(one["user"], one["group"]),
         }
+
+
+def _firsts(tracks: Sequence[Json]) -> Iterable[Json]:
+    """The first line of each thing that is tracked; others of the same are refused."""
+    found: dict[tuple[str, str], Json] = {}
+    for track in tracks:
+        found.setdefault((track["kind"], track["name"]), track)
+    return found.values()
 
 
 def _seconds(said_ms: int | None, default: int) -> int:

@@ -29,7 +29,7 @@ from drctl.syntax.tree import Document, Statement
 from drctl.text.place import Place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from drctl.readers.reading import Reading
     from drctl.syntax.expanded import Line
@@ -115,7 +115,7 @@ class _Steering:
             or self._definitions
             or self._conditions
             or self._sequences
-            or any(_is_made_of_builtin(line) for line in self._expanded.lines)
+            or _has_builtin(self._expanded.lines)
         )
 
     def view(self, config_id: str, seen: frozenset[Start]) -> View:
@@ -198,11 +198,16 @@ class _Steering:
                 yield from (step.name for step in line.chain if step.kind == "definition")
 
 
-def _is_made_of_builtin(line: Line) -> bool:
-    return (
-        line.is_rewritten
-        and _BUILT_IN.search(line.origin.file.source.line(line.number)) is not None
-    )
+def _has_builtin(lines: Iterable[Line]) -> bool:
+    """Whether a line was made of a name of keepalived's own; many may come from one long line."""
+    last: tuple[object, int] | None = None
+    for line in lines:
+        source = line.origin.file.source
+        if line.is_rewritten and (source, line.number) != last:
+            last = source, line.number
+            if _BUILT_IN.search(source.line(line.number)):
+                return True
+    return False
 
 
 def _text_of(document: Document, statement: Statement) -> str:

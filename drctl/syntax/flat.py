@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from drctl.quickclass import replace
 from drctl.syntax.expand_line import FileText
-from drctl.syntax.expand_text import decomment, split_braces, word_ranges
+from drctl.syntax.expand_text import decomment
 from drctl.syntax.lexer import lex
 from drctl.syntax.parser import parse
 from drctl.syntax.tree import END, Document
@@ -206,10 +206,10 @@ def _pieces(lines: list[Line]) -> Iterator[tuple[int, Line, str]]:
             yield first, line, ""
             index += 1
             continue
-        text, column = _written(line), 0
+        text, column, raw = _written(line), 0, ""
         while name := _placeholder(lines, index):
             use = f"${{{name}}}"
-            raw = line.origin.file.source.line(line.number)
+            raw = raw or line.origin.file.source.line(line.number)
             column = raw.find(use, column) + len(use)
             text, index = f"{text}{use[1:]}", index + 3
             rest = lines[index + 1] if index + 1 < len(lines) else None
@@ -266,12 +266,9 @@ def _text(line: Line) -> str:
     origin = line.origin
     if not isinstance(origin, FileText):
         return line.text
-    text = decomment(origin.source.line(line.number).partition("\0")[0]).text
-    ranges = split_braces(text)
-    if len(ranges) > 1:
-        start, end = [r for r in ranges if word_ranges(text[slice(*r)])][line.part]
-        text = text[start:end]
-    return text
+    text = origin.source.line(line.number).partition("\0")[0]
+    # the parts of a line have its trace in common
+    return line.text if "{" in text or "}" in text else decomment(text).text
 
 
 def _is_read_as(text: str, words: tuple[str, ...]) -> bool:

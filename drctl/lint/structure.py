@@ -32,6 +32,8 @@ _SAID_AFTER_READING = frozenset(
     {"vrrp_instance", "vrrp_sync_group", "virtual_server", "vrrp_instance/authentication"}
 )
 """What these blocks miss is said by rules, which know more than the table."""
+_MISSED_ONCE = frozenset({"bfd_instance", "BFD_CHECK"})
+"""Of these keepalived says nothing more when the statement is there but refused."""
 _AWAITED, _NO_SKIP = -1, 0
 _JUDGED_LATER = frozenset({"real_server"})
 """A second one is found after reading."""
@@ -434,6 +436,8 @@ class Structure:
             keyword = block.keywords[name]
             if not self.statements.is_known(block, keyword) or _has(section, keyword):
                 continue
+            if block.keyword in _MISSED_ONCE and section.written(name, *keyword.aliases):
+                continue
             text = f"{block.keyword} without {name}"
             related = (section.header, "begins here") if section.header is not None else None
             self.report.add(line, Problem(kind.MISSING_STATEMENT, -1, text), related)
@@ -441,7 +445,11 @@ class Structure:
 
 def _is_unset(block: Block, words: Words) -> bool:
     """Whether a value is that which stands for none, so that another statement may follow."""
-    return block.path == "vrrp_track_process" and words[0] == "weight" and not words[1].strip("+-0")
+    return (
+        block.path == "vrrp_track_process"
+        and words[0] == "weight"
+        and not "".join(words[1:2]).strip("+-0")
+    )
 
 
 def _body_key(section: Section, words: Sequence[Words]) -> tuple[Words, ...]:

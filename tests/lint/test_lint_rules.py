@@ -117,6 +117,8 @@ FIRING: dict[str, tuple[str, int]] = {
 }  # fmt: skip
 
 NOT_FIRING = (
+    service(real="SMTP_CHECK {\nbindto 192.0.2.2\n}").replace("192.0.2.11", "2001:db8::11").replace("192.0.2.100", "2001:db8::100"),
+    service(real="TCP_CHECK {\nconnect_ip 192.0.2.12\nbindto 192.0.2.2\n}").replace("192.0.2.11", "2001:db8::11").replace("192.0.2.100", "2001:db8::100"),
     "bfd_instance B {\nneighbor_ip 192.0.2.9\nttl 255\nmax_hops -1\n}\n",
     instance("state MASTER\npriority 100\nadvert_int 2\npreempt_delay 0\naccept"),
     instance("version 3\nadvert_int 0.25\nunicast_src_ip 192.0.2.1\nunicast_peer {\n192.0.2.2\n}\nunicast_ttl 5"),

@@ -39,10 +39,13 @@ _CONNECTING = frozenset(
 
 @at_end(_REAL)
 def check_connections(section: Section, world: World) -> None:
-    """Where the checks of a real server connect to: its own address, or connect_ip."""
+    """Where the checks of a real server connect to: its own address, or connect_ip. An SMTP_CHECK
+    has no address while it is read."""
     for check in section.sections:
-        if check.block.keyword in _CONNECTING:
-            _check_connection(check, section.header, world)
+        keyword = check.block.keyword
+        if keyword in _CONNECTING:
+            is_late = keyword == "SMTP_CHECK"
+            _check_connection(check, section.header, world, is_late=is_late)
 
 
 @at_end(f"{_REAL}/SMTP_CHECK/host")
@@ -51,8 +54,10 @@ def check_host(section: Section, world: World) -> None:
     _check_connection(section, None, world)
 
 
-def _check_connection(section: Section, server: Line | None, world: World) -> None:
-    known = {"connect_ip": server, "bindto": None}
+def _check_connection(
+    section: Section, server: Line | None, world: World, *, is_late: bool = False
+) -> None:
+    known = {"connect_ip": None if is_late else server, "bindto": None}
     for line in section.statements("connect_ip", "bindto"):
         keyword, address = line.words[:2]
         other = known["bindto" if keyword == "connect_ip" else "connect_ip"]
@@ -64,6 +69,8 @@ def _check_connection(section: Section, server: Line | None, world: World) -> No
         section.refused.add(id(line))
         known[keyword] = None
     target, end = known["connect_ip"], section.close or section.header
+    if is_late:
+        target = target or server
     if target is not None and end is not None and not section.has("bind_if"):
         address = cut_address(target.words[1]).lower()
         if address[:3] in ("fe8", "fe9", "fea", "feb") and address[4:5] == ":":

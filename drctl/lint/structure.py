@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from drctl.lint import kind
+from drctl.lint.frame import Frame
 from drctl.lint.kind import Problem
 from drctl.lint.section import Section
 from drctl.lint.statement import SKIPPED_WHEN_REFUSED, Judgement, Statements
@@ -41,26 +42,6 @@ _REPEATED = frozenset({"virtual_server/real_server"})
 """Blocks of which a configuration has thousands with the same body, which is then read once."""
 _IPV4, _IPV6 = ("inet",), ("inet6",)
 _MOST_SIZES = 8
-
-
-class _Frame:
-    """One open block. `plain` are statements that need no more than to be noted."""
-
-    __slots__ = (
-        *("count", "has_stray", "is_skipped", "is_value", "needs_brace", "plain"),
-        *("section", "seen", "start"),
-    )
-
-    def __init__(self, section: Section, plain: set[Words], *, is_value: bool) -> None:
-        self.section = section
-        self.plain = plain
-        self.is_value = is_value
-        self.needs_brace = True
-        self.is_skipped = False
-        self.seen: dict[tuple[str, ...], Line] = {}
-        self.has_stray = False
-        self.start = -1
-        self.count = 0
 
 
 class Structure:
@@ -148,7 +129,7 @@ class Structure:
                 return True
         return False
 
-    def _remember(self, frame: _Frame) -> None:
+    def _remember(self, frame: Frame) -> None:
         """Keep the body of a block in which nothing is wrong."""
         section = frame.section
         if frame.count != self.report.count or not self.is_sound:
@@ -180,9 +161,9 @@ class Structure:
         )
         other._follow(self._lines, start, start + size)
 
-    def _frame(self, section: Section, *, is_value: bool) -> _Frame:
+    def _frame(self, section: Section, *, is_value: bool) -> Frame:
         plain = self._plain.setdefault(section.block.path, set())
-        return _Frame(section, plain, is_value=is_value)
+        return Frame(section, plain, is_value=is_value)
 
     def _before(self, line: Line) -> Line:
         """The statement that an opening brace belongs to: the one before it."""
@@ -233,7 +214,7 @@ class Structure:
             return
         self._statement(frame, line, words)
 
-    def _step_in_values(self, frame: _Frame, line: Line, words: Words) -> None:
+    def _step_in_values(self, frame: Frame, line: Line, words: Words) -> None:
         section = frame.section
         if frame.needs_brace:
             frame.needs_brace = False
@@ -266,7 +247,7 @@ class Structure:
                 return
         self._tell(line, judgement)
 
-    def _step_skipped(self, frame: _Frame, line: Line, words: Words) -> None:
+    def _step_skipped(self, frame: Frame, line: Line, words: Words) -> None:
         if words == _OPENING:
             self._skip += 1
         elif words == _CLOSING:
@@ -275,7 +256,7 @@ class Structure:
                 frame.is_skipped = True
                 self._close(frame, line)
 
-    def _statement(self, frame: _Frame, line: Line, words: Words) -> None:
+    def _statement(self, frame: Frame, line: Line, words: Words) -> None:
         block = frame.section.block
         judgement = self.statements.judge(block, words)
         if judgement.is_plain and (block.path or self._is_read(judgement.keyword)):
@@ -305,7 +286,7 @@ class Structure:
         else:
             self._open(frame, line, judgement.opens, is_refused=is_refused)
 
-    def _open(self, frame: _Frame, line: Line, block: Block, *, is_refused: bool) -> None:
+    def _open(self, frame: Frame, line: Line, block: Block, *, is_refused: bool) -> None:
         section = Section(block, line, self.refused)
         is_value = block.entry is not None
         is_skipped = is_refused and block.keyword in SKIPPED_WHEN_REFUSED
@@ -326,7 +307,7 @@ class Structure:
             inner.start = self._position
             inner.count = self.report.count
 
-    def _close(self, frame: _Frame, line: Line) -> None:
+    def _close(self, frame: Frame, line: Line) -> None:
         section = frame.section
         section.close = line
         self._frames.pop()
@@ -368,7 +349,7 @@ class Structure:
             return self.owner == "parent"
         return self.owner in self.statements.dialect.blocks[keyword.opens].read_by
 
-    def _is_again(self, frame: _Frame, line: Line, keyword: Keyword) -> bool:
+    def _is_again(self, frame: Frame, line: Line, keyword: Keyword) -> bool:
         """Report a statement that was there before; whether it is refused."""
         if keyword.again not in ("refused", "reported") or keyword.name in _JUDGED_LATER:
             return False
@@ -414,7 +395,7 @@ class Structure:
         text = f"{line.words[0]} inside {inside} (line {header.number}), which is not closed"
         return problem._replace(message=text, hint="add a '}' above")
 
-    def _missing_brace(self, line: Line, frame: _Frame) -> None:
+    def _missing_brace(self, line: Line, frame: Frame) -> None:
         self.is_sound = False
         keyword = frame.section.block.keyword
         text = f"'{{' is missing behind {keyword}"

@@ -58,6 +58,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     unknown = set(options.targets) - TARGETS.keys() - {PLANTED}
     if unknown:
         parser.error(f"no target {', '.join(sorted(unknown))}; there are {', '.join(TARGETS)}")
+    # so that the engine ends too
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     engines = ENGINES if options.engine == "both" else (options.engine,)
     if not options.targets and not finds_planted(engines, options.out):
         return 2

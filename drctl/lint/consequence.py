@@ -28,11 +28,13 @@ _OF_UNKNOWN = frozenset(
     }
 )
 """Told by that process of keepalived which knows the block, while another does not know it."""
-_LEFT_AS_IT_IS = frozenset({*_UNKNOWN, *_BRACES, *_REFUSED, "DR311"})
+_LEFT_AS_IT_IS = frozenset({*_UNKNOWN, *_BRACES, *_REFUSED, "DR218", "DR311"})
 _FOLLOWS: dict[str, frozenset[str]] = {
     "DR012": frozenset(_UNKNOWN),
     "DR101": frozenset({"DR101", *_UNKNOWN, *_REFUSED, "DR206", "DR221", "DR110", "DR111"}),
     "DR104": frozenset(_UNKNOWN),
+    "DR105": frozenset({*_REFUSED, "DR218"}),
+    "DR106": frozenset({"DR218"}),
     "DR120": _LEFT_AS_IT_IS,
     "DR121": _LEFT_AS_IT_IS,
     "DR124": _LEFT_AS_IT_IS,

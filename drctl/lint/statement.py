@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from drctl.lint import kind
 from drctl.lint.kind import Problem
+from drctl.lint.wording import hint_for_unknown, hint_for_value, unused_words
 from drctl.schema.composite import judge, judge_words
 from drctl.schema.table import version_of
 from drctl.text.secret import MASK
@@ -128,7 +129,8 @@ class Statements:
             return Judgement(None, (self._unknown(block, name),), is_unknown=True)
         if not self.is_known(block, keyword):
             return Judgement(None, (self._other_version(block, keyword),), is_unknown=True)
-        problems = [_problem(c, c.word) for c in _firsts(judge(keyword, words[1:], self.version))]
+        complaints = _firsts(judge(keyword, words[1:], self.version))
+        problems = [self._refused(keyword, words, _problem(c, c.word)) for c in complaints]
         if name in _SECRET and len(words) > 1 and words[1]:
             problems = [p._replace(message=p.message.replace(words[1], MASK)) for p in problems]
         if len(words) <= 1:
@@ -150,8 +152,20 @@ class Statements:
         if not keyword.args and len(words) > 1 and words[1] in _FALSE and keyword.opens is None:
             text = f"{words[1]} is ignored: {name} is switched on whatever follows"
             problems.append(Problem(kind.IGNORED_WORD, 0, text, "remove the line"))
+        elif not problems and (unused := unused_words(block, keyword, words, self.version)):
+            problems.append(unused)
         opens = self.dialect.blocks[keyword.opens] if keyword.opens is not None else None
         return Judgement(keyword, tuple(problems), opens)
+
+    def _refused(self, keyword: Keyword, words: Words, problem: Problem) -> Problem:
+        """The problem with what is to be written instead, where that is clear."""
+        if problem.kind is not kind.BAD_VALUE or not 0 <= problem.word < len(words) - 1:
+            return problem
+        arguments = keyword.args_in(self.version)
+        word = words[problem.word + 1]
+        hint = hint_for_value(keyword, arguments, word, problem.word)
+        message = problem.message if word else f'""{problem.message}'
+        return problem._replace(message=message, hint=hint or problem.hint)
 
     def _other_version(self, block: Block, keyword: Keyword) -> Problem:
         version = ".".join(map(str, self.version))
@@ -172,7 +186,7 @@ class Statements:
             return Problem(kind.MISPLACED_KEYWORD, -1, text, f"it belongs in {shown}")
         text = f"unknown keyword {name}{where}"
         close = self._similar(block, name)
-        hint = f"did you mean {close}?" if close else ""
+        hint = f"did you mean {close}?" if close else hint_for_unknown(name)
         return Problem(kind.UNKNOWN_KEYWORD, -1, text, hint)
 
     def _similar(self, block: Block, name: str) -> str:

@@ -66,7 +66,8 @@ def judge(keyword: Keyword, words: Sequence[str], version: tuple[int, ...]) -> l
     if len(words) < required:
         if keyword.missing == "ignored":
             return []
-        return [error(-1, f"{keyword.name} needs {' and '.join(a.name for a in arguments)}")]
+        needed = " and ".join(a.name.upper() for a in arguments if not a.optional)
+        return [error(-1, f"{keyword.name} needs a value: {keyword.name} {needed}")]
     complaints = judge_words(arguments, words, is_in_instance=keyword.name == "garp_extra_if")
     is_open = bool(arguments) and (arguments[-1].repeated or arguments[-1].type in LINES)
     if keyword.extra == "refused" and len(words) > len(arguments) and not is_open:

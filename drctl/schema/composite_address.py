@@ -74,7 +74,9 @@ def vip(words: Sequence[str], *, is_static: bool = False) -> list[Complaint]:
             values.setdefault("brd" if option == "broadcast" else option, value)
             position += 1
         elif option not in _FLAGS and (is_static or option != "use_vmac"):
-            complaints.append(error(position, f"{option} is no option of an address"))
+            is_address = family(option) is not None
+            text = "a second address in one line" if is_address else "no option of an address"
+            complaints.append(error(position, f"{option} is {text}"))
         position += 1
     return complaints + _combination(values, found, length)
 

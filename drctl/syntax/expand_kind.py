@@ -41,7 +41,7 @@ BAD_PARAMETER = Kind("DR126", "bad-parameter", _ERROR)
 CONDITION_FROM_VALUE = Kind("DR127", "condition-from-value", _WARNING)
 DAMAGED_LINE = Kind("DR128", "damaged-line", _WARNING)
 BAD_SEQUENCE = Kind("DR130", "bad-sequence", _ERROR)
-LATE_SEQUENCE = Kind("DR131", "late-sequence", _WARNING)
+ODD_SEQUENCE = Kind("DR131", "odd-sequence", _WARNING)
 ODD_CONDITION = Kind("DR140", "odd-condition", _WARNING)
 TOO_MUCH = Kind("DR150", "too-much", _ERROR)
 

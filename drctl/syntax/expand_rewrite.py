@@ -231,7 +231,7 @@ class Rewriter:
             message = f"{what} repeats a line only from its beginning: here it is ordinary text"
             hint = f"write {what}(NAME, ...) in front of the line and ${{NAME}} in its place"
         part = buffer.part(found.start(), len(buffer.text))
-        self._tell(kind.LATE_SEQUENCE, part, message, hint)
+        self._tell(kind.ODD_SEQUENCE, part, message, hint)
 
     def _decomment(self, buffer: Buffer) -> None:
         text = buffer.text
@@ -376,7 +376,7 @@ class Rewriter:
     # Sequences.
 
     def _repeat(self, buffer: Buffer) -> None:
-        from drctl.syntax.expand_sequence import MalformedError, list_head
+        from drctl.syntax.expand_sequence import MalformedError, list_head, oddity
 
         text = buffer.text
         try:
@@ -394,6 +394,8 @@ class Rewriter:
             hint = "~LST(name,value,...) or ~SEQ(name,start,step,end)"
             self._tell(kind.BAD_SEQUENCE, buffer, message, hint)
             return
+        if odd := oddity(text, names, end):
+            self._tell(kind.ODD_SEQUENCE, buffer, *odd)
         limit = self.options.limits.generated_lines
         total = left
         for outer in self._sequences:

@@ -15,6 +15,9 @@ _LIST = re.compile(r"~LST[ \t]*\([ \t]*")
 _NUMBER = re.compile(r"\s*([+-]?)(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)?")
 _LONGEST = 64
 """Buffer for the numbers, their commas and the closing parenthesis."""
+_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+_EMPTY_NUMBER = re.compile(r",[ \t]*[,)]")
+_OUTSIDE = re.compile(r'"[^"]*"|\$\{[^}]*\}|~LST[ \t]*\([^)]*\)')
 _LARGEST = 2**63 - 1
 
 
@@ -171,3 +174,31 @@ def _after(text: str, at: int) -> int:
     while at < len(text) and text[at] in BLANK:
         at += 1
     return at
+
+
+def oddity(text: str, names: tuple[str, ...], end: int) -> tuple[str, str] | None:
+    """What the head of `text` does that nobody means, and the way out; `text[end:]` is repeated."""
+    head, rest = text[:end].rstrip(BLANK), text[end:]
+    what = head[:4]
+    usual = "~LST(NAME, A, B)" if what == "~LST" else f"{what}(NAME, START, STEP, END)"
+    if wrong := next((name for name in names if not _NAME.fullmatch(name)), None):
+        shown = wrong or "an empty word"
+        return (
+            f"{head}: {shown} can be no name, so that the line is only repeated",
+            f"write {usual}",
+        )
+    if not rest:
+        return (
+            f"{head} repeats nothing: nothing follows it",
+            f"write {usual} in front of a statement",
+        )
+    if what == "~SEQ" and _EMPTY_NUMBER.search(head):
+        return f"{head}: an empty number counts as 0", f"write {usual}"
+    inside = _OUTSIDE.sub("", rest)
+    if inside.count("{") > inside.count("}"):
+        message = f"{head} repeats this line only, not the block that begins on it"
+        return message, "write the whole block on this line, with its '}'"
+    if "$" not in rest:
+        shown = " and ".join(f"${{{name}}}" for name in names)
+        return f"{head} repeats the line as it stands: it has no {shown}", f"use {shown} in it"
+    return None

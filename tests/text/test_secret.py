@@ -14,6 +14,7 @@ SECRET = "Gehe1m"
     [
         f"auth_pass {SECRET}",
         f'auth_pass "{SECRET} x"',
+        f"auth_pass '{SECRET} {SECRET}'",
         f"password {SECRET}",
         f"key 1 {SECRET}",
         f"$VRRP_PASS = {SECRET}",

@@ -51,6 +51,7 @@ class Outcome:
 def lint_paths(paths: Sequence[str], wishes: Wishes) -> list[Outcome]:
     """The outcome for each file, in order; a file that another one includes is judged there."""
     _check_version(wishes.version)
+    _check_codes(wishes.ignored)
     files = list(dict.fromkeys(_files(paths)))
     if len(files) <= FEW_FILES:
         outcomes = [lint_file(file, wishes) for file in files]
@@ -65,6 +66,19 @@ def lint_paths(paths: Sequence[str], wishes: Wishes) -> list[Outcome]:
 def _check_version(version: str) -> None:
     if not all(part.isascii() and part.isdigit() for part in version.split(".")):
         raise UsageError(f"--target-version {version} is no version like 2.2.7")
+
+
+def _check_codes(ignored: Iterable[str]) -> None:
+    """A misspelt code would silence nothing without a word."""
+    from drctl.lint.suppression import split_codes
+
+    if not (codes := split_codes(ignored)):
+        return
+    from drctl.schema.finding import explanations
+
+    known = {word for code, one in explanations().items() for word in (code, one.name)}
+    if unknown := sorted(codes - known):
+        raise UsageError(f"--ignore {unknown[0]}: there is no such finding")
 
 
 def _files(paths: Iterable[str]) -> Iterable[str]:

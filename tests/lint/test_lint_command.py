@@ -95,7 +95,7 @@ def test_a_password_is_in_no_format(tmp_path: Path) -> None:
         assert "secretword" not in done.stdout
 
 
-@pytest.mark.parametrize("word", ["DR211", "dr211", "bad-value", "DR999,DR211"])
+@pytest.mark.parametrize("word", ["DR211", "dr211", "bad-value", "DR301,DR211"])
 def test_an_ignored_code_is_not_told(word: str, tmp_path: Path) -> None:
     write(tmp_path, {"k.conf": BAD_TEXT})
     done = run("--ignore", word, "k.conf", folder=tmp_path)
@@ -184,7 +184,10 @@ def test_a_folder_stands_for_its_configurations(tmp_path: Path) -> None:
     assert done.stdout.splitlines() == sorted(done.stdout.splitlines())
 
 
-@pytest.mark.parametrize("words", [("absent.conf",), ("--target-version", "new", "-"), ()])
+@pytest.mark.parametrize(
+    "words",
+    [("absent.conf",), ("--target-version", "new", "-"), ("--ignore", "DR999", "-"), ()],
+)
 def test_what_cannot_be_done_has_exit_code_2(words: tuple[str, ...]) -> None:
     done = run(*words)
     assert done.returncode == 2

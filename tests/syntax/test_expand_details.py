@@ -16,6 +16,9 @@ from drctl.syntax.expand_include import (
     expand_braces,
     include_of,
 )
+from drctl.syntax.expand_script import script_words
+from drctl.syntax.expanded import ExpandOptions, Limits, expand
+from drctl.text.source import SourceFile
 
 
 def codes(text: str) -> list[str]:
@@ -89,3 +92,97 @@ def test_include_check_changes_the_demands(before: int, words: str, after: int) 
 )
 def test_brace_list_is_tried_in_order(pattern: str, patterns: tuple[str, ...]) -> None:
     assert expand_braces(pattern) == patterns
+
+
+def test_line_that_begins_with_an_escaped_mark_is_read_by_the_parent_alone() -> None:
+    found = expanded("\\! a\nb\n")
+    assert texts(found.lines) == ["b"]
+    assert texts(found.parent_lines) == ["! a", "b"]
+
+
+def test_line_with_nul_is_dropped_by_newer_releases() -> None:
+    assert texts(expanded("a b\0c\nd\n", (2, 4, 3)).lines) == ["d"]
+    assert texts(expanded("a b\0c\nd\n").lines) == ["a b", "d"]
+
+
+def test_condition_without_a_name_is_not_met_by_an_empty_identity() -> None:
+    options = ExpandOptions(config_id="")
+    found = expand(SourceFile(MAIN, "@ a\n@^ b\n@c d\n"), None, options)
+    assert texts(found.lines) == ["b"]
+
+
+def test_random_of_one_number_is_no_mistake() -> None:
+    assert codes("a ${_RANDOM 3 3}\n") == []
+    assert codes("a ${_RANDOM 4 3}\n") == ["DR126"]
+
+
+def test_includes_of_the_deepest_level_are_read() -> None:
+    limit = Limits().depth
+    for count, expected in ((limit, []), (limit + 1, ["DR112"])):
+        files = {f"{n}.inc": f"include {n + 1}.inc\n" for n in range(1, count)}
+        found = expanded({MAIN: "include 1.inc\n", **files, f"{count}.inc": "a\n"})
+        assert [one.code for one in found.findings] == expected
+
+
+@pytest.mark.parametrize(
+    ("word", "lines", "severity"),
+    [("includeb", [], "error"), ("includem", ["b"], "warning"), ("include", ["b"], "warning")],
+)
+def test_missing_file_of_a_brace_list(word: str, lines: list[str], severity: str) -> None:
+    found = expanded({MAIN: f"{word} {{b,c}}.inc\n", "b.inc": "b\n"})
+    assert texts(found.lines) == lines
+    assert [(one.code, one.severity) for one in found.findings] == [("DR110", severity)]
+
+
+def test_lines_that_follow_an_include_in_a_definition_are_the_parents_alone() -> None:
+    found = expanded({MAIN: "$M=x.inc \\\nb\ninclude $M\n", "x.inc": "a\n"})
+    assert texts(found.parent_lines) == ["b", "a"]
+    assert texts(found.lines) == ["a"]
+
+
+def test_line_of_an_included_file_knows_the_include() -> None:
+    line = expanded({MAIN: "include x.inc\n", "x.inc": "a 1\n"}).lines[0]
+    assert [(step.kind, step.name) for step in line.chain] == [("include", "x.inc")]
+    assert line.chain == line.word(1).chain
+
+
+def test_fault_of_a_file_that_is_included_often_is_told_once() -> None:
+    found = expanded({MAIN: "include x.inc\n" * 150 + 'b "c\n', "x.inc": 'a "b\n'})
+    places = [(one.place.path, one.place.line) for one in found.findings]
+    assert places == [("x.inc", 1), (MAIN, 151)]
+
+
+def test_faults_of_one_kind_are_told_a_limited_number_of_times() -> None:
+    found = expanded('a "b\n' * 150)
+    assert len(found.findings) == 100
+    assert "only 100 of a kind" in found.findings[-1].message
+
+
+def test_sequences_in_each_other_are_counted_before_they_are_written_out() -> None:
+    found = expanded("~SEQ(i,300) ~SEQ(j,300) a $i $j\n")
+    assert [one.code for one in found.findings] == ["DR150"]
+    assert 300 <= len(found.lines) < 1000
+
+
+def test_what_generates_too_much_leaves_its_first_lines_and_so_do_later_uses() -> None:
+    levels = "".join(f"$A{n}=a \\\n$A{n + 1} \\\n$A{n + 1}\n" for n in range(20))
+    once = expanded(f"{levels}$A20=x\n$A0\nb\n")
+    assert [one.code for one in once.findings] == ["DR150"]
+    assert len(once.lines) == 51
+    twice = expanded(f"{levels}$A20=x\n$A0\n$A0\nb\n")
+    assert [one.code for one in twice.findings] == ["DR150"]
+    assert len(twice.lines) == 101
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a\\x4142", ("aB",)),
+        ("a\\x4", ("a\x04",)),
+        ("\\ca", ("\x01",)),
+        ("\\101\\7", ("A\x07",)),
+        ("'a b' \"c d\"e", ("a b", "c de")),
+    ],
+)
+def test_escapes_of_a_script_are_those_of_keepalived(text: str, words: tuple[str, ...]) -> None:
+    assert script_words(text) == words

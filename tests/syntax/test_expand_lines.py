@@ -79,6 +79,28 @@ CASES = {
     "list": ("~LST(i,x,y) a $i\n", ["a x", "a y"]),
     "list of sets": ("~LST({i, j},{1,2},{3}) a $i ${j}b\n", ["a 1 2b", "a 3 b"]),
     "list malformed": ("~LST({i,j},{1,2,3}) a\n~LST(i,x a\nb\n", ["b"]),
+    "sequence that leads away": ("~SEQ(i,1,-1,3) a$i\nb\n", ["b"]),
+    "sequence hexadecimal below zero": ("~SEQx(i,-2) a$i\nb\n", ["b"]),
+    "sequence octal": ("~SEQ(i,010,011) a$i\n", ["a8", "a9"]),
+    "sequence as long as can be": ("~SEQ(i,1" + " " * 61 + ") a$i\n", ["a1"]),
+    "sequence too long": ("~SEQ(i,1" + " " * 62 + ") a$i\nb\n", ["b"]),
+    "sequence of a name that is used": ("$B=0\n$S=~SEQ(B,2)\n${S} a$B\n", ["a1", "a2"]),
+    "sequence among lines": ("$N=2\n$M=~SEQ(i,$N) a$i \\\nb\n$M\n", ["a1", "a2", "b"]),
+    "lines of a definition in a sequence": (
+        "$M=a$i \\\nb\n~SEQ(i,2) $M\n",
+        ["a1", "b", "a2", "b"],
+    ),
+    "backslash and one line": ("$M=\\\na\nx $M\n", ["x a"]),
+    "backslash and one line anywhere": ("$M=\\\na\n$M c\n", ["a c"]),
+    "parameters of a definition": ("$A=1\na ${A 2}\n", ["a $", "{", "A 2", "}"]),
+    "line as long as can be": (
+        f"$A={'x' * 1000}\n${{A}}{'y' * 23}\n",
+        ["x" * 1000 + "y" * 23],
+    ),
+    "line too long": (
+        f"$A={'x' * 1000}\n${{A}}{'y' * 24}\n",
+        ["$", "{", "A", "}", "y" * 24],
+    ),
     "condition out of a definition": (
         "$C=@lb1 a\n${C} \n$LONGER=@lb1 a\n${LONGER}\n",
         ["@lb1 a", "a"],

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from drctl.lint import kind
 from drctl.lint.kind import Problem
-from drctl.lint.wording import hint_for_unknown, hint_for_value, unused_words
+from drctl.lint.wording import hint_for_unknown, hint_for_value, hint_for_word, unused_words
 from drctl.schema.composite import judge, judge_words
 from drctl.schema.table import version_of
 from drctl.text.secret import MASK
@@ -120,7 +120,8 @@ class Statements:
             return Judgement(None, (problem,))
         complaints = judge_words(block.entry, words)
         # of a value block's line the first word is word 0, there is no keyword
-        return Judgement(None, tuple(_problem(c, c.word - 1) for c in _first(complaints)))
+        problems = (_problem(c, c.word - 1) for c in _first(complaints))
+        return Judgement(None, tuple(_with_hint(words, problem) for problem in problems))
 
     def _judge(self, block: Block, words: Words) -> Judgement:
         name = words[0]
@@ -165,6 +166,8 @@ class Statements:
         word = words[problem.word + 1]
         hint = hint_for_value(keyword, arguments, word, problem.word)
         message = problem.message if word else f'""{problem.message}'
+        if not hint and keyword.name in SKIPPED_WHEN_REFUSED:
+            hint = f"as it stands keepalived skips the whole {keyword.name}"
         return problem._replace(message=message, hint=hint or problem.hint)
 
     def _other_version(self, block: Block, keyword: Keyword) -> Problem:
@@ -235,6 +238,12 @@ def _firsts(complaints: Iterable[Complaint]) -> Iterator[Complaint]:
         if complaint.word != refused + 1:
             yield complaint
         refused = complaint.word
+
+
+def _with_hint(words: Words, problem: Problem) -> Problem:
+    """The problem of a value block's line with the way out, where that is clear."""
+    word = words[min(problem.word + 1, len(words) - 1)]
+    return problem._replace(hint=problem.hint or hint_for_word(word))
 
 
 def _problem(complaint: Complaint, word: int) -> Problem:

@@ -20,6 +20,8 @@ _ENUMERATIONS = frozenset({"enum", "enum_any_case", "boolean"})
 _NUMBERS = frozenset({"unsigned", "integer", "decimal3", "decimal6"})
 _WITH_UNIT = re.compile(r"\d+(?:\.\d*)?([A-Za-z%]+)")
 _UNITS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "bytes": "bytes"}
+_WITH_PORT = re.compile(r"(\d+(?:\.\d+){3}):(\d+)|\[([0-9a-fA-F:.]+)\]:(\d+)")
+_DOTTED_PREFIX = re.compile(r"[\d.]+/\d+(?:\.\d+){3}")
 _TEXTS = frozenset({"word", "name", "email", "path", "folder"})
 _NO_COMMENTS = ("//", "/*", "*/", ";", "--")
 
@@ -62,6 +64,8 @@ def hint_for_value(keyword: Keyword, arguments: Sequence[Argument], word: str, a
             return "put a name with blanks in double quotes: as it stands the block is skipped"
         return ""
     argument = arguments[at]
+    if hint := hint_for_word(word):
+        return hint
     if argument.type in _NUMBERS and _WITH_UNIT.fullmatch(word):
         unit = f": it counts {_UNITS[keyword.unit]}" if keyword.unit in _UNITS else ""
         return f"write the number alone{unit}"
@@ -70,6 +74,18 @@ def hint_for_value(keyword: Keyword, arguments: Sequence[Argument], word: str, a
         for value in known:
             if value.lower() == word.lower():
                 return f"write {value}"
+    return ""
+
+
+def hint_for_word(word: str) -> str:
+    """How a word that is refused is usually meant, whatever the statement is."""
+    if word.endswith((",", ";")) and len(word) > 1:
+        return f"take the {word[-1]} away"
+    if found := _WITH_PORT.fullmatch(word):
+        host, port = found[1] or found[3], found[2] or found[4]
+        return f"write a blank between address and port: {host} {port}"
+    if _DOTTED_PREFIX.fullmatch(word) or word == "netmask":
+        return "write the length of the prefix: 192.0.2.1/24"
     return ""
 
 

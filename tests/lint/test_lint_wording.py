@@ -33,6 +33,23 @@ HINTS = {
     "case of a switch": ("global_defs {\nsmtp_alert ON\n}\n", "write on"),
     "comment of another language": (instance("// priority"), "comments begin with # or !"),
     "include of another kind": ("includes a.conf\n", "there are include, includer,"),
+    "comma": (instance("virtual_ipaddress {\n192.0.2.1,\n}"), "take the , away"),
+    "netmask": (
+        instance("virtual_ipaddress {\n192.0.2.1/255.255.255.0\n}"),
+        "write the length of the prefix",
+    ),
+    "port behind a colon": (
+        "virtual_server 192.0.2.1:80 {\n}\n",
+        "write a blank between address and port: 192.0.2.1 80",
+    ),
+    "port of IPv6": (
+        "virtual_server [2001:db8::1]:80 {\n}\n",
+        "write a blank between address and port: 2001:db8::1 80",
+    ),
+    "service that is skipped": (
+        "virtual_server web 80 {\n}\n",
+        "as it stands keepalived skips the whole virtual_server",
+    ),
     "equals sign": (instance("foo=1"), "there is no equals sign between"),
     "name in two words": ("vrrp_instance A B {\n}\n", "put a name with blanks in double quotes"),
 }

@@ -8,6 +8,7 @@ parent process and then by three others, which read the text after it was freed 
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
 import tempfile
 from collections.abc import Mapping
@@ -17,8 +18,8 @@ from pathlib import Path
 MAIN = "k.conf"
 IDENTITY = "lb1"
 CHILDREN = 3
-_MOST_S, _MOST_SAID_BYTES = 2, 2_000_000
-"""Some texts keep keepalived busy for ever, with or without words."""
+_MOST_S, _MOST_WAITED_S, _MOST_SAID_BYTES = 2, 60, 2_000_000
+"""Some texts keep keepalived busy for ever, with or without words, or waiting when it crashes."""
 
 _MESSAGE = re.compile(r"\((?:(.*): )?Line (\d+)\) (?:Unknown keyword '(.*)'|Unexpected '(\{)'.*)")
 _PLACED = re.compile(r"\((?:(.*): )?Line (\d+)\) (.*)", re.DOTALL)
@@ -46,19 +47,25 @@ def ask(program: str, files: Mapping[str, bytes]) -> Answer:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(raw)
         said = Path(folder) / "said"
+        command = [
+            *("prlimit", f"--cpu={_MOST_S}", f"--fsize={_MOST_SAID_BYTES}", "--core=0"),
+            *(program, "-t", "-f", f"{folder}/{MAIN}", "-i", IDENTITY),
+        ]
         with said.open("wb") as out:
-            done = subprocess.run(
-                [
-                    *("prlimit", f"--cpu={_MOST_S}", f"--fsize={_MOST_SAID_BYTES}", "--core=0"),
-                    *(program, "-t", "-f", f"{folder}/{MAIN}", "-i", IDENTITY),
-                ],
-                check=False,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=out,
-            )
+            try:
+                code = subprocess.run(
+                    command,
+                    check=False,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=out,
+                    timeout=_MOST_WAITED_S,
+                ).returncode
+            except subprocess.TimeoutExpired:
+                # it crashed, and waits in what it does then
+                code = -signal.SIGKILL
         text = said.read_text("utf-8", "surrogateescape")
-    return _answer(done.returncode, text.split("\n"))
+    return _answer(code, text.split("\n"))
 
 
 def _answer(exit_: int, messages: list[str]) -> Answer:

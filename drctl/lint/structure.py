@@ -224,6 +224,8 @@ class Structure:
             text = f"'{{' is missing behind {section.block.keyword}"
             hint = "every line up to the next '}' is read as one of its entries"
             assert section.header is not None
+            if len(section.header.words) > 1:
+                hint = f"put {section.header.words[1]} between '{{' and '}}'; as it stands {hint}"
             problem = Problem(kind.MISSING_OPENING_BRACE, -1, text, hint)
             self.report.add(section.header, problem)
         if words == _CLOSING:
@@ -278,8 +280,9 @@ class Structure:
             is_refused = True
         if is_refused:
             self.refused.add(id(line))
-            if keyword.name == "weight" and all(p.word > 0 for p in judgement.problems):
-                # the number counts, though what follows it is refused
+            is_set = keyword.name == "weight" and all(p.word > 0 for p in judgement.problems)
+            if is_set or keyword.name == "use_ipvlan":
+                # it counts, though what follows is refused
                 frame.seen.setdefault((keyword.name,), line)
         if judgement.opens is None:
             frame.section.items.append(line)

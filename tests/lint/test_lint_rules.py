@@ -108,6 +108,7 @@ FIRING: dict[str, tuple[str, int]] = {
     "DR379": (instance("track_interface {\neth0:1\n}"), 11),
     "DR380": ("vrrp_script S {\nscript /usr/bin/true more\n}\n", 2),
     "DR381": ("global_defs {\nvrrp_cpu_affinity 99999\n}\n", 2),
+    "DR385": ("global_defs {\nvrrp_rx_bufs_policy MTU\nvrrp_rx_bufs_policy ADVERT\n}\n", 3),
     "DR384": ("bfd_instance B {\nneighbor_ip 192.0.2.9\n}\n" + service(real="BFD_CHECK {\nname B\n}\nBFD_CHECK {\nname B\n}"), 13),
     "DR383": ("vrrp_track_process P {\nprocess p\nquorum 3\nquorum_max 2\n}\n", 4),
     "DR382": (service(real="UDP_CHECK {\npayload 00 ff\n}"), 7),

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from drctl.lint.kind import Kind, Problem
 from drctl.lint.rule import at_end
-from drctl.lint.rules.machine import is_user
+from drctl.lint.rules.machine import NO_USER, is_user
 from drctl.lint.section import Section
 from drctl.lint.world import World
 from drctl.schema.composite_address import cut_address, family
 from drctl.text.diagnostic import Severity
+
+if TYPE_CHECKING:
+    from drctl.syntax.expanded import Line
 
 BFD_IGNORED = Kind("DR309", "bfd-instance-ignored", Severity.ERROR)
 HOPS_ABOVE_TTL = Kind("DR310", "max-hops-above-ttl", Severity.WARNING)
@@ -18,9 +23,21 @@ HOPS_ABOVE_TTL = Kind("DR310", "max-hops-above-ttl", Severity.WARNING)
 def note_script(section: Section, world: World) -> None:
     """Of several with one name the first is used; one with a bad user is removed."""
     user = section.last("user")
+    bad = None if section.has("user") else _bad_default_user(world)
+    if bad is not None:
+        end = section.close or section.header or bad
+        text = f"{section.name} is removed: no user can run it, script_user is refused"
+        world.report.add(end, Problem(NO_USER, -1, text), (bad, "set here"))
+        return
     is_run = user is None or all(map(is_user, user.words[1:3]))
     if section.has("script") and is_run:
         world.scripts.setdefault(section.name, section)
+
+
+def _bad_default_user(world: World) -> Line | None:
+    """A script_user of global_defs that cannot exist; one is enough."""
+    lines = [line for block in world.globals for line in block.statements("script_user")]
+    return next((line for line in lines if not all(map(is_user, line.words[1:3]))), None)
 
 
 @at_end("vrrp_track_process")

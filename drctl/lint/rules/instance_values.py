@@ -49,6 +49,7 @@ class _Reader:
         self.is_master = False
         self.device: Line | None = None
         self.mac: Line | None = None
+        self.told: Line | None = None
 
     def block(self, section: Section) -> None:
         instance = self.instance
@@ -136,7 +137,8 @@ class _Reader:
 
     def _sync_daemon(self, line: Line) -> None:
         world = self.world
-        first = world.sync_daemon = world.sync_daemon or world.setting("lvs_sync_daemon") or line
+        written = [block.written("lvs_sync_daemon") for block in world.globals]
+        first = world.sync_daemon = world.sync_daemon or next(filter(None, written), line)
         if first is not line:
             text = f"{line.words[1]} is ignored: the interface is set already"
             problem = Problem(SYNC_DAEMON_TAKEN, 0, text, "remove the line")
@@ -194,6 +196,9 @@ class _Reader:
             self._warn_name(line, position, text, self.mac)
 
     def _warn_name(self, line: Line, position: int, text: str, other: Line) -> None:
+        if self.told is line:
+            return
+        self.told = line
         problem = Problem(VMAC_NAME_TAKEN, position, text)
         self.world.report.add(line, problem, (other, "named here"))
 

@@ -21,6 +21,10 @@ NO_CPU = Kind("DR381", "unlikely-processor", Severity.WARNING)
 TABLES_TWICE = Kind("DR378", "packet-filter-twice", Severity.ERROR)
 NO_USER = Kind("DR376", "no-user-name", Severity.ERROR)
 
+TWO_POLICIES = Kind("DR385", "two-buffer-policies", Severity.ERROR)
+
+_BUFFERS = "vrrp_rx_bufs_policy"
+_POLICIES = frozenset({"MTU", "ADVERT"})
 _USER = re.compile(r"[A-Za-z_][\w.-]*\$?")
 _MANY_CPUS, _LONGEST_CPU = 256, 8
 _LOCAL = frozenset({"localhost", "localhost.localdomain"})
@@ -51,6 +55,23 @@ def check_settings(world: World) -> None:
                 _check_cpus(line, world)
             elif keyword == "script_user":
                 _check_user(line, world)
+
+
+@after_reading
+def check_buffers(world: World) -> None:
+    """Policies for receive buffers add up, and only one can be."""
+    seen: set[str] = set()
+    for line in [line for block in world.globals for line in block.statements(_BUFFERS)]:
+        words = {word.upper() for word in line.words[1:]}
+        own = (words & _POLICIES) | ({"SIZE"} if words - _POLICIES else set())
+        both = seen | own
+        if len(both) > 1:
+            text = (
+                f"only one of MTU, ADVERT and a number counts, and {line.words[1]} is not the first"
+            )
+            world.report.add(line, Problem(TWO_POLICIES, 0, text))
+            both = {"SIZE"} if "SIZE" in both else {"MTU"}
+        seen = both
 
 
 @at_end("vrrp_script", "virtual_server/real_server/MISC_CHECK")

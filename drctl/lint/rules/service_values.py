@@ -19,6 +19,7 @@ FLAG_OF_SCHEDULER = Kind("DR351", "flag-of-another-scheduler", Severity.ERROR)
 
 _FLAGS = frozenset({"hashed", "sh-port", "sh-fallback", "mh-port", "mh-fallback"})
 _METHODS = ("NAT", "DR", "TUN")
+_LONGEST_PREFIX = 128
 _FAMILIES = {"inet": 4, "inet6": 6}
 
 
@@ -81,7 +82,7 @@ class _Reader:
         is_dotted = "." in word
         if not self.family:
             self.family = 4 if is_dotted else 6
-        elif self.family == 6 and is_dotted:
+        if self.family == 6 and (is_dotted or not 0 < int(word or 0) <= _LONGEST_PREFIX):
             text = f"{word} is no prefix length, which IPv6 needs"
             self.world.report.add(line, Problem(MIXED_FAMILIES, 0, text))
             self.service.section.refused.add(id(line))

@@ -45,7 +45,7 @@ def check_strict(instance: Instance, world: World) -> None:
         say(section.last("vmac_xmit_base"), "vmac_xmit_base does not go with strict mode")
         if instance.unicast_line is not None and not section.has("vmac_xmit_base"):
             text = "unicast sets vmac_xmit_base, which does not go with strict mode"
-            say(section.last("use_vmac"), text)
+            say(section.written("use_vmac"), text)
     if instance.family == 6 and not instance.is_unicast and instance.vips:
         first = instance.vips[0]
         if not _is_link_local(first.words[0]):

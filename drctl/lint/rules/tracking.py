@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from drctl.lint.instance import OWNER, Instance, taken
@@ -19,6 +20,7 @@ WEIGHT_IGNORED = Kind("DR341", "weight-ignored", Severity.WARNING)
 
 TRACKED_TWICE = Kind("DR348", "tracked-by-group-too", Severity.WARNING)
 
+_NUMBER = re.compile(r"[ \t]*[+-]?[0-9]{1,9}")
 _WEIGHTED = ("track_interface", "track_script", "track_file", "track_bfd")
 
 
@@ -117,7 +119,15 @@ def weight_of(line: Line, keyword: str, world: World) -> int:
         return 0
     found = definition.written("weight") if is_raw else definition.last("weight")
     default = 1 if keyword == "track_file" else 0
-    return _integer(found.words[1]) if found is not None and len(found.words) > 1 else default
+    if found is None or len(found.words) < 2:
+        return default
+    return _beginning(found.words[1]) if is_raw else _integer(found.words[1])
+
+
+def _beginning(word: str) -> int:
+    """The number that a word begins with."""
+    number = _NUMBER.match(word)
+    return int(number[0]) if number else 0
 
 
 def _integer(word: str) -> int:

@@ -111,20 +111,27 @@ _ADDRESS_OPTIONS = frozenset(
 )
 
 
-def _length(word: str) -> tuple[str, int | None]:
-    """`ADDRESS[/BITS]`."""
+def _length(word: str) -> tuple[str, int | None, tuple[str, ...]]:
+    """`ADDRESS[/BITS]`, and what is wrong with the bits: keepalived goes on without them."""
     text, slash, bits = word.partition("/")
     address = w.canonical(text)
-    return address, w.whole(bits, 0, 128 if ":" in address else 32) if slash else None
+    if not slash:
+        return address, None, ()
+    try:
+        return address, w.whole(bits, 0, 128 if ":" in address else 32), ()
+    except ValueError:
+        return address, None, (f"/{bits}",)
 
 
 def _address_entry(words: Words) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """An address with `dev` and `label` as fields, and the other options in order."""
-    address, prefix = _length(words.take("the address"))
+    """An address with `dev` and `label` as fields, and the other options in order. What is none of
+    these is left in `words`, since keepalived ignores it."""
+    address, prefix, bad = _length(words.take("the address"))
     found: dict[str, Any] = {"address": address}
     if prefix is not None:
         found["prefix"] = prefix
     options: list[str] = []
+    ignored = [*bad]
     while (word := words.peek()) is not None:
         if word in {"dev", "label"}:
             words.take(word)
@@ -134,7 +141,8 @@ def _address_entry(words: Words) -> tuple[dict[str, Any], tuple[str, ...]]:
         elif word in _ADDRESS_OPTIONS:
             options.append(words.take(word))
         else:
-            raise ValueError(f"{word} is no option of an address; one address a line is expected")
+            ignored.append(words.take(word))
+    words.leave(ignored)
     return found, tuple(options)
 
 
@@ -161,7 +169,7 @@ def _peer(words: Words, place: Place) -> Iterable[UnicastPeer]:
     options: list[str] = []
     while (word := words.peek()) is not None:
         if word not in {"min_ttl", "max_ttl"}:
-            raise ValueError(f"{word} is no option of a peer; one address a line is expected")
+            break  # keepalived reads the line no further
         options += (words.take(word), str(w.whole(words.take(f"the value of {word}"), 0, 255)))
     names = ("address", "options") if options else ("address",)
     return (UnicastPeer(address, tuple(options), on_line(place, *names)),)

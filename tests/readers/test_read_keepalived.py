@@ -166,16 +166,33 @@ def test_blocks_of_addresses_twice_are_appended() -> None:
 
 
 def test_bad_address_is_a_leftover_in_its_block() -> None:
-    found = instance("virtual_ipaddress {\n192.0.2.300\n192.0.2.1 192.0.2.2\n192.0.2.3/33\n}")
-    assert found.vips == ()
+    found = instance("virtual_ipaddress {\n192.0.2.300\n192.0.2.1\n}")
+    assert [vip.address for vip in found.vips] == ["192.0.2.1"]
     assert left(found) == [
         ("virtual_ipaddress {\n    192.0.2.300\n}", "192.0.2.300 is not an IP address"),
-        (
-            "virtual_ipaddress {\n    192.0.2.1 192.0.2.2\n}",
-            "192.0.2.2 is no option of an address; one address a line is expected",
-        ),
-        ("virtual_ipaddress {\n    192.0.2.3/33\n}", "33 is outside 0..32"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("line", "expected", "ignored"),
+    [
+        ("192.0.2.1 192.0.2.2", Vip("192.0.2.1"), "192.0.2.2"),
+        ("192.0.2.1/24 eth0 dev eth1", Vip("192.0.2.1", 24, "eth1"), "eth0"),
+        ("192.0.2.1/33 dev eth1", Vip("192.0.2.1", None, "eth1"), "/33"),
+        ("192.0.2.1/255.255.255.0", Vip("192.0.2.1"), "/255.255.255.0"),
+    ],
+)
+def test_what_keepalived_ignores_in_an_address_does_not_lose_it(
+    line: str, expected: Vip, ignored: str
+) -> None:
+    found = reading(f"vrrp_instance A {{\nvirtual_ipaddress {{\n{line}\n}}\n}}\n")
+    assert found.configuration.instances[0].vips == (expected,)
+    assert [one.message.partition(":")[0] for one in found.diagnostics] == [ignored]
+
+
+def test_peer_keeps_what_stands_before_an_unknown_word() -> None:
+    found = instance("unicast_peer {\n192.0.2.2 min_ttl 9 hops 3\n}")
+    assert found.unicast_peers == (UnicastPeer("192.0.2.2", ("min_ttl", "9")),)
 
 
 def test_authentication_and_what_is_unknown_in_it() -> None:

@@ -232,7 +232,13 @@ def _singles(check: Json) -> list[Json]:
     hosts = check.get("hosts") or []
     connect = check.get("connect", {})
     has_own = not hosts or any(connect[name] is not None for name in _CONNECT)
-    pace = {name: value for name, value in connect.items() if name not in _CONNECT}
+    # timers in a host's block are those of the whole check
+    said = [connect, *(host["connect"] for host in hosts)]
+    pace = {
+        name: first(*(one[name] for one in reversed(said)))
+        for name in connect
+        if name not in {*_CONNECT, "origins"}
+    }
     # a host's time limit is 0 unless it has its own: 2.2.7 forgets to set it
     others: list[Json] = [
         {
@@ -245,7 +251,8 @@ def _singles(check: Json) -> list[Json]:
         }
         for host in hosts
     ]
-    return [check, *others] if has_own else others
+    own = {**check, "connect": {**connect, **pace}} if hosts else check
+    return [own, *others] if has_own else others
 
 
 def _count(said: int | None) -> int | None:

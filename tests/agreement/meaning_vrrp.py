@@ -36,7 +36,8 @@ class _Teller:
         model = self.model
         self.scripts: dict[str, Json] = {}
         for one in model["scripts"]:
-            self.scripts.setdefault(one["name"], one)  # found first, the others are not used
+            if self._is_kept(one):
+                self.scripts.setdefault(one["name"], one)  # found first, others are not used
         self.groups = {m: g["name"] for g in model["sync_groups"] for m in g["members"]}
         self.tracked: set[str] = set()
 
@@ -144,7 +145,7 @@ class _Teller:
                 is_reverse = "reverse" in track["options"]
             if kind == "script":
                 script = self.scripts.get(name)
-                if script is None or name in self.host.disabled or not self._is_kept(script):
+                if script is None or name in self.host.disabled:
                     continue
                 if _is_below(script, track):
                     continue  # not known yet

@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING
 
 from drctl.lint import kind
 from drctl.lint.kind import Problem
-from drctl.lint.wording import hint_for_unknown, hint_for_value, hint_for_word, unused_words
+from drctl.lint.wording import (
+    cut_address_of,
+    hint_for_unknown,
+    hint_for_value,
+    hint_for_word,
+    unused_words,
+)
 from drctl.schema.composite import judge, judge_words
 from drctl.schema.table import version_of
 from drctl.text.secret import MASK
@@ -120,8 +126,10 @@ class Statements:
             return Judgement(None, (problem,))
         complaints = judge_words(block.entry, words)
         # of a value block's line the first word is word 0, there is no keyword
-        problems = (_problem(c, c.word - 1) for c in _first(complaints))
-        return Judgement(None, tuple(_with_hint(words, problem) for problem in problems))
+        problems = [_with_hint(words, _problem(c, c.word - 1)) for c in _first(complaints)]
+        if not problems and (cut := cut_address_of(block.entry, words)):
+            problems.append(cut._replace(word=-1))
+        return Judgement(None, tuple(problems))
 
     def _judge(self, block: Block, words: Words) -> Judgement:
         name = words[0]

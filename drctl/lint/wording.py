@@ -18,10 +18,12 @@ _SPLIT_AGAIN = frozenset({"script", "command", "user", "regex", "regex_options"}
 """Types whose words are split by rules of their own."""
 _ENUMERATIONS = frozenset({"enum", "enum_any_case", "boolean"})
 _NUMBERS = frozenset({"unsigned", "integer", "decimal3", "decimal6"})
-_WITH_UNIT = re.compile(r"\d+(?:\.\d*)?([A-Za-z%]+)")
+_WITH_UNIT = re.compile(r"-?\d+(?:\.\d*)?([A-Za-z%]+)")
 _UNITS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "bytes": "bytes"}
 _WITH_PORT = re.compile(r"(\d+(?:\.\d+){3}):(\d+)|\[([0-9a-fA-F:.]+)\]:(\d+)")
 _DOTTED_PREFIX = re.compile(r"[\d.]+/\d+(?:\.\d+){3}")
+_CUT = frozenset({"address", "service", "peer"})
+_WITH_SUFFIX = re.compile(r"([0-9a-fA-F.:]+)([-/].*)")
 _TEXTS = frozenset({"word", "name", "email", "path", "folder"})
 _NO_COMMENTS = ("//", "/*", "*/", ";", "--")
 
@@ -33,6 +35,8 @@ def unused_words(
     arguments = keyword.args_in(version)
     if any(argument.type in _SPLIT_AGAIN for argument in arguments):
         return None
+    if cut := cut_address_of(arguments, words[1:]):
+        return cut
     for position, word in enumerate(words[1:]):
         if word.startswith("'"):
             text = (
@@ -55,6 +59,19 @@ def unused_words(
     takes = f"{name} takes {position} word{'s' if position > 1 else ''}" if position else name
     text = f"{word} is ignored: {takes}{'' if position else ' takes no words'}"
     return Problem(kind.IGNORED_WORD, position, text, "remove it")
+
+
+def cut_address_of(arguments: Sequence[Argument], words: Sequence[str]) -> Problem | None:
+    """A range or prefix behind an address, which keepalived cuts off."""
+    for position, (argument, word) in enumerate(zip(arguments, words, strict=False)):
+        if argument.type not in _CUT or not (found := _WITH_SUFFIX.fullmatch(word)):
+            continue
+        text = f"{found[2]} is cut off: only {found[1]} counts"
+        hint = "remove it"
+        if argument.type == "service":
+            hint = "ranges and prefixes need a virtual_server_group"
+        return Problem(kind.CHANGED_VALUE, position, text, hint)
+    return None
 
 
 def hint_for_value(keyword: Keyword, arguments: Sequence[Argument], word: str, at: int) -> str:

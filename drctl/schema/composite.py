@@ -74,6 +74,7 @@ def judge(keyword: Keyword, words: Sequence[str], version: tuple[int, ...]) -> l
         complaints.append(error(len(arguments), f"{words[len(arguments)]} is one word too many"))
     if keyword.longest is not None and words and len(words[0].encode()) > keyword.longest:
         too_long = f"{words[0]} is longer than {keyword.longest} bytes"
+        too_long += f": only the first {keyword.longest} count" if keyword.is_cut else ""
         complaints.append(advice(0, too_long) if keyword.is_cut else error(0, too_long))
     if keyword.advised is not None and words and not complaints:
         value = _plain_number(words[0])

@@ -115,3 +115,30 @@ def test_missing_value_shows_the_statement() -> None:
     assert only(instance("priority"), "DR210").message == (
         "priority needs a value: priority PRIORITY"
     )
+
+
+CUT = {
+    "source": (instance("unicast_src_ip 192.0.2.1/24"), 10, "/24 is cut off: only 192.0.2.1"),
+    "peer": (instance("unicast_peer {\n192.0.2.2-5\n}"), 11, "-5 is cut off: only 192.0.2.2"),
+    "service": (
+        "virtual_server 192.0.2.10-12 80 {\n}\n",
+        1,
+        "-12 is cut off: only 192.0.2.10 counts",
+    ),
+    "server": (service(real="weight 1\n}\nreal_server 2001:db8::1/64 80 {"), 8, "/64 is cut off"),
+    "check": (service(real="TCP_CHECK {\nconnect_ip 192.0.2.1/32\n}"), 7, "/32 is cut off"),
+}
+
+
+@pytest.mark.parametrize("name", CUT)
+def test_range_or_prefix_that_is_cut_off_is_told(name: str) -> None:
+    text, line, message = CUT[name]
+    (found,) = [one for one in diagnostics(text) if one.code == "DR212"]
+    assert found.place.line == line
+    assert found.message.startswith(message)
+    assert found.severity is Severity.WARNING
+
+
+def test_block_without_its_brace_says_what_to_write() -> None:
+    found = only(instance("unicast_peer 192.0.2.2"), "DR206")
+    assert found.hint.startswith("put 192.0.2.2 between '{' and '}'")

@@ -187,6 +187,8 @@ class Names:
 
 def place_of(buffer: Buffer) -> Place:
     """Where the user finds the text."""
+    if buffer.base is None and not buffer.edits:
+        return buffer.file.columns(buffer.number, 0, len(buffer.text))
     trace = buffer.origin().trace(buffer.number)
     if not trace.ranges:
         return buffer.line_place()

@@ -310,6 +310,8 @@ class Reader:
     def _tell(
         self, what: Kind, pending: Pending, message: str, hint: str, is_refused: int = 0
     ) -> None:
+        if self.findings.is_full(what):
+            return
         buffer = pending.buffer
         place = place_of(buffer.part(pending.include.at, len(buffer.text)))
         severity = Severity.ERROR if is_refused else what.severity

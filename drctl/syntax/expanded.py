@@ -97,7 +97,7 @@ class NoFiles:
 class Limits(NamedTuple):
     """Bounds of what one configuration may grow to, all beyond what is sensible."""
 
-    generated_lines: int = 32_768
+    generated_lines: int = 20_000
     files: int = 5_000
     depth: int = 64
     characters: int = 256_000_000

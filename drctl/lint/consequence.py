@@ -54,6 +54,7 @@ _FOLLOWS: dict[str, frozenset[str]] = {
     "DR312": frozenset({"DR211", "DR212"}),
     "DR313": frozenset({"DR216"}),
     "DR363": frozenset({"DR217"}),
+    "DR367": frozenset({"DR212"}),
     "DR371": frozenset({"DR380"}),
 }
 """Codes of findings, and of those in the same line that follow from them."""

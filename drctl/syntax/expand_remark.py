@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from drctl.syntax.expand_kind import Kind
 
 _QUOTE = re.compile(r'\\.|"')
+_NAME = re.compile(r"\$\{\w+\}")
 SCRIPT_KEYWORDS = frozenset(
     {
         *("script", "misc_path", "regex", "quorum_up", "quorum_down", "notify", "notify_up"),
@@ -85,15 +86,17 @@ def _script(line: str, text: str) -> Remark | None:
     offset = line.find(text)
     if offset < 0 or text.isalnum():
         return None
-    for start, end in split_braces(text):
-        part = text[start:end]
+    # the braces of a name divide no line
+    named = _NAME.sub(lambda found: "n" * len(found[0]), text)
+    for start, end in split_braces(named):
+        part = named[start:end]
         ranges = word_ranges(part)
         if len(ranges) < 2 or part[slice(*ranges[0])].strip('"') not in SCRIPT_KEYWORDS:
             continue
         if is_command(part):
             continue
         begin = ranges[1][0]
-        shown = visible(part[begin:], 40)
+        shown = visible(text[start + begin : end], 40)
         message = f"{shown} is no command: a quote or an escape in it has no end"
         hint = "close it on this line: keepalived may crash"
         return Remark(

@@ -35,6 +35,8 @@ FOUND = {
     "single quote in the arguments": ('script "a b" \'c\n', "1:8 DR101"),
     "escape undone twice": ('script "a \\\\"\n', "1:8 DR101"),
     "quote that an escape ends behind": ("script 'a b\\'\n", ""),
+    "single quotes around a name in braces": ("$B=b\nscript 'a ${B}'\n", ""),
+    "single quote without end before a name": ("$B=b\nscript 'a ${B}\n", "2:8 DR101"),
     "crash": ("\\!a\n", "1:1 DR107"),
     "missing include": ("a\ninclude  b.conf\n", "2:10 DR110"),
     "missing include by braces": ("include {b,c}\n", "1:9 DR110"),

@@ -224,10 +224,9 @@ class Structure:
             text = f"'{{' is missing behind {section.block.keyword}"
             hint = "every line up to the next '}' is read as one of its entries"
             assert section.header is not None
-            if len(section.header.words) > 1:
-                hint = f"put {section.header.words[1]} between '{{' and '}}'; as it stands {hint}"
-            problem = Problem(kind.MISSING_OPENING_BRACE, -1, text, hint)
-            self.report.add(section.header, problem)
+            for word in section.header.words[1:2]:
+                hint = f"put {word} between '{{' and '}}'; as it stands {hint}"
+            self.report.add(section.header, Problem(kind.MISSING_OPENING_BRACE, -1, text, hint))
         if words == _CLOSING:
             self._close(frame, line)
             return

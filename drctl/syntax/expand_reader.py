@@ -162,9 +162,9 @@ class Reader:
         self._remark(buffer.file, buffer.number, offset, remarks(raw, clean))
         self._continuation(buffer, clean)
         buffer.become(clean.text, clean.cuts)
-        self.differs = self.differs or bool(clean.escapes)
+        self.differs = self.differs or clean.is_changed_again
         is_include = include_of(buffer.text) is not None
-        if self.is_copy and clean.escapes and not is_include:
+        if self.is_copy and clean.is_changed_again and not is_include:
             if clean.text[0] in "#!":
                 # for keepalived a mark that a file begins or ends
                 return

@@ -44,6 +44,14 @@ class Clean(NamedTuple):
     comment: int = -1
     escapes: tuple[int, ...] = ()
 
+    @property
+    def is_changed_again(self) -> bool:
+        """Whether a second reading of `text` makes something else of it: what was escaped begins a
+        comment then, and a backslash that only blanks followed ends the line."""
+        if self.escapes:
+            return True
+        return not self.is_continued and self.text[-1:] == "\\" and _ends_odd(self.text)
+
 
 def decomment(line: str, *, keeps_continuation: bool = True) -> Clean:
     """`line` without comment and blanks around it; a backslash before `#` or `!` outside quotes is
@@ -75,8 +83,7 @@ def decomment(line: str, *, keeps_continuation: bool = True) -> Clean:
         at += 1
     if escapes:
         text = "".join((*pieces, text[kept_to:]))
-    run = _BACKSLASHES.search(text)
-    is_continued = run is not None and (run.end() - run.start()) % 2 == 1
+    is_continued = _ends_odd(text)
     if is_continued and comment >= 0 and not keeps_continuation:
         is_continued = False
         kept = text[:comment].rstrip(BLANK)
@@ -89,6 +96,12 @@ def decomment(line: str, *, keeps_continuation: bool = True) -> Clean:
         cuts.append((len(kept), len(text) - len(kept), end, None))
     at_comment = comment + first + len(escapes) if comment >= 0 else -1
     return Clean(kept + end, tuple(cuts), is_open, is_continued, at_comment, tuple(escapes))
+
+
+def _ends_odd(text: str) -> bool:
+    """Whether the last backslash of a text that ends in some is not escaped."""
+    run = _BACKSLASHES.search(text)
+    return run is not None and (run.end() - run.start()) % 2 == 1
 
 
 def split_braces(text: str) -> list[tuple[int, int]]:

@@ -14,6 +14,7 @@ CASES = {
     "no comment signs": ("a // b\na ; b\n", ["a // b", "a ; b"]),
     "continued comment": ("# x \\\na\n", ["\\", "a"]),
     "continuation": ("a 51 \\\nb\n", ["a 51\\", "b"]),
+    "backslash in front of blanks": ("a \\ \nb51 \\ # c\nc \\\\ \n", ["a\\", "b51\\", "c \\\\"]),
     "quoted keyword": ('"a" 1\n', ["a 1"]),
     "quote ends a word": ('a"b c"d e\n', ["a b c d e"]),
     "quote without end": ('a b "c d\ne\n', ["a b", "e"]),

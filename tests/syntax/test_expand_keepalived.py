@@ -98,7 +98,9 @@ def test_keepalived_reads_the_same_lines_from_any_text(program: str, seed: int) 
     if _UNDEFINED_IN_C.search(b"\n".join(files.values())) or rewrites_its_own_lines(files):
         pytest.skip("what keepalived does here depends on what its memory holds")
     said, found = both(program, files)
-    if said.exit < 0:
+    is_endless = any(one.name == "endless-definition" for one in found.findings)
+    if said.exit < 0 or is_endless:
+        # drctl stops before the line is as long as keepalived lets it become
         assert any(one.severity is Severity.ERROR for one in found.findings)
         return
     assert said.parent == firsts(found.parent_lines)

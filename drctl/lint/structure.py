@@ -254,7 +254,6 @@ class Structure:
         elif words == _CLOSING:
             self._skip -= 1
             if self._skip == _NO_SKIP and len(self._frames) > 1:
-                frame.is_skipped = True
                 self._close(frame, line)
 
     def _statement(self, frame: Frame, line: Line, words: Words) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from lint_case import found
+from lint_case import found, instance
 
 PROCESS = "vrrp_track_process P {\nprocess p\n@\n}\n"
 FILE = "track_file F {\nfile /run/f\n@\n}\n"
@@ -22,3 +22,8 @@ FILE = "track_file F {\nfile /run/f\n@\n}\n"
 )
 def test_second_weight_is_refused_when_the_first_one_counts(text: str, expected: list[str]) -> None:
     assert found(text) == expected
+
+
+def test_block_with_a_second_list_of_members_keeps_the_first() -> None:
+    text = instance("accept", after="vrrp_sync_group G {\ngroup {\nV1\n}\ngroup {\n}\n}\n")
+    assert found(text) == ["12 DR344", "16 DR213", "18 DR208"]

@@ -329,8 +329,9 @@ def test_directors_configuration_is_not_taken_from_a_running_keepalived(director
     server = Rendering("rs1", (RenderedFile("/etc/drctl/x", "x\n"),))
     director.deliver(with_installers(server, "lvs.cf"), "/srv/server")
     before = director.tree()
-    script = "sleep 60 & echo $! >/run/keepalived.pid; sh /srv/server/install.sh; s=$?"
-    done = director.run("sh", "-c", f"{script}; kill $!; exit $s", check=False)
+    director.run("cp", "/bin/sleep", "/run/keepalived")
+    script = "/run/keepalived 60 & echo $! >/run/keepalived.pid; sh /srv/server/install.sh; s=$?"
+    done = director.run("sh", "-c", f"{script}; kill $!; wait $!; exit $s", check=False)
     assert done.returncode != 0
     assert "is a director so far" in done.stderr
     assert director.tree() == before

@@ -118,8 +118,8 @@ else
     if command -v service >/dev/null; then
         service keepalived stop || :
     fi
-    runs=/proc/$(cat /run/keepalived.pid 2>/dev/null)/comm
-    if [ "$(cat "$runs" 2>/dev/null)" = keepalived ]; then
+    pid=$(cat /run/keepalived.pid 2>/dev/null || :)
+    if [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = keepalived ]; then
         echo 'keepalived still runs, and holds the VIPs when it is active; nothing was removed.' >&2
         echo 'Stop it (kill the process in /run/keepalived.pid), then run this again.' >&2
         exit 1

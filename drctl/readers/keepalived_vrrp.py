@@ -264,13 +264,26 @@ def _take_sync_daemon(
     places = values.places.pop(_SYNC)
     settings = context.settings
     if "sync_daemon" in settings.values or _has_sync_daemon(context.document):
-        for node in body_of(statement):
-            if isinstance(node, Statement) and node.keyword == _SYNC:
-                refuse(context, values, node, "keepalived keeps the sync daemon set elsewhere")
-                break
+        _leave_sync_daemon(context, values, statement)
         return
     settings.values["sync_daemon"] = {"interface": interface, "instance": instance}
     settings.places["sync_daemon"] = places
+
+
+def _leave_sync_daemon(context: Context, values: Values, statement: Statement) -> None:
+    """The statement is a leftover, in its place among the others."""
+    before = set()
+    for node in body_of(statement):
+        if not isinstance(node, Statement):
+            continue
+        if node.keyword == _SYNC:
+            refuse(context, values, node, "keepalived keeps the sync daemon set elsewhere")
+            last = values.leftovers.pop()
+            places = [left.place for left in values.leftovers]
+            index = sum(place is not None and place[:3] in before for place in places)
+            values.leftovers.insert(index, last)
+            return
+        before.add(context.place(node)[:3])
 
 
 def _has_sync_daemon(document: Document) -> bool:

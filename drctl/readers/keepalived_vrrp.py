@@ -31,7 +31,7 @@ from drctl.readers.keepalived_block import (
     refuse,
 )
 from drctl.readers.keepalived_words import Words
-from drctl.syntax.tree import Document, Statement
+from drctl.syntax.tree import Document, Statement, walk
 from drctl.text.place import Place
 
 INSTANCE_EVENTS = ("master", "backup", "fault", "stop", "deleted", "master_rx_lower_pri")
@@ -283,7 +283,7 @@ def _leave_sync_daemon(context: Context, values: Values, statement: Statement) -
             index = sum(place is not None and place[:3] in before for place in places)
             values.leftovers.insert(index, last)
             return
-        before.add(context.place(node)[:3])
+        before.update(context.place(one)[:3] for one in walk((node,)))
 
 
 def _has_sync_daemon(document: Document) -> bool:

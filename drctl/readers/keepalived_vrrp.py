@@ -272,7 +272,7 @@ def _take_sync_daemon(
 
 def _leave_sync_daemon(context: Context, values: Values, statement: Statement) -> None:
     """The statement is a leftover, in its place among the others."""
-    before = set()
+    before: set[tuple[str, int, int]] = set()
     for node in body_of(statement):
         if not isinstance(node, Statement):
             continue

@@ -118,7 +118,8 @@ def test_lab_interrupted_leaves_nothing_behind(number: signal.Signals, tmp_path:
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     process = subprocess.Popen(
-        ["env", f"TMPDIR={temporary}", *command(str(source))],
+        # a shell's background job ignores SIGINT, and so would what it starts
+        ["env", "--default-signal=INT", f"TMPDIR={temporary}", *command(str(source))],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )

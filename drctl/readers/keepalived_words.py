@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from drctl.syntax.expand_script import script_words
 from drctl.units import inet_aton, ip_address
 
 Parse = Callable[["Words"], Any]
@@ -17,22 +18,6 @@ Parse = Callable[["Words"], Any]
 _SIGNED = re.compile(r"[ \t]*([+-]?)([0-9]{1,20})")
 _SECONDS = re.compile(r"\+?([0-9]{0,20})(?:\.([0-9]*))?")
 _BOOLEANS = {"on": True, "true": True, "yes": True, "off": False, "false": False, "no": False}
-_COMMAND_WORD = re.compile(
-    r"""(?:[^\s"'\\]|\\.|"[^"\\]*(?:\\.[^"\\]*)*"|'[^'\\]*(?:\\.[^'\\]*)*')+""", re.DOTALL
-)
-_COMMAND_PART = re.compile(
-    r"""\\(?:([0-7]{1,3})|x([0-9a-fA-F]{1,2})|c(.)|(.))|("|')|([^\\"']+)""", re.DOTALL
-)
-_ESCAPES = {
-    "a": "\a",
-    "b": "\b",
-    "E": "\x1b",
-    "f": "\f",
-    "n": "\n",
-    "r": "\r",
-    "t": "\t",
-    "v": "\v",
-}
 
 
 class Words:
@@ -254,45 +239,9 @@ def _printable(found: str) -> str:
 
 
 def split_command(raw: str) -> list[str]:
-    """Words of a command line as keepalived splits it once: both kinds of quotes group, a backslash
-    escapes. ValueError for a quote without end."""
-    words: list[str] = []
-    position = 0
-    while True:
-        while position < len(raw) and raw[position].isspace():
-            position += 1
-        if position >= len(raw):
-            return words
-        found = _COMMAND_WORD.match(raw, position)
-        if found is None or (found.end() < len(raw) and not raw[found.end()].isspace()):
-            raise ValueError("quote without end")
-        words.append(_unescape(found[0]))
-        position = found.end()
-
-
-def _unescape(word: str) -> str:
-    """A word of a command without its quotes and escapes."""
-    if "\\" not in word:
-        first = word[:1]
-        if first in {'"', "'"} and word.endswith(first) and word.count(first) == 2:
-            return word[1:-1]
-    parts: list[str] = []
-    quote = ""
-    for octal, hexadecimal, control, escaped, mark, plain in _COMMAND_PART.findall(word):
-        if octal:
-            parts.append(chr(int(octal, 8) & 255))
-        elif hexadecimal:
-            parts.append(chr(int(hexadecimal, 16)))
-        elif control:
-            parts.append(chr(ord(control) & 31))
-        elif escaped:
-            parts.append(_ESCAPES.get(escaped, escaped))
-        elif not mark:
-            parts.append(plain)
-        elif not quote:
-            quote = mark
-        elif quote == mark:
-            quote = ""
-        else:
-            parts.append(mark)
-    return "".join(parts)
+    """Words of a command line as keepalived splits it once (see `script_words`). ValueError for a
+    quote without end."""
+    words = script_words(raw)
+    if words is None:
+        raise ValueError("quote without end")
+    return list(words)

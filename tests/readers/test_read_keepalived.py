@@ -251,13 +251,16 @@ def test_hooks_with_user_and_group_first_one_kept() -> None:
         ('"it\'s"', ["it's"]),
         ("", []),
         ('""', [""]),
+        (r"\x4142 x", ["B", "x"]),
+        # it passes over a quote that nothing but an escape stands behind
+        (r'"a\"', ['a"']),
     ],
 )
 def test_command_is_split_as_keepalived_does(raw: str, words: list[str]) -> None:
     assert split_command(raw) == words
 
 
-@pytest.mark.parametrize("raw", ['"a', "'a b", 'a "b', '"a\\"'])
+@pytest.mark.parametrize("raw", ['"a', "'a b", 'a "b'])
 def test_command_with_open_quote_is_refused(raw: str) -> None:
     with pytest.raises(ValueError, match="quote without end"):
         split_command(raw)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import chdir
 from pathlib import Path
 
 import pytest
@@ -43,11 +45,12 @@ SECRET = "hush"
 
 
 @pytest.fixture(autouse=True)
-def _in_a_folder_with_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+def _in_a_folder_with_the_files(tmp_path: Path) -> Iterator[None]:
     (tmp_path / "main.conf").write_text(MAIN)
     (tmp_path / "parts").mkdir()
     (tmp_path / "parts" / "a.conf").write_text(PART)
+    with chdir(tmp_path):
+        yield
 
 
 def explain(capsys: pytest.CaptureFixture[str], place: str, *options: str) -> list[str]:

@@ -20,7 +20,7 @@ import re
 import shutil
 import stat
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -155,8 +155,10 @@ def _folders_of(paths: Iterable[str]) -> set[str]:
 
 @contextmanager
 def _locked(base: Path) -> Iterator[None]:
-    """Make the folder when it is missing, and keep other runs out of it."""
-    if os.path.lexists(base) and not base.is_dir():
+    """Make the folder when it is missing, and keep other runs out of it. One that was made and is
+    still empty when something fails goes again."""
+    is_new = not os.path.lexists(base)
+    if not is_new and not base.is_dir():
         raise FileRefused("write to", str(base), "it is not a directory")
     base.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(base, os.O_RDONLY | os.O_DIRECTORY)
@@ -167,6 +169,11 @@ def _locked(base: Path) -> Iterator[None]:
             reason = "another drctl is writing there"
             raise FileRefused("write to", str(base), reason) from None
         yield
+    except BaseException:
+        if is_new:
+            with suppress(OSError):
+                base.rmdir()
+        raise
     finally:
         os.close(descriptor)
 

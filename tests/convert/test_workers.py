@@ -115,8 +115,37 @@ def test_late_files_that_are_refused_leave_nothing(tmp_path: Path, number: int) 
         raise UnsafeValue("no such thing")
 
     with pytest.raises(UnsafeValue):
-        write_tree(tmp_path, many(number), refuse)
+        write_tree(tmp_path / "out", many(number), refuse)
     assert not list(tmp_path.iterdir())
+
+
+def test_run_that_was_killed_while_many_were_written_is_made_good(tmp_path: Path) -> None:
+    def die() -> list[OutputFile]:
+        os.kill(os.getpid(), signal.SIGKILL)
+        return []
+
+    child = os.fork()
+    if child == 0:
+        write_tree(tmp_path, many(), die)
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == -signal.SIGKILL
+    assert (tmp_path / STAGING).exists()
+    assert written_when_free(tmp_path) == 3000
+    assert not (tmp_path / STAGING).exists()
+    assert (tmp_path / many()[0].path).read_text() == many()[0].text
+
+
+def written_when_free(base: Path) -> int:
+    """Files that a run writes as soon as the helpers of a killed one, who still hold the lock, have
+    ended."""
+    end = time.monotonic() + 30
+    while True:
+        try:
+            return write_tree(base, many()).written
+        except FileRefused:
+            if time.monotonic() > end:
+                raise
 
 
 def test_file_that_cannot_be_written_among_many_leaves_nothing(tmp_path: Path) -> None:

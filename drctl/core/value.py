@@ -1,0 +1,145 @@
+"""What the failover core is configured with. Durations are integer milliseconds (`_ms`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+
+@dataclass(frozen=True, slots=True)
+class Vip:
+    """A virtual address as the kernel is to hold it.
+
+    `address` is canonical text without prefix, IPv4 or IPv6; `prefix` its length in bits;
+    `interface` the card it lies on. `label`, `scope` and `broadcast` are empty when not wanted.
+    """
+
+    address: str
+    prefix: int
+    interface: str
+    label: str = ""
+    scope: str = ""
+    broadcast: str = ""
+
+    @property
+    def is_v6(self) -> bool:
+        return ":" in self.address
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """All that the protocol waits for. The rest follows from the heartbeat.
+
+    `lease_ms` is the lifetime of an address in the kernel (whole seconds), `fence_ms` that of the
+    element which lets a group answer, 0 where there is no nftables. `confirm_probes` are sent
+    within `confirm_ms` before a takeover, every `confirm_gap_ms`.
+    """
+
+    heartbeat_ms: int = 100
+    confirm_probes: int = 6
+    fence_ms: int = 500
+    lease_ms: int = 2000
+    overlap_ms: int = 50
+    handover_ms: int = 1000
+    garp_count: int = 5
+    garp_again_ms: int = 5000
+    garp_refresh_ms: int = 0
+
+    @property
+    def suspect_ms(self) -> int:
+        """Silence that makes a peer suspect: one and a half heartbeats."""
+        return self.heartbeat_ms + (self.heartbeat_ms + 1) // 2
+
+    @property
+    def confirm_ms(self) -> int:
+        return min(30, self.heartbeat_ms)
+
+    @property
+    def confirm_gap_ms(self) -> int:
+        return max(1, self.confirm_ms // self.confirm_probes)
+
+    @property
+    def stale_ms(self) -> int:
+        """Age of an echo from which on a beat proves no life."""
+        return 3 * self.heartbeat_ms
+
+    @property
+    def has_fence(self) -> bool:
+        return self.fence_ms > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """Something whose failure counts: `name` as the shell reports it.
+
+    `weight` 0: its failure is a fault. Above 0: added to the priority while it is up; below 0:
+    added while it is down (keepalived's rule, vrrp_track.c). With `is_value` the reported number
+    times `weight` is added (track_file).
+    """
+
+    name: str
+    weight: int = 0
+    is_value: bool = False
+
+
+@dataclass(frozen=True)
+class Group:
+    """VIPs that move together: a vrrp_instance, a vrrp_sync_group, or all of an lvs.cf.
+
+    `priority` is this node's, 1..254 (255: never below a peer's). `interfaces` are those of the VIPs
+    and of the instances, each needs a witness. Without `is_preempting` a returning node stays standby
+    beside a living holder of lower priority.
+    """
+
+    name: str
+    vips: tuple[Vip, ...]
+    interfaces: tuple[str, ...]
+    priority: int = 100
+    is_preempting: bool = True
+    preempt_delay_ms: int = 0
+    tracks: tuple[Track, ...] = ()
+
+    @cached_property
+    def addresses(self) -> frozenset[str]:
+        return frozenset(vip.address for vip in self.vips)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One heartbeat path to a peer; `interface` is ours that it runs over ("" when unknown)."""
+
+    name: str
+    interface: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Another director. `addresses` are its link addresses by our interface that reaches them:
+    pairs of interface and address; asked by ARP they tell its MACs, and that a card works."""
+
+    node: str
+    links: tuple[Link, ...]
+    addresses: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """A card that carries VIPs: `macs` of ours on it, and stations which may be asked as witnesses
+    (real servers, gateway), as addresses."""
+
+    name: str
+    macs: tuple[str, ...]
+    witnesses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One node's whole configuration; `digest` is of what must be equal on all directors."""
+
+    node: str
+    groups: tuple[Group, ...]
+    peers: tuple[Peer, ...]
+    interfaces: tuple[Interface, ...]
+    timing: Timing = field(default_factory=Timing)
+    digest: str = ""
+    needs_arbiter: bool = False

@@ -13,6 +13,7 @@ from drctl.model.configuration import Configuration
 from drctl.model.origin import Leftover
 from drctl.model.pair import Rank
 from drctl.model.vrrp import VrrpInstance
+from drctl.readers.keepalived_address import static_address
 from drctl.readers.keepalived_block import (
     Context,
     Lines,
@@ -22,14 +23,9 @@ from drctl.readers.keepalived_block import (
     unusual,
 )
 from drctl.readers.keepalived_service import service, service_group
-from drctl.readers.keepalived_vrrp import (
-    instance,
-    read_settings,
-    script,
-    settings_of,
-    static_address,
-    sync_group,
-)
+from drctl.readers.keepalived_settings import read_settings, settings_of
+from drctl.readers.keepalived_tracking import script
+from drctl.readers.keepalived_vrrp import instance, sync_group
 from drctl.readers.reading import Reading
 from drctl.syntax.tree import Document, Statement
 from drctl.text.diagnostic import Severity

@@ -371,3 +371,23 @@ def _used(context: Context, leaf: Leaf) -> str:
         elif braced or name in context.defined:
             return f"${name}"
     return ""
+
+
+def on_line(place: Place, *names: str) -> Origins:
+    """Origins of an object that one line made: the line is the place of all its fields."""
+    return dict.fromkeys((SELF, *names), (place,))
+
+
+def only_name(statement: Statement) -> str:
+    """The one name of a block."""
+    values = statement.values
+    if len(values) != 1:
+        raise ValueError(f"{len(values)} names, keepalived skips a block that has not exactly one")
+    return values[0]
+
+
+def first_name(statement: Statement) -> str:
+    """The name of a block that may have further words."""
+    if not statement.values:
+        raise ValueError("the name is missing")
+    return statement.values[0]

@@ -30,7 +30,7 @@ from drctl.readers.keepalived_block import (
     body_of,
     read_block,
 )
-from drctl.readers.keepalived_vrrp import take_owner
+from drctl.readers.keepalived_hook import take_owner
 from drctl.readers.keepalived_words import Words
 from drctl.syntax.tree import Statement
 

@@ -26,12 +26,14 @@ from drctl.readers.keepalived_block import (
     Table,
     Values,
     body_of,
+    first_name,
+    on_line,
     read_block,
     read_lines,
     refuse,
 )
 from drctl.readers.keepalived_check import CHECKS, connect_of
-from drctl.readers.keepalived_vrrp import first_name, hook_table, hooks_of, on_line
+from drctl.readers.keepalived_hook import hook_table, hooks_of
 from drctl.readers.keepalived_words import Words
 from drctl.syntax.tree import Statement
 from drctl.text.place import Place

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
+from drctl.quickclass import dataclass
 from drctl.schema.complaint import Complaint, advice, error, missing_after
 from drctl.schema.composite_address import SCOPES, family, prefixed
 from drctl.schema.composite_number import c_prefix, decimal, unsigned
@@ -38,6 +39,7 @@ _NUMBERS = {
     "quickack": 1,
     "fastopen_no_cookie": 1,
 }
+_FAMILIES = {"inet", "inet6"}
 _ENCAPSULATIONS = {"ip", "ip6", "mpls", "ila"}
 _ENCAPSULATED = {"id", "dst", "src", "tos", "ttl", "flags", "tc", "hoplimit"}
 
@@ -50,6 +52,28 @@ class Stopped(Exception):
         super().__init__(complaint.text)
 
 
+Piece = tuple[str, ...]
+"""An option as it was written, with the words that belong to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """A line of a route or a rule, taken apart.
+
+    `pieces` are its options in order, `hops` those of each next hop; a route's destination is a
+    piece of `to`, its type (empty without one) and the network. `ignored` are words without effect,
+    swallowed or reported. `family` is 4 or 6, 0 when nothing tells. `refused` says why the line as
+    a whole is dropped, empty when it is not.
+    """
+
+    pieces: tuple[Piece, ...]
+    hops: tuple[tuple[Piece, ...], ...]
+    ignored: tuple[str, ...]
+    family: int
+    refused: str
+    complaints: tuple[Complaint, ...]
+
+
 class Reader:
     """A line's words, taken one by one, and the family that they agree on so far."""
 
@@ -58,6 +82,50 @@ class Reader:
         self.position = 0
         self.family = 0
         self.complaints: list[Complaint] = []
+        self.pieces: list[Piece] = []
+        self.hops: list[list[Piece]] = []
+        self.ignored: list[str] = []
+        self._is_ignored = False
+
+    def ignore(self, position: int, text: str) -> None:
+        """The option is reported and left out."""
+        self.complaints.append(error(position, text))
+        self._is_ignored = True
+
+    def keep(self, start: int) -> None:
+        """Note the words from `start` on as what one option was."""
+        words = tuple(self.words[start : self.position])
+        if self._is_ignored:
+            self.ignored += words
+        elif words[0] in _FAMILIES:
+            self.ignored += (word for word in words[1:] if word not in _FAMILIES)
+        else:
+            (self.hops[-1] if self.hops else self.pieces).append(self.named_piece(words))
+        self._is_ignored = False
+
+    def named_piece(self, words: Piece) -> Piece:
+        """The words as a piece, which begins with a name."""
+        return words
+
+    def forget(self, option: str, text: str) -> None:
+        """What an option said has no effect, as the rest of the line shows."""
+        self.complaints.append(error(0, text))
+        self.ignored += (word for piece in self.pieces if piece[0] == option for word in piece)
+        self.pieces = [piece for piece in self.pieces if piece[0] != option]
+
+    def parts(self, read: Callable[[], None]) -> Parts:
+        """All that `read` finds on the line."""
+        refused = ""
+        try:
+            read()
+        except Stopped as stopped:
+            self.complaints.append(stopped.complaint)
+            refused = stopped.complaint.text
+        hops = tuple(map(tuple, self.hops))
+        complaints = tuple(self.complaints)
+        return Parts(
+            tuple(self.pieces), hops, tuple(self.ignored), self.family, refused, complaints
+        )
 
     @property
     def has_more(self) -> bool:
@@ -134,6 +202,12 @@ class _Route(Reader):
         self.has_destination = self.has_device = self.is_untracked = False
         self.has_group = self.has_or = False
         self.protocol: int | None = None
+        self._target: Piece = ()
+
+    def named_piece(self, words: Piece) -> Piece:
+        """See `Reader.named_piece`."""
+        found, self._target = self._target or words, ()
+        return found
 
     def option(self, word: str) -> bool:
         """Reads what belongs to `word`; False when it is no option."""
@@ -147,7 +221,7 @@ class _Route(Reader):
             "pref": self._preference,
             "as": self._as,
         }
-        if word in {"inet", "inet6"}:
+        if word in _FAMILIES:
             self.switch_family(word)
         elif word == "src":
             self.agree(self.address("src"))
@@ -178,10 +252,10 @@ class _Route(Reader):
             self.protocol = number if number >= 0 else -1
         elif word == "features":
             if self.value(word) != "ecn":
-                self.complaints.append(error(self.position - 1, "the only feature is ecn"))
+                self.ignore(self.position - 1, "the only feature is ecn")
         elif word == "ttl-propagate":
             if self.value(word) not in {"enabled", "disabled"}:
-                self.complaints.append(error(self.position - 1, "it is enabled or disabled"))
+                self.ignore(self.position - 1, "it is enabled or disabled")
         elif word == "vrf":
             self.value(word)
         else:
@@ -190,14 +264,14 @@ class _Route(Reader):
 
     def destination(self, word: str) -> None:
         """`[to] DESTINATION` or `TYPE DESTINATION`."""
+        kind = ""
         if word != "to" and (word in TYPES or 0 <= c_prefix(word) <= 255):
-            self.has_destination = True
-            self.agree(self.address(word, has_prefix=True))
-            return
-        if word != "to":
+            kind = word
+        elif word != "to":
             self.position -= 1
-        self.agree(self.address("to", has_prefix=True))
+        self.agree(self.address(kind or "to", has_prefix=True))
         self.has_destination = True
+        self._target = ("to", kind, self.words[self.position - 1])
 
     def finish(self) -> None:
         """What must be true of the line as a whole."""
@@ -210,13 +284,13 @@ class _Route(Reader):
             if not self.has_device:
                 self.complaints.append(advice(0, "without dev or no_track it is not tracked"))
         if self.has_group and not self.has_device:
-            self.complaints.append(error(0, "track_group needs dev"))
+            self.forget("track_group", "track_group needs dev")
 
     def _via(self, word: str) -> None:
         if word == "gw":
             self.complaints.append(advice(self.position - 1, "gw is called via now"))
         own = self.family
-        if self.has_more and self.words[self.position] in {"inet", "inet6"}:
+        if self.has_more and self.words[self.position] in _FAMILIES:
             own = 6 if self.take() == "inet6" else 4
         self.agree(own)
         self.agree(self.address("via"))
@@ -250,7 +324,7 @@ class _Route(Reader):
 
     def _encapsulation(self, word: str) -> None:
         if not self.has_more or self.take() not in _ENCAPSULATIONS:
-            self.complaints.append(error(self.position - 1, f"{word} is ip, ip6, mpls or ila"))
+            self.ignore(self.position - 1, f"{word} is ip, ip6, mpls or ila")
             return
         kind = self.words[self.position - 1]
         if kind in {"mpls", "ila"}:
@@ -265,51 +339,64 @@ class _Route(Reader):
         self.address(word)
 
     def _as(self, word: str) -> None:
-        self.complaints.append(error(self.position - 1, f"{word} to is for MPLS only"))
+        self.ignore(self.position - 1, f"{word} to is for MPLS only")
         if self.value(word) == "to":
             self.value("to")
 
+    def read(self) -> None:
+        """The whole line."""
+        while self.has_more:
+            start = self.position
+            word = self.take()
+            if word == "nexthop":
+                self._next_hops()
+                break
+            if not self.option(word):
+                self.destination(word)
+            self.keep(start)
+        self.finish()
+
+    def _next_hops(self) -> None:
+        if self.has_or:
+            self.complaints.append(error(self.position - 1, "or is there already"))
+            self.ignored += self.words[self.position - 1 :]
+            return
+        self.hops.append([])
+        while self.has_more:
+            start = self.position
+            word = self.take()
+            if word == "nexthop":
+                self.hops.append([])
+                continue
+            self._hop_option(word)
+            self.keep(start)
+
+    def _hop_option(self, word: str) -> None:
+        if word == "via":
+            self._via(word)
+        elif word == "weight":
+            value, wrong = unsigned(self.value(word), 1, 256)
+            if value is None:
+                raise self.drop(f"weight {wrong}")
+        elif word == "realms":
+            self.realms()
+        elif word == "dev":
+            self.value(word)
+        elif word == "encap":
+            self._encapsulation(word)
+        elif word != "onlink":
+            raise self.drop(f"{word} is no option of a next hop")
+
+
+def route_parts(words: Sequence[str], *, is_static: bool = False) -> Parts:
+    """A virtual or static route, taken apart."""
+    reader = _Route(words, is_static=is_static)
+    return reader.parts(reader.read)
+
 
 def route(words: Sequence[str], *, is_static: bool = False) -> list[Complaint]:
-    """A virtual or static route."""
-    reader = _Route(words, is_static=is_static)
-    try:
-        while reader.has_more:
-            word = reader.take()
-            if word == "nexthop":
-                if reader.has_or:
-                    reader.complaints.append(error(reader.position - 1, "or is there already"))
-                else:
-                    _next_hops(reader)
-                break
-            if not reader.option(word):
-                reader.destination(word)
-        reader.finish()
-    except Stopped as stopped:
-        reader.complaints.append(stopped.complaint)
-    return reader.complaints
-
-
-def _next_hops(reader: Reader) -> None:
-    while reader.has_more:
-        word = reader.take()
-        if word == "via":
-            own = reader.family
-            if reader.has_more and reader.words[reader.position] in {"inet", "inet6"}:
-                own = 6 if reader.take() == "inet6" else 4
-            reader.agree(own)
-            reader.agree(reader.address("via"))
-        elif word == "weight":
-            text = reader.value(word)
-            value, wrong = unsigned(text, 1, 256)
-            if value is None:
-                raise reader.drop(f"weight {wrong}")
-        elif word == "realms":
-            reader.realms()
-        elif word == "dev":
-            reader.value(word)
-        elif word not in {"onlink", "nexthop"}:
-            raise reader.drop(f"{word} is no option of a next hop")
+    """What is wrong with a virtual or static route."""
+    return list(route_parts(words, is_static=is_static).complaints)
 
 
 def _is_time(text: str, per_ms: int) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from drctl.schema.complaint import Complaint, advice, error
 from drctl.schema.composite_number import any_base, c_prefix, unsigned
-from drctl.schema.composite_route import TABLES, Reader, Stopped
+from drctl.schema.composite_route import TABLES, Parts, Reader, Stopped
 
 _MARK = re.compile(r"[ \t]*\+?(0[xX][0-9a-fA-F]+|[0-9]*)(?:/\+?(0[xX][0-9a-fA-F]+|[0-9]*))?")
 _PORTS = re.compile(r"[ \t]*[+-]?[0-9]+-[+-]?[0-9]+.*")
@@ -96,16 +96,16 @@ class _Rule(Reader):
                 raise self.drop("a range of two numbers is needed")
         elif word in {"sport", "dport"}:
             if not _PORTS.fullmatch(self.value(word)):
-                self.complaints.append(error(self.position - 1, "a range of two ports is needed"))
+                self.ignore(self.position - 1, "a range of two ports is needed")
         elif word == "protocol":
             wrong = unsigned(self.value(word), 0, 255)[1]
             if wrong:
-                self.complaints.append(error(self.position - 1, wrong))
+                self.ignore(self.position - 1, wrong)
             self.has_protocol = wrong is None and self.words[self.position - 1] != "18"
         elif word == "ipproto":
             text = self.value(word)
             if text not in _IP_PROTOCOLS and unsigned(text, 0, 127)[1]:
-                self.complaints.append(error(self.position - 1, f"{text} is no protocol"))
+                self.ignore(self.position - 1, f"{text} is no protocol")
         elif word == "l3mdev":
             self.act(word)
         else:
@@ -135,18 +135,25 @@ class _Rule(Reader):
         if self.has_protocol and not self.is_untracked:
             self.complaints.append(advice(0, "another protocol needs no_track"))
         if self.has_group and not self.has_device:
-            self.complaints.append(error(0, "track_group needs iif"))
+            self.forget("track_group", "track_group needs iif")
         if self.priority is None:
             self.complaints.append(advice(0, "without priority one is made up"))
 
+    def read(self) -> None:
+        """The whole line."""
+        while self.has_more:
+            start = self.position
+            self.option(self.take())
+            self.keep(start)
+        self.finish()
+
+
+def rule_parts(words: Sequence[str], *, is_static: bool = False) -> Parts:
+    """A virtual or static rule, taken apart."""
+    reader = _Rule(words, is_static=is_static)
+    return reader.parts(reader.read)
+
 
 def rule(words: Sequence[str], *, is_static: bool = False) -> list[Complaint]:
-    """A virtual or static rule."""
-    reader = _Rule(words, is_static=is_static)
-    try:
-        while reader.has_more:
-            reader.option(reader.take())
-        reader.finish()
-    except Stopped as stopped:
-        reader.complaints.append(stopped.complaint)
-    return reader.complaints
+    """What is wrong with a virtual or static rule."""
+    return list(rule_parts(words, is_static=is_static).complaints)

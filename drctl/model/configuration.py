@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from drctl.model.origin import NO_ORIGINS, Leftover, Origins
 from drctl.model.pair import Address, Director, Pulse, Rank, Settings
+from drctl.model.routing import Route, Rule, TrackGroup
 from drctl.model.service import LocalService, ServiceGroup, VirtualService
 from drctl.model.vrrp import SyncGroup, TrackScript, Vip, VrrpInstance
 from drctl.quickclass import dataclass, field
@@ -25,7 +26,10 @@ class Configuration:
     instances: tuple[VrrpInstance, ...] = ()
     sync_groups: tuple[SyncGroup, ...] = ()
     scripts: tuple[TrackScript, ...] = ()
+    track_groups: tuple[TrackGroup, ...] = ()
     static_addresses: tuple[Address, ...] = ()
+    static_routes: tuple[Route, ...] = ()
+    static_rules: tuple[Rule, ...] = ()
     service_groups: tuple[ServiceGroup, ...] = ()
     services: tuple[VirtualService, ...] = ()
     local_services: tuple[LocalService, ...] = ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from drctl.model.origin import NO_ORIGINS, Leftover, Origins
 from drctl.model.pair import Hook
+from drctl.model.routing import Route, Rule
 from drctl.quickclass import dataclass, field
 
 
@@ -78,6 +79,8 @@ class VrrpInstance:
     multicast_source: str | None = None
     authentication: Authentication | None = None
     vips: tuple[Vip, ...] = ()
+    routes: tuple[Route, ...] = ()
+    rules: tuple[Rule, ...] = ()
     tracks: tuple[Track, ...] = ()
     hooks: tuple[Hook, ...] = ()
     sends_mail: bool | None = None

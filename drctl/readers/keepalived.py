@@ -22,6 +22,7 @@ from drctl.readers.keepalived_block import (
     read_lines,
     unusual,
 )
+from drctl.readers.keepalived_routing import route, rule, track_group
 from drctl.readers.keepalived_service import service, service_group
 from drctl.readers.keepalived_settings import read_settings, settings_of
 from drctl.readers.keepalived_tracking import script
@@ -36,18 +37,23 @@ _BLOCKS: dict[str, tuple[str, Callable[[Context, Statement], Any]]] = {
     "vrrp_script": ("scripts", script),
     "virtual_server": ("services", service),
     "virtual_server_group": ("service_groups", service_group),
+    "track_group": ("track_groups", track_group),
 }
-_UNIQUE = frozenset({"vrrp_instance", "vrrp_sync_group"})
+_UNIQUE = frozenset({"vrrp_instance", "vrrp_sync_group", "track_group"})
 """Blocks whose second one of the same name keepalived skips."""
 _OUTER = frozenset(
     {
         *_BLOCKS,
-        *("global_defs", "static_ipaddress", "static_routes", "static_rules", "track_group"),
+        *("global_defs", "static_ipaddress", "static_routes", "static_rules"),
         *("vrrp_track_process", "vrrp_track_file", "garp_group", "bfd_instance"),
     }
 )
 """Blocks that stand at top level only; inside another block its closing brace is missing."""
-_STATIC = Lines("static_addresses", static_address)
+_STATIC = {
+    "static_ipaddress": Lines("static_addresses", static_address),
+    "static_routes": Lines("static_routes", route(is_static=True)),
+    "static_rules": Lines("static_rules", rule(is_static=True)),
+}
 
 
 def read(document: Document) -> Reading:
@@ -101,8 +107,8 @@ def _read_statement(context: Context, top: Values, statement: Statement) -> None
 
 def _read_block(context: Context, top: Values, statement: Statement) -> Leftover | None:
     keyword = statement.keyword
-    if keyword == "static_ipaddress" and statement.body is not None:
-        read_lines(context, top, statement, _STATIC)
+    if keyword in _STATIC and statement.body is not None:
+        read_lines(context, top, statement, _STATIC[keyword])
         return None
     if keyword not in _BLOCKS:
         return context.leftover(statement, "not modelled")

@@ -21,6 +21,7 @@ from drctl.readers.keepalived_block import (
     refuse,
 )
 from drctl.readers.keepalived_hook import hook_table, hooks_of
+from drctl.readers.keepalived_routing import route, rule
 from drctl.readers.keepalived_tracking import track_table
 from drctl.readers.keepalived_words import Words
 from drctl.syntax.tree import Document, Statement, walk
@@ -68,6 +69,8 @@ _INSTANCE: Table = {
     "virtual_ipaddress_excluded": Lines(
         "vips", vip(is_excluded=True), key="virtual_ipaddress_excluded"
     ),
+    "virtual_routes": Lines("routes", route(is_static=False), key="virtual_routes"),
+    "virtual_rules": Lines("rules", rule(is_static=False), key="virtual_rules"),
     "smtp_alert": Field("sends_mail", w.boolean),
     _SYNC: Field(_SYNC, w.text, keeps_first=True),
     "garp_master_delay": Field("garp_master_delay_s", w.integer(0, 4294)),

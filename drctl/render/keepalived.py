@@ -29,6 +29,7 @@ from drctl.model.pair import Settings
 from drctl.model.service import DIRECT, MASQUERADE, TUNNEL, RealServer, VirtualService
 from drctl.render.environment import rendered_file, targets
 from drctl.render.keepalived_leftover import leftover_lines
+from drctl.render.keepalived_routing import route_line, rule_line
 from drctl.render.keepalived_word import argument, comment
 from drctl.render.options import RenderOptions
 from drctl.render.rendered import Loss, RenderedFile
@@ -77,6 +78,8 @@ def keepalived_file(
         source=comment(options.source),
         no_settings=Settings(),
         leftovers=leftover_lines,
+        route_line=route_line,
+        rule_line=rule_line,
         hook_keyword=_hook_keyword,
         method_word=_method_word,
         service_key=_service_key,

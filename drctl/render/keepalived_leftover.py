@@ -24,6 +24,8 @@ _FIELDS = {
     "notification_email": "notification_emails",
     "group": "members",
     "static_ipaddress": "static_addresses",
+    "virtual_routes": "routes",
+    "virtual_rules": "rules",
 }
 """Fields of the value blocks whose field is not called like the block."""
 

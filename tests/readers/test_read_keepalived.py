@@ -622,8 +622,8 @@ def test_condition_before_a_block_leaves_the_whole_block_over() -> None:
 
 
 def test_leftover_block_keeps_comments_and_loses_outer_indentation() -> None:
-    found = instance("    virtual_routes {\n        # one\n\t192.0.2.0/24 via 192.0.2.1\n    }")
-    assert left(found)[0][0] == ("virtual_routes {\n    # one\n\t192.0.2.0/24 via 192.0.2.1\n}")
+    found = instance("    unknown_block {\n        # one\n\t192.0.2.0/24 via 192.0.2.1\n    }")
+    assert left(found)[0][0] == ("unknown_block {\n    # one\n\t192.0.2.0/24 via 192.0.2.1\n}")
 
 
 def test_leftover_block_that_is_never_closed_is_closed_in_its_text() -> None:

@@ -32,7 +32,8 @@ class Timing:
 
     `lease_ms` is the lifetime of an address in the kernel (whole seconds), `fence_ms` that of the
     element which lets a group answer, 0 where there is no nftables. `confirm_probes` are sent
-    within `confirm_ms` before a takeover, every `confirm_gap_ms`.
+    within `confirm_ms` before a takeover. `garp_*`: announcements at once, again after a time, and
+    ever again (0: never).
     """
 
     heartbeat_ms: int = 100
@@ -86,9 +87,9 @@ class Track:
 class Group:
     """VIPs that move together: a vrrp_instance, a vrrp_sync_group, or all of an lvs.cf.
 
-    `priority` is this node's, 1..254 (255: never below a peer's). `interfaces` are those of the VIPs
-    and of the instances, each needs a witness. Without `is_preempting` a returning node stays standby
-    beside a living holder of lower priority.
+    `priority` is this node's, 1..255. `interfaces` are those of the VIPs and of the instances; each
+    needs a witness. Without `is_preempting` a returning node stays standby beside a living holder
+    of lower priority.
     """
 
     name: str
@@ -102,6 +103,14 @@ class Group:
     @cached_property
     def addresses(self) -> frozenset[str]:
         return frozenset(vip.address for vip in self.vips)
+
+    @cached_property
+    def by_interface(self) -> dict[str, tuple[str, ...]]:
+        """The VIPs' addresses by the interface they lie on."""
+        found: dict[str, list[str]] = {}
+        for vip in self.vips:
+            found.setdefault(vip.interface, []).append(vip.address)
+        return {interface: tuple(addresses) for interface, addresses in found.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,197 @@
+"""What the core asks of the shell.
+
+The shell carries actions out in the order returned, before it feeds the next event. Each action
+with a `number` is answered by exactly one `Settled`, on failure too. One with `before_ms` is not
+begun at or after that instant, but settled as `LATE`: the process may have been stopped between.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from drctl.core.beat import Beat
+from drctl.core.role import Role
+
+
+@dataclass(frozen=True, slots=True)
+class SendBeat:
+    """To one peer, on all its links, without waiting."""
+
+    peer: str
+    beat: Beat
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Ask the segment who has these addresses, with no sender address (RFC 5227; NS from `::`)."""
+
+    interface: str
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """An ordinary request to a station, from this host's own address."""
+
+    interface: str
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PrepareFence:
+    """Have the fence for the group in the kernel, closed unless it `is_open` (for one lease) or
+    `is_shut` (open, but silent in ARP and ND)."""
+
+    number: int
+    group: str
+    is_open: bool = False
+    is_shut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TellGuard:
+    """Have the guard know the group's addresses: needed before they are installed or adopted."""
+
+    number: int
+    group: str
+
+
+@dataclass(frozen=True, slots=True)
+class TakeVips:
+    """Install all VIPs of the group with a lease, in one batch."""
+
+    number: int
+    group: str
+    before_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class RenewVips:
+    """Extend the lease of the group's VIPs from `first` up to and without `end`."""
+
+    number: int
+    group: str
+    first: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class DropVips:
+    """Remove the group's VIPs, by address whatever the prefix; missing ones are no failure."""
+
+    number: int
+    group: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenFence:
+    """Let the group answer and accept for one lease."""
+
+    number: int
+    group: str
+    before_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class RenewFence:
+    """Extend the fence's lease, only if it is not over."""
+
+    number: int
+    group: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShutArp:
+    """No ARP or ND answer and announcement for the group any more; packets are still accepted."""
+
+    number: int
+    group: str
+
+
+@dataclass(frozen=True, slots=True)
+class CloseFence:
+    """Neither answers nor packets."""
+
+    number: int
+    group: str
+
+
+@dataclass(frozen=True, slots=True)
+class Announce:
+    """Gratuitous ARP and unsolicited NA for every VIP of the group, `count` times."""
+
+    group: str
+    count: int
+    before_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReserveEpochs:
+    """Write down that epochs below `below` may be used."""
+
+    number: int
+    below: int
+
+
+@dataclass(frozen=True, slots=True)
+class StartGuard:
+    """Start a guard, and tell it the addresses of the groups that are held."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A transition, for the log, the history and the notify scripts."""
+
+    group: str
+    before: Role
+    after: Role
+    epoch: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """A standing alarm begins (`is_on`) or ends; `key` tells alarms apart."""
+
+    key: tuple[str, ...]
+    text: str
+    is_on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The end of what an operator asked for a group."""
+
+    group: str
+    is_done: bool
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Nothing is held any more: the controller may end."""
+
+
+Action = (
+    SendBeat
+    | Probe
+    | Ask
+    | PrepareFence
+    | TellGuard
+    | TakeVips
+    | RenewVips
+    | DropVips
+    | OpenFence
+    | RenewFence
+    | ShutArp
+    | CloseFence
+    | Announce
+    | ReserveEpochs
+    | StartGuard
+    | Report
+    | Alarm
+    | Reply
+    | Stop
+)

@@ -1,0 +1,162 @@
+"""ACTIVE: holding the VIPs, and letting go of them in time."""
+
+from __future__ import annotations
+
+from drctl.core import yielding
+from drctl.core.event import Outcome
+from drctl.core.group import GroupState
+from drctl.core.peer import PeerView
+from drctl.core.role import Role
+
+CONFLICT_PROBES = 2
+
+
+def begin(group: GroupState, now_ms: int) -> None:
+    """The VIPs answer: say so to everybody."""
+    timing = group.around.timing
+    group.burst = None
+    group.yielder = None
+    group.is_adopting = False
+    group.is_shut = False
+    group.conflict_probes = CONFLICT_PROBES
+    group.conflict_probe_ms = now_ms + timing.confirm_gap_ms
+    group.announce_at_ms = now_ms + timing.garp_again_ms
+    group.change(now_ms, Role.ACTIVE, group.reason)
+    group.announce(now_ms, timing.garp_count)
+
+
+def step(group: GroupState, now_ms: int) -> None:
+    """Keep the group, hand it over, or let go of it."""
+    problem = group.dead_interface() or _rival(group, now_ms) or _arbiter(group, now_ms)
+    if problem:
+        group.release(now_ms, problem)
+        return
+    if group.blind_interface() and not _is_blindness_common(group, now_ms):
+        _be_blind(group, now_ms)
+        return
+    if group.is_shut:
+        _verify(group, now_ms)
+        return
+    _probe_for_conflicts(group, now_ms)
+    _announce_again(group, now_ms)
+    yielding.consider(group, now_ms)
+
+
+def _rival(group: GroupState, now_ms: int) -> str:
+    """Somebody else holds it by a better right."""
+    holder = group.holder(now_ms)
+    if holder is not None and group.peer_key(holder[0]) > group.key():
+        return f"{holder[0].config.node} claims it with a higher epoch or priority"
+    if group.stale_epoch > group.epoch:
+        return "somebody claimed it with a higher epoch"
+    return ""
+
+
+def _arbiter(group: GroupState, now_ms: int) -> str:
+    return "the arbiter does not allow it" if group.lacks_arbiter(now_ms) else ""
+
+
+def _is_blindness_common(group: GroupState, now_ms: int) -> bool:
+    """The peers that live have no witness either: nobody could do better."""
+    fresh = group.around.fresh(now_ms)
+    views = [peer.groups.get(group.name) for peer in fresh]
+    return bool(views) and all(view is not None and view.is_blind for view in views)
+
+
+def keeps_witness_rule(group: GroupState, now_ms: int) -> bool:
+    """The leases may be renewed: every interface has a witness, or no living peer has one."""
+    return not group.blind_interface() or _is_blindness_common(group, now_ms)
+
+
+def _be_blind(group: GroupState, now_ms: int) -> None:
+    """Nobody answers on an interface. A living peer can do better; a silent one may have taken it
+    already, so be silent until the lease ends, or until somebody answers."""
+    if group.around.fresh(now_ms) or not group.around.timing.has_fence:
+        if group.around.fresh(now_ms):
+            group.release(now_ms, group.blind_interface())
+        return
+    if not group.is_shut:
+        group.shut("blind")
+    group.burst = None
+    group.wake(group.lease_end_ms())
+
+
+def _verify(group: GroupState, now_ms: int) -> None:
+    """Answer again only when nobody else does."""
+    if group.burst is None:
+        group.start_burst(now_ms)
+    assert group.burst is not None
+    if group.burst.answered_ms is not None:
+        group.release(now_ms, "another director answers for it")
+        return
+    if group.is_waiting:
+        return
+    if group.run_burst(now_ms):
+        group.is_waiting = True
+        group.open_fence(now_ms, group.burst.sent_ms + 2 * group.around.timing.confirm_ms)
+
+
+def _probe_for_conflicts(group: GroupState, now_ms: int) -> None:
+    if not group.conflict_probes:
+        return
+    if now_ms >= group.conflict_probe_ms:
+        group.conflict_probes -= 1
+        group.conflict_probe_ms = now_ms + group.around.timing.confirm_gap_ms
+        group.probe_one()
+    if group.conflict_probes:
+        group.wake(group.conflict_probe_ms)
+
+
+def _announce_again(group: GroupState, now_ms: int) -> None:
+    timing = group.around.timing
+    if group.announce_at_ms is None:
+        return
+    if now_ms >= group.announce_at_ms:
+        group.announce(now_ms, timing.garp_count)
+        group.announce_at_ms = now_ms + timing.garp_refresh_ms if timing.garp_refresh_ms else None
+    if group.announce_at_ms is not None:
+        group.wake(group.announce_at_ms)
+
+
+def contested(group: GroupState, now_ms: int, peer: PeerView | None) -> None:
+    """A director that is not heard answers for a VIP that this node holds."""
+    around = group.around
+    if group.is_shut:
+        return
+    name = peer.config.node if peer else "a director of unknown name"
+    around.alarm(now_ms, ("two", group.name), f"{name} answers for VIPs of {group.name} too")
+    if peer is not None and _is_stronger(group, peer):
+        if now_ms - group.heard_rival_ms >= around.timing.heartbeat_ms:
+            group.announce(now_ms, 1)
+        group.heard_rival_ms = now_ms
+        return
+    if around.timing.has_fence:
+        group.shut("contested")
+    else:
+        group.release(now_ms, f"{name} answers for it")
+
+
+def _is_stronger(group: GroupState, peer: PeerView) -> bool:
+    """By priority and name, which both know once they have heard each other. Who does not know is
+    the weaker one."""
+    theirs = peer.priorities.get(group.name)
+    if theirs is None:
+        return False
+    node = group.around.settings.node
+    return (group.standing.priority, node) > (theirs, peer.config.node)
+
+
+def settled(group: GroupState, now_ms: int, kind: str, outcome: Outcome, why: str) -> None:
+    """An action of the holder ended."""
+    if kind == "open":
+        group.is_waiting = False
+        if outcome is Outcome.DONE:
+            group.burst = None
+            group.is_shut = False
+            group.announce(now_ms, group.around.timing.garp_count)
+            return
+        group.burst = None
+    if outcome is Outcome.LAPSED:
+        group.release(now_ms, "the lease lapsed")
+    elif outcome is Outcome.FAILED:
+        group.around.alarm(now_ms, ("kernel", group.name, kind), f"{kind}: {why}")

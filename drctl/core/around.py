@@ -1,0 +1,113 @@
+"""What all groups of a node share: peers, interfaces, alarms, and the actions being collected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from drctl.core.action import Action, Alarm, Ask
+from drctl.core.peer import PeerView
+from drctl.core.sight import Sight
+from drctl.core.value import Settings, Timing
+
+if TYPE_CHECKING:
+    from drctl.core.group import GroupState
+
+ALARM_LASTS_MS = 3000
+"""An alarm ends when its cause was not seen for so long."""
+
+
+class Around:
+    """The node's common state; groups read it, and add to `out`."""
+
+    __slots__ = (
+        "alarms",
+        "arbiter_grants",
+        "beat_soon",
+        "boot",
+        "epochs_below",
+        "is_stopping",
+        "mac_of",
+        "number",
+        "out",
+        "peers",
+        "pending",
+        "reports",
+        "settings",
+        "sights",
+        "timing",
+    )
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.timing: Timing = settings.timing
+        self.peers = {peer.node: PeerView(peer, settings.timing) for peer in settings.peers}
+        self.sights = {
+            interface.name: Sight(
+                interface,
+                settings.timing,
+                tuple(
+                    address
+                    for peer in settings.peers
+                    for name, address in peer.addresses
+                    if name == interface.name
+                ),
+            )
+            for interface in settings.interfaces
+        }
+        self.mac_of = {interface.name: min(interface.macs) for interface in settings.interfaces}
+        self.out: list[Action] = []
+        self.number = 0
+        self.pending: dict[int, tuple[GroupState, str]] = {}
+        self.alarms: dict[tuple[str, ...], int] = {}
+        self.reports: dict[str, tuple[bool, int]] = {}
+        self.arbiter_grants = False
+        self.beat_soon = False
+        self.boot = 0
+        self.epochs_below = 0
+        self.is_stopping = False
+
+    def emit(self, action: Action) -> None:
+        self.out.append(action)
+
+    def ask(self, interface: str, addresses: tuple[str, ...]) -> None:
+        if addresses:
+            self.out.append(Ask(interface, addresses))
+
+    def take_number(self, group: GroupState, kind: str) -> int:
+        """The number for an action whose outcome the group wants to hear of as `kind`."""
+        self.number += 1
+        self.pending[self.number] = (group, kind)
+        return self.number
+
+    def fresh(self, now_ms: int) -> list[PeerView]:
+        """Peers that live, as far as beats can tell."""
+        return [peer for peer in self.peers.values() if peer.is_fresh(now_ms)]
+
+    def silent(self, now_ms: int) -> list[PeerView]:
+        return [peer for peer in self.peers.values() if not peer.is_fresh(now_ms)]
+
+    def peer_of(self, mac: str) -> PeerView | None:
+        """The peer that the MAC belongs to, None for others."""
+        for peer in self.peers.values():
+            if mac in peer.macs:
+                return peer
+        return None
+
+    def may_be_peer(self, interface: str, mac: str, now_ms: int) -> bool:
+        """Nobody knows whose MAC it is, and there is a silent peer of which no MAC is known."""
+        if self.sights[interface].has_mac(mac):
+            return False
+        return any(not peer.macs for peer in self.silent(now_ms))
+
+    def alarm(self, now_ms: int, key: Iterable[str], text: str) -> None:
+        """Raise an alarm, or keep it up."""
+        key = tuple(key)
+        if key not in self.alarms:
+            self.emit(Alarm(key, text, is_on=True))
+        self.alarms[key] = now_ms + ALARM_LASTS_MS
+
+    def expire_alarms(self, now_ms: int) -> None:
+        for key in [key for key, end_ms in self.alarms.items() if now_ms >= end_ms]:
+            del self.alarms[key]
+            self.emit(Alarm(key, "", is_on=False))

@@ -1,0 +1,92 @@
+"""Asking a segment, several times at once, whether anybody answers for a group's VIPs."""
+
+from __future__ import annotations
+
+from drctl.core.value import Group, Timing
+
+SAMPLE = 16
+"""VIPs of one interface that are asked for at once; more take their turn."""
+
+QUICK_GAP_MS = 2
+"""Between probes when the peer's process is known to have ended: only its kernel can answer."""
+
+
+class Burst:
+    """Probes that count only when none after the last answer was answered.
+
+    `sent_ms` is the instant of the last probe: that nobody answers is known up to it.
+    """
+
+    __slots__ = (
+        "_group",
+        "_timing",
+        "_turn",
+        "answered_ms",
+        "count",
+        "gap_ms",
+        "sent_ms",
+        "start_ms",
+    )
+
+    def __init__(self, group: Group, timing: Timing, now_ms: int, *, is_quick: bool) -> None:
+        self._group = group
+        self._timing = timing
+        self.start_ms = now_ms
+        self.gap_ms = timing.confirm_gap_ms
+        if is_quick:
+            self.hurry()
+        self.count = 0
+        self.sent_ms = now_ms
+        self.answered_ms: int | None = None
+        self._turn = 0
+
+    def hurry(self) -> None:
+        self.gap_ms = min(QUICK_GAP_MS, self.gap_ms)
+
+    def next_ms(self) -> int:
+        """When to probe next.
+
+        While somebody answers: at once for as long as a dead director's lease can last, then once
+        a heartbeat, so that a lasting fault does not flood the segment.
+        """
+        if self.count == 0:
+            if self.answered_ms is None:
+                return self.start_ms
+            patience_ms = max(self._timing.fence_ms, self._timing.lease_ms) + 500
+            if self.answered_ms - self.start_ms > patience_ms:
+                return self.answered_ms + self._timing.heartbeat_ms
+        return self.sent_ms + self.gap_ms
+
+    def probe(self, now_ms: int) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """The next round: pairs of interface and addresses to ask for."""
+        self.count += 1
+        self.sent_ms = now_ms
+        rounds = sample(self._group, self._turn)
+        self._turn += 1
+        return rounds
+
+    def answered(self, now_ms: int) -> None:
+        """Somebody who counts answered: all begins anew."""
+        self.count = 0
+        self.answered_ms = now_ms
+
+    def is_clear(self, now_ms: int) -> bool:
+        """Enough probes were sent, and the last one had its time."""
+        return self.count >= self._timing.confirm_probes and now_ms >= self.sent_ms + self.gap_ms
+
+    def clear_ms(self) -> int:
+        """The earliest instant at which it can be clear."""
+        missing = max(0, self._timing.confirm_probes - self.count)
+        return self.next_ms() + missing * self.gap_ms
+
+
+def sample(group: Group, turn: int, count: int = SAMPLE) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """`count` VIPs of each interface, in turn: pairs of interface and addresses."""
+    rounds = []
+    for interface, addresses in group.by_interface.items():
+        if len(addresses) <= count:
+            rounds.append((interface, addresses))
+            continue
+        first = turn * count % len(addresses)
+        rounds.append((interface, (addresses + addresses)[first : first + count]))
+    return tuple(rounds)

@@ -1,0 +1,91 @@
+"""What ARP and neighbour discovery tell: who speaks for a VIP, who probes for it, who is there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from drctl.core import active
+from drctl.core.around import Around
+from drctl.core.event import FrameHeard
+from drctl.core.group import GroupState
+from drctl.core.peer import PeerView
+from drctl.core.role import Role
+
+
+def heard(around: Around, groups: Mapping[str, GroupState], event: FrameHeard) -> None:
+    """Sort a frame by what it means for this node."""
+    sight = around.sights.get(event.interface)
+    if sight is None or event.mac in sight.config.macs:
+        return
+    for group in groups.values():
+        if event.sender in group.config.addresses:
+            _claimed(group, event)
+            return
+        if not event.sender and event.target in group.config.addresses:
+            _probed(group, event)
+            return
+    if not event.sender:
+        return
+    sight.heard(event.now_ms, event.sender, event.mac, is_answer_to_me=event.is_answer_to_me)
+    for peer in around.peers.values():
+        if (event.interface, event.sender) in peer.config.addresses:
+            peer.macs.add(event.mac)
+
+
+def _claimed(group: GroupState, event: FrameHeard) -> None:
+    """Somebody else speaks for a VIP."""
+    around, now_ms = group.around, event.now_ms
+    peer = around.peer_of(event.mac)
+    if peer is None and not around.may_be_peer(event.interface, event.mac, now_ms):
+        text = f"{event.mac} answers for {event.sender} on {event.interface}, and is no director"
+        around.alarm(now_ms, ("leak", event.sender, event.mac), text)
+        return
+    if peer is not None and peer.is_fresh(now_ms):
+        _claimed_by_living(group, event, peer)
+        return
+    if group.burst is not None:
+        group.burst.answered(now_ms)
+    if group.role is Role.SUSPECT:
+        name = peer.config.node if peer else f"a director ({event.mac})"
+        text = f"{name} is not heard, but answers for {event.sender}"
+        around.alarm(now_ms, ("unheard", group.name), text)
+    elif group.role is Role.TAKING and group.burst is None and group.yielder is None:
+        group.start_burst(now_ms)
+    elif group.role is Role.ACTIVE:
+        active.contested(group, now_ms, peer)
+
+
+def _claimed_by_living(group: GroupState, event: FrameHeard, peer: PeerView) -> None:
+    """Beats decide between directors that hear each other; an answer may be older than a beat."""
+    theirs = peer.groups.get(group.name)
+    says_no = theirs is not None and not theirs.may_answer and not theirs.role.is_holding
+    if group.role is Role.ACTIVE and says_no:
+        since_ms = max(group.since_ms, peer.beat_after_ms - group.around.timing.heartbeat_ms)
+        if event.now_ms - group.since_ms > 10 * group.around.timing.heartbeat_ms and since_ms:
+            text = f"{peer.config.node} answers for {event.sender}, and says it does not hold it"
+            group.around.alarm(event.now_ms, ("leak", event.sender, event.mac), text)
+    elif group.burst is not None and not says_no:
+        group.burst.answered(event.now_ms)
+
+
+def _probed(group: GroupState, event: FrameHeard) -> None:
+    """Another director that is not heard asks for the VIPs before it takes them. Of two that ask at
+    the same time the one with the lower MAC goes on, which needs no heartbeat to agree on."""
+    around, now_ms = group.around, event.now_ms
+    peer = around.peer_of(event.mac)
+    if peer is None and not around.may_be_peer(event.interface, event.mac, now_ms):
+        return
+    if peer is not None and peer.is_fresh(now_ms):
+        return
+    is_open = group.role is Role.ACTIVE and not group.is_shut
+    if is_open or not (group.role is Role.TAKING or group.burst is not None):
+        return
+    if event.mac < around.mac_of[event.interface]:
+        if group.burst is None:
+            group.start_burst(now_ms)
+        assert group.burst is not None
+        group.burst.answered(now_ms)
+    elif group.role is Role.TAKING:
+        if group.burst is None:
+            group.start_burst(now_ms)
+        group.probe(now_ms)

@@ -1,0 +1,346 @@
+"""The state of one group, and what every role does with it. Each role's rules have a module."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from drctl.core.action import (
+    Announce,
+    CloseFence,
+    DropVips,
+    OpenFence,
+    PrepareFence,
+    Probe,
+    RenewFence,
+    RenewVips,
+    Report,
+    ShutArp,
+    TakeVips,
+    TellGuard,
+)
+from drctl.core.around import Around
+from drctl.core.beat import GroupBeat
+from drctl.core.burst import Burst, sample
+from drctl.core.peer import PeerView
+from drctl.core.priority import Standing, standing
+from drctl.core.role import Role
+from drctl.core.value import Group
+
+Key = tuple[int, int, str]
+"""Epoch, priority, node: of two that hold a group, the higher one keeps it."""
+
+RENEWED_WITHIN_MS = 1000
+RETRY_MS = 1000
+NEVER_MS = 1 << 62
+
+
+class Phase(Enum):
+    """How far a takeover has got."""
+
+    GUARD = "guard"
+    VIPS = "vips"
+    FENCE = "fence"
+
+
+class GroupState:
+    """One group on this node. Instants are of the node's monotonic clock."""
+
+    def __init__(self, config: Group, around: Around) -> None:
+        self.config = config
+        self.around = around
+        self.name = config.name
+        self.role = Role.STANDBY
+        self.since_ms = 0
+        self.reason = "started"
+        self.wake_at_ms: int | None = None
+        self.standing = Standing(config.priority)
+
+        self.seen_epoch = 0
+        self.epoch = 0
+        self.claim_priority = config.priority
+        self.stale_epoch = 0
+        """The highest epoch of a claim in a stale beat."""
+
+        self.listen_until_ms = 0
+        self.fault_until_ms = 0
+        self.fault_text = ""
+        self.is_held = False
+        self.is_adopting = False
+        self.may_answer = False
+        self.drop_again_ms = 0
+        self.has_stood_down = False
+        self.wants_since_ms: int | None = None
+        self.wants = False
+
+        self.burst: Burst | None = None
+        self.phase = Phase.GUARD
+        self.is_waiting = False
+        """A kernel action of a takeover is not settled yet."""
+        self.claim_ms = 0
+        self.yielder: PeerView | None = None
+        self.before_ms = NEVER_MS
+
+        self.fence_until_ms = NEVER_MS
+        self.vips_until_ms: list[int] = []
+        self.renew_turn = 0
+        self.is_shut = False
+        self.shut_why = ""
+        self.conflict_probes = 0
+        self.conflict_probe_ms = 0
+        self.probe_turn = 0
+        self.announce_at_ms: int | None = None
+        self.heard_rival_ms = 0
+
+        self.target = ""
+        self.yield_ms = 0
+        self.release_ms: int | None = None
+        self.no_yield_until_ms = 0
+        self.order: tuple[str, str] | None = None
+        """A command of the operator that is being carried out, and its target."""
+
+    # what it is
+
+    def key(self) -> Key:
+        return (self.epoch, self.claim_priority, self.around.settings.node)
+
+    def peer_key(self, peer: PeerView) -> Key:
+        group = peer.groups[self.name]
+        return (group.epoch, group.priority, peer.config.node)
+
+    def wake(self, at_ms: int) -> None:
+        """Have `step` called then at the latest."""
+        if self.wake_at_ms is None or at_ms < self.wake_at_ms:
+            self.wake_at_ms = at_ms
+
+    def obstacle(self, now_ms: int) -> tuple[Role, str] | None:
+        """Why it may not take the VIPs, with the role that this means."""
+        if self.around.is_stopping:
+            return Role.HELD, "stopping"
+        if self.is_held:
+            return Role.HELD, "paused by the operator"
+        failure = self.dead_interface() or self.standing.fault or self.blind_interface()
+        if failure:
+            return Role.FAULT, failure
+        if now_ms < self.fault_until_ms:
+            self.wake(self.fault_until_ms)
+            return Role.FAULT, self.fault_text
+        if self.lacks_arbiter(now_ms):
+            return Role.FAULT, "the arbiter does not allow it"
+        return None
+
+    def lacks_arbiter(self, now_ms: int) -> bool:
+        if not self.around.settings.needs_arbiter or self.around.arbiter_grants:
+            return False
+        return not self.around.fresh(now_ms)
+
+    def dead_interface(self) -> str:
+        for name in self.config.interfaces:
+            if not self.around.sights[name].is_up:
+                return f"{name} has no carrier"
+        return ""
+
+    def blind_interface(self) -> str:
+        for name in self.config.interfaces:
+            if self.around.sights[name].is_blind:
+                return f"no witness answers on {name}"
+        return ""
+
+    def has_proof(self, since_ms: int) -> bool:
+        """On every interface a witness answered since then."""
+        return all(self.around.sights[name].has_proof(since_ms) for name in self.config.interfaces)
+
+    def is_eligible(self, now_ms: int) -> bool:
+        """It could take the VIPs now."""
+        if self.role not in {Role.STANDBY, Role.SUSPECT} or now_ms < self.listen_until_ms:
+            return False
+        return self.obstacle(now_ms) is None
+
+    def holder(self, now_ms: int) -> tuple[PeerView, GroupBeat] | None:
+        """The living peer that holds the group, by its word; of several the one that keeps it."""
+        best: PeerView | None = None
+        for peer in self.around.fresh(now_ms):
+            group = peer.groups.get(self.name)
+            if group is None or not group.role.is_holding:
+                continue
+            if best is None or self.peer_key(peer) > self.peer_key(best):
+                best = peer
+        return None if best is None else (best, best.groups[self.name])
+
+    def candidates(self, now_ms: int) -> list[PeerView]:
+        """Living peers that could take the group, the best one first."""
+        found = [
+            peer
+            for peer in self.around.fresh(now_ms)
+            if self.name in peer.groups and peer.groups[self.name].is_eligible
+        ]
+        return sorted(found, key=self._peer_rank, reverse=True)
+
+    def _peer_rank(self, peer: PeerView) -> tuple[bool, int, str]:
+        group = peer.groups[self.name]
+        return (group.may_answer, group.priority, peer.config.node)
+
+    def is_outranked(self, now_ms: int) -> bool:
+        """A living peer is to take the group first. Who has the VIPs already comes before all."""
+        mine = (self.is_adopting, self.standing.priority, self.around.settings.node)
+        return any(self._peer_rank(peer) > mine for peer in self.candidates(now_ms))
+
+    def has_doubt(self, now_ms: int) -> bool:
+        """The kernel of a peer may answer for the VIPs, and only the segment can tell."""
+        for peer in self.around.peers.values():
+            if not peer.is_fresh(now_ms):
+                return True
+            group = peer.groups.get(self.name)
+            if group is None or (group.may_answer and not group.role.is_holding):
+                return True
+        return False
+
+    def beat(self, now_ms: int) -> GroupBeat:
+        """What the next heartbeat says of it."""
+        is_holding = self.role.is_holding
+        return GroupBeat(
+            self.name,
+            self.role,
+            self.epoch if is_holding else self.seen_epoch,
+            self.claim_priority if is_holding else self.standing.priority,
+            is_eligible=self.is_eligible(now_ms),
+            may_answer=self.may_answer,
+            is_blind=bool(self.blind_interface()),
+            wants=self.wants,
+            target=self.target if self.role is Role.YIELDING else "",
+        )
+
+    # what it does
+
+    def change(self, now_ms: int, role: Role, reason: str) -> None:
+        """Another role; tells the peers at once."""
+        if role is not self.role:
+            epoch = self.epoch if role.is_holding or self.role.is_holding else self.seen_epoch
+            self.around.emit(Report(self.name, self.role, role, epoch, reason))
+            self.role = role
+            self.since_ms = now_ms
+            self.around.beat_soon = True
+        self.reason = reason
+
+    def probe(self, now_ms: int) -> None:
+        """One round of the burst, with a question to the witnesses."""
+        assert self.burst is not None
+        for interface, addresses in self.burst.probe(now_ms):
+            self.around.emit(Probe(interface, addresses))
+        for name in self.config.interfaces:
+            self.around.ask(name, self.around.sights[name].some(4))
+
+    def run_burst(self, now_ms: int) -> bool:
+        """Probe when it is time; true when nobody answers and every interface has a witness."""
+        assert self.burst is not None
+        if self.burst.is_clear(now_ms) and self.has_proof(self._proof_since_ms(now_ms)):
+            return True
+        if now_ms >= self.burst.next_ms():
+            self.probe(now_ms)
+        self.wake(self.burst.next_ms())
+        return False
+
+    def _proof_since_ms(self, now_ms: int) -> int:
+        assert self.burst is not None
+        return max(self.burst.start_ms, now_ms - self.around.timing.suspect_ms)
+
+    def start_burst(self, now_ms: int) -> None:
+        silent = self.around.silent(now_ms)
+        is_quick = bool(silent) and all(peer.is_gone and peer.heard_ms for peer in silent)
+        self.burst = Burst(self.config, self.around.timing, now_ms, is_quick=is_quick)
+
+    def probe_one(self) -> None:
+        """Ask for one VIP of each interface, in turn."""
+        self.probe_turn += 1
+        for interface, addresses in sample(self.config, self.probe_turn, 1):
+            self.around.emit(Probe(interface, addresses))
+
+    def prepare_fence(self, now_ms: int, *, is_open: bool = False, is_shut: bool = False) -> None:
+        if not self.around.timing.has_fence:
+            return
+        number = self.around.take_number(self, "prepare")
+        self.around.emit(PrepareFence(number, self.name, is_open=is_open, is_shut=is_shut))
+        if is_open or is_shut:
+            self.fence_until_ms = now_ms + self.around.timing.fence_ms
+
+    def tell_guard(self) -> None:
+        self.around.emit(TellGuard(self.around.take_number(self, "guard"), self.name))
+
+    def take_vips(self, now_ms: int, before_ms: int) -> None:
+        self.may_answer = True
+        lease_ms = self.around.timing.lease_ms
+        self.vips_until_ms = [now_ms + lease_ms] * self._slices()
+        number = self.around.take_number(self, "vips")
+        self.around.emit(TakeVips(number, self.name, before_ms))
+
+    def _slices(self) -> int:
+        """In how many parts the leases of the VIPs are renewed, a part with every heartbeat."""
+        turns = RENEWED_WITHIN_MS // self.around.timing.heartbeat_ms
+        return max(1, min(turns, len(self.config.vips)))
+
+    def open_fence(self, now_ms: int, before_ms: int) -> None:
+        self.fence_until_ms = now_ms + self.around.timing.fence_ms
+        number = self.around.take_number(self, "open")
+        self.around.emit(OpenFence(number, self.name, before_ms))
+
+    def shut(self, why: str) -> None:
+        """Fall silent in ARP and ND, but go on accepting packets."""
+        self.is_shut = True
+        self.shut_why = why
+        self.burst = None
+        self.around.emit(ShutArp(self.around.take_number(self, "shut"), self.name))
+
+    def announce(self, now_ms: int, count: int) -> None:
+        if self.lease_end_ms() > now_ms:
+            self.around.emit(Announce(self.name, count, self.lease_end_ms()))
+
+    def renew(self, now_ms: int) -> None:
+        """Extend the leases, in a turn in which a beat was sent."""
+        timing = self.around.timing
+        if timing.has_fence:
+            self.fence_until_ms = max(self.fence_until_ms, now_ms + timing.fence_ms)
+            number = self.around.take_number(self, "renew fence")
+            self.around.emit(RenewFence(number, self.name))
+        slices = len(self.vips_until_ms)
+        if not slices:
+            return
+        every = max(1, RENEWED_WITHIN_MS // timing.heartbeat_ms // slices)
+        self.renew_turn += 1
+        if self.renew_turn % every:
+            return
+        part = self.renew_turn // every % slices
+        count = len(self.config.vips)
+        first, end = count * part // slices, count * (part + 1) // slices
+        number = self.around.take_number(self, "renew vips")
+        self.around.emit(RenewVips(number, self.name, first, end))
+        self.vips_until_ms[part] = now_ms + timing.lease_ms
+
+    def lease_end_ms(self) -> int:
+        """When the kernel lets go, of the fence or of a VIP, unless it is told otherwise."""
+        end_ms = min(self.vips_until_ms, default=NEVER_MS)
+        return min(end_ms, self.fence_until_ms) if self.around.timing.has_fence else end_ms
+
+    def drop(self, now_ms: int) -> None:
+        """Fence closed, VIPs away."""
+        if self.around.timing.has_fence:
+            number = self.around.take_number(self, "close")
+            self.around.emit(CloseFence(number, self.name))
+        self.around.emit(DropVips(self.around.take_number(self, "drop"), self.name))
+        self.drop_again_ms = now_ms + self.around.timing.heartbeat_ms
+        self.fence_until_ms = NEVER_MS
+        self.vips_until_ms = []
+
+    def release(self, now_ms: int, reason: str) -> None:
+        """Let go of everything, whatever the role was, and be standby."""
+        self.drop(now_ms)
+        self.burst = None
+        self.is_shut = False
+        self.is_waiting = False
+        self.is_adopting = False
+        self.yielder = None
+        self.release_ms = None
+        self.announce_at_ms = None
+        self.conflict_probes = 0
+        self.change(now_ms, Role.STANDBY, reason)
+
+    def refresh_standing(self) -> None:
+        self.standing = standing(self.config, self.around.reports)

@@ -1,0 +1,354 @@
+"""The failover core of one director: events in, actions out."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from drctl.core import active, frame, standby, taking, yielding
+from drctl.core.action import Action, Reply, ReserveEpochs, SendBeat, StartGuard, Stop
+from drctl.core.around import Around
+from drctl.core.beat import Beat
+from drctl.core.event import (
+    AddressVanished,
+    ArbiterReported,
+    BeatHeard,
+    CarrierChanged,
+    Command,
+    Event,
+    FenceVanished,
+    FrameHeard,
+    GuardLost,
+    LinkLost,
+    OperatorAsked,
+    Outcome,
+    Settled,
+    Started,
+    TimeCame,
+    TrackReported,
+)
+from drctl.core.group import RETRY_MS, GroupState
+from drctl.core.role import Role
+from drctl.core.value import Settings
+
+EPOCHS_RESERVED = 1000
+EPOCHS_LEFT = 100
+LISTEN_HEARTBEATS = 3
+STEPS_AT_ONCE = 4
+"""A group may change its role so often within one event; what is left waits for the next one."""
+
+STEPS = {
+    Role.STANDBY: standby.step,
+    Role.SUSPECT: standby.step,
+    Role.FAULT: standby.step,
+    Role.HELD: standby.step,
+    Role.TAKING: taking.step,
+    Role.ACTIVE: active.step,
+    Role.YIELDING: yielding.step,
+}
+
+
+class Node:
+    """One director. `feed` it events; `deadline_ms` is when it wants a `TimeCame` at the latest."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.around = Around(settings)
+        self.groups = {group.name: GroupState(group, self.around) for group in settings.groups}
+        self.deadline_ms = 0
+        self._sequence = 0
+        self._next_beat_ms = 0
+        self._sent_ms = 0
+        self._is_reserving = False
+        self._reserve_below = 0
+        self._reserve_again_ms = 0
+        self._has_stopped = False
+
+    def feed(self, event: Event) -> tuple[Action, ...]:
+        """Take in one event; what to do about it, in this order."""
+        now_ms = event.now_ms
+        around = self.around
+        around.out = []
+        self._let_go_of_lapsed(now_ms)
+        self._take_in(event)
+        self._step(now_ms)
+        is_turn = now_ms >= self._next_beat_ms
+        if is_turn:
+            self._turn(now_ms)
+        elif around.beat_soon:
+            self._send(now_ms)
+        around.beat_soon = False
+        self._reserve(now_ms)
+        self._stop()
+        self.deadline_ms = self._deadline_ms(now_ms)
+        return tuple(around.out)
+
+    # taking in
+
+    def _let_go_of_lapsed(self, now_ms: int) -> None:
+        """A process that was stopped for too long drops its VIPs before it does anything else."""
+        for group in self.groups.values():
+            if group.role.is_holding and now_ms >= group.lease_end_ms():
+                group.release(now_ms, "the lease lapsed")
+
+    def _take_in(self, event: Event) -> None:
+        match event:
+            case Started():
+                self._start(event)
+            case TimeCame():
+                pass
+            case BeatHeard():
+                self._hear_beat(event)
+            case LinkLost():
+                self.around.peers[event.peer].link_lost(event.link)
+            case FrameHeard():
+                frame.heard(self.around, self.groups, event)
+            case Settled():
+                self._settle(event)
+            case TrackReported():
+                self.around.reports[event.name] = (event.is_up, event.value)
+                for group in self.groups.values():
+                    group.refresh_standing()
+            case CarrierChanged():
+                self._change_carrier(event)
+            case FenceVanished():
+                self._restore_fence(event.now_ms)
+            case AddressVanished():
+                self._restore_address(event)
+            case GuardLost():
+                self.around.alarm(
+                    event.now_ms, ("guard",), "the guard died; another one is started"
+                )
+                self._start_guard()
+            case ArbiterReported():
+                self.around.arbiter_grants = event.is_granted
+            case OperatorAsked():
+                self._obey(event)
+            case _:
+                assert_never(event)
+
+    def _start(self, event: Started) -> None:
+        around, now_ms = self.around, event.now_ms
+        around.boot = event.boot
+        around.epochs_below = event.epoch
+        for name, address in event.stations:
+            if name in around.sights:
+                around.sights[name].heard(now_ms, address, "", is_answer_to_me=False)
+        for sight in around.sights.values():
+            sight.start(now_ms)
+        for node, mac in event.peer_macs:
+            if node in around.peers:
+                around.peers[node].macs.add(mac)
+        for node, name, priority in event.peer_priorities:
+            if node in around.peers:
+                around.peers[node].priorities[name] = priority
+        listen_ms = LISTEN_HEARTBEATS * around.timing.heartbeat_ms
+        for group in self.groups.values():
+            group.since_ms = now_ms
+            group.seen_epoch = event.epoch
+            group.is_held = group.name in event.held
+            group.listen_until_ms = now_ms + listen_ms
+            is_present = any(vip.address in event.present for vip in group.config.vips)
+            group.is_adopting = group.may_answer = is_present
+            group.prepare_fence(now_ms, is_open=is_present)
+            if is_present:
+                group.tell_guard()
+        self._next_beat_ms = now_ms
+
+    def _hear_beat(self, event: BeatHeard) -> None:
+        peer, beat, now_ms = self.around.peers[event.peer], event.beat, event.now_ms
+        if beat.node != event.peer:
+            return
+        peer.link_heard(event.link, now_ms)
+        if not peer.is_news(beat):
+            return
+        was_fresh = peer.is_fresh(now_ms)
+        for theirs in beat.groups:
+            group = self.groups.get(theirs.name)
+            if group is not None:
+                is_new_claim = theirs.role is Role.TAKING and theirs.epoch > group.seen_epoch
+                group.seen_epoch = max(group.seen_epoch, theirs.epoch)
+                self.around.beat_soon |= is_new_claim
+        sent_after_ms = peer.echoed_ms(beat, self.around.boot, now_ms)
+        if sent_after_ms is None:
+            self._hear_stale(beat)
+            is_long_ago = now_ms - self._sent_ms >= self.around.timing.heartbeat_ms // 4
+            self.around.beat_soon |= is_long_ago
+            return
+        peer.learn(beat, now_ms, sent_after_ms)
+        if beat.digest != self.settings.digest:
+            text = f"{peer.config.node} has another configuration"
+            self.around.alarm(now_ms, ("digest", peer.config.node), text)
+        if not was_fresh:
+            self.around.beat_soon = True
+
+    def _hear_stale(self, beat: Beat) -> None:
+        """It says nothing of now, but a claim with a higher epoch was made after ours."""
+        for theirs in beat.groups:
+            group = self.groups.get(theirs.name)
+            if group is not None and theirs.role in {Role.TAKING, Role.ACTIVE}:
+                group.stale_epoch = max(group.stale_epoch, theirs.epoch)
+
+    def _settle(self, event: Settled) -> None:
+        group, kind = self.around.pending.pop(event.number)
+        now_ms, outcome = event.now_ms, event.outcome
+        if kind == "epochs":
+            self._epochs_settled(event)
+            return
+        if kind == "drop":
+            if outcome is Outcome.DONE and not group.role.is_holding:
+                group.may_answer = False
+                self.around.beat_soon = True
+            elif outcome is Outcome.FAILED:
+                text = f"the VIPs cannot be dropped: {event.why}"
+                self.around.alarm(now_ms, ("kernel", group.name, kind), text)
+        elif group.role is Role.TAKING and kind in {"guard", "vips", "open"}:
+            taking.settled(group, now_ms, kind, outcome, event.why)
+        elif group.role is Role.ACTIVE:
+            active.settled(group, now_ms, kind, outcome, event.why)
+        elif group.role is Role.YIELDING:
+            yielding.settled(group, now_ms, kind, outcome, event.why)
+        elif outcome is Outcome.FAILED:
+            self.around.alarm(now_ms, ("kernel", group.name, kind), f"{kind}: {event.why}")
+
+    def _change_carrier(self, event: CarrierChanged) -> None:
+        sight = self.around.sights.get(event.interface)
+        if sight is not None:
+            sight.is_up = event.is_up
+
+    def _restore_fence(self, now_ms: int) -> None:
+        self.around.alarm(now_ms, ("fence",), "somebody removed the fence; it is put back")
+        for group in self.groups.values():
+            is_open = group.role in {Role.ACTIVE, Role.YIELDING} or group.is_adopting
+            group.prepare_fence(now_ms, is_open=is_open, is_shut=is_open and group.is_shut)
+
+    def _restore_address(self, event: AddressVanished) -> None:
+        for group in self.groups.values():
+            if group.role is Role.ACTIVE and event.address in group.config.addresses:
+                text = f"somebody removed {event.address}; it is put back"
+                self.around.alarm(event.now_ms, ("address", event.address), text)
+                group.take_vips(event.now_ms, group.lease_end_ms())
+                group.announce_at_ms = event.now_ms
+
+    def _start_guard(self) -> None:
+        any_group = next(iter(self.groups.values()))
+        self.around.emit(StartGuard(self.around.take_number(any_group, "new guard")))
+
+    def _obey(self, event: OperatorAsked) -> None:
+        if event.command is Command.STOP:
+            self.around.is_stopping = True
+            self.around.beat_soon = True
+            return
+        for group in self.groups.values():
+            if event.group in {"", group.name}:
+                self._obey_for(group, event)
+
+    def _obey_for(self, group: GroupState, event: OperatorAsked) -> None:
+        is_active = group.role is Role.ACTIVE
+        if event.command is Command.RESUME:
+            group.is_held = group.has_stood_down = False
+            self.around.emit(Reply(group.name, is_done=True, text="resumed"))
+        elif is_active and not group.is_shut:
+            group.order = (event.command.value, event.target)
+        elif event.command is Command.PAUSE and not group.role.is_holding:
+            group.is_held = True
+            self.around.emit(Reply(group.name, is_done=True, text="paused"))
+        else:
+            text = f"this director is {group.role.word}, not active"
+            self.around.emit(Reply(group.name, is_done=False, text=text))
+
+    # going on
+
+    def _step(self, now_ms: int) -> None:
+        for name, sight in self.around.sights.items():
+            self.around.ask(name, sight.step(now_ms))
+        for group in self.groups.values():
+            for _ in range(STEPS_AT_ONCE):
+                role = group.role
+                group.wake_at_ms = None
+                STEPS[role](group, now_ms)
+                if group.role is role:
+                    break
+            else:
+                group.wake(now_ms + 1)
+
+    def _turn(self, now_ms: int) -> None:
+        """Once a heartbeat: beat, then renew what may be renewed, then ask the witnesses."""
+        around = self.around
+        self._next_beat_ms += around.timing.heartbeat_ms
+        if self._next_beat_ms <= now_ms:
+            self._next_beat_ms = now_ms + around.timing.heartbeat_ms
+        self._send(now_ms)
+        is_alone = not around.fresh(now_ms)
+        for group in self.groups.values():
+            has_vips = group.role in {Role.ACTIVE, Role.YIELDING} or group.is_adopting
+            if has_vips and active.keeps_witness_rule(group, now_ms):
+                group.renew(now_ms)
+            if group.role is Role.ACTIVE and not group.is_shut and is_alone:
+                group.probe_one()
+        for name, sight in around.sights.items():
+            around.ask(name, sight.turn())
+        around.expire_alarms(now_ms)
+        for name, sight in around.sights.items():
+            if sight.is_waived:
+                around.alarm(now_ms, ("witness", name), f"no witness is known on {name}")
+
+    def _send(self, now_ms: int) -> None:
+        self._sequence += 1
+        self._sent_ms = now_ms
+        settings = self.settings
+        macs = tuple(mac for interface in settings.interfaces for mac in interface.macs)
+        groups = tuple(group.beat(now_ms) for group in self.groups.values())
+        for peer in self.around.peers.values():
+            peer.sent(self._sequence, now_ms)
+            beat = Beat(
+                settings.node,
+                self.around.boot,
+                self._sequence,
+                peer.boot,
+                peer.sequence,
+                settings.digest,
+                macs,
+                groups,
+            )
+            self.around.emit(SendBeat(peer.config.node, beat))
+
+    def _reserve(self, now_ms: int) -> None:
+        """Have epochs written down long before they are needed."""
+        highest = max(group.seen_epoch for group in self.groups.values())
+        if self._is_reserving or now_ms < self._reserve_again_ms:
+            return
+        if highest + EPOCHS_LEFT < self.around.epochs_below:
+            return
+        self._is_reserving = True
+        self._reserve_below = highest + EPOCHS_RESERVED
+        any_group = next(iter(self.groups.values()))
+        number = self.around.take_number(any_group, "epochs")
+        self.around.emit(ReserveEpochs(number, self._reserve_below))
+
+    def _epochs_settled(self, event: Settled) -> None:
+        self._is_reserving = False
+        if event.outcome is Outcome.DONE:
+            self.around.epochs_below = self._reserve_below
+            return
+        self._reserve_again_ms = event.now_ms + RETRY_MS
+        text = f"the epoch cannot be written down: {event.why}"
+        self.around.alarm(event.now_ms, ("epochs",), text)
+
+    def _stop(self) -> None:
+        if not self.around.is_stopping or self._has_stopped:
+            return
+        groups = self.groups.values()
+        if not any(group.role.is_holding or group.may_answer for group in groups):
+            self._has_stopped = True
+            self.around.emit(Stop())
+
+    def _deadline_ms(self, now_ms: int) -> int:
+        times = [self._next_beat_ms]
+        times += [at for peer in self.around.peers.values() if (at := peer.silent_at_ms())]
+        times += [at for sight in self.around.sights.values() if (at := sight.wake_ms())]
+        for group in self.groups.values():
+            if group.wake_at_ms is not None:
+                times.append(group.wake_at_ms)
+            if group.role.is_holding:
+                times.append(group.lease_end_ms())
+        return min(at for at in times if at > now_ms)

@@ -1,0 +1,124 @@
+"""What this node knows of another director: whether it lives, and what it said last."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from drctl.core.beat import Beat, GroupBeat
+from drctl.core.value import Peer, Timing
+
+OLD_BOOTS_KEPT = 8
+
+
+@dataclass(slots=True)
+class LinkView:
+    """One heartbeat path: when a beat came by it last, and whether the connection stands."""
+
+    heard_ms: int | None = None
+    is_connected: bool = False
+
+
+class PeerView:
+    """A peer, judged by its beats.
+
+    A beat proves life only when it echoes something that was sent to the peer lately: then it
+    cannot be older than that. Whatever a stale beat says is from an unknown past.
+    """
+
+    __slots__ = (
+        "_old_boots",
+        "_sent",
+        "beat",
+        "beat_after_ms",
+        "boot",
+        "config",
+        "groups",
+        "heard_ms",
+        "links",
+        "macs",
+        "priorities",
+        "sequence",
+        "timing",
+    )
+
+    def __init__(self, config: Peer, timing: Timing) -> None:
+        self.config = config
+        self.timing = timing
+        self.links = {link.name: LinkView() for link in config.links}
+        self.beat: Beat | None = None
+        self.groups: dict[str, GroupBeat] = {}
+        self.heard_ms: int | None = None
+        self.beat_after_ms = 0
+        """The last fresh beat was sent after this instant of our own clock."""
+        self.boot = 0
+        self.sequence = 0
+        self.macs: set[str] = set()
+        self.priorities: dict[str, int] = {}
+        self._sent: dict[int, int] = {}
+        self._old_boots: list[int] = []
+
+    def is_fresh(self, now_ms: int) -> bool:
+        """It lives, as far as beats can tell."""
+        if self.heard_ms is None or now_ms - self.heard_ms > self.timing.suspect_ms:
+            return False
+        return not self.is_gone
+
+    @property
+    def is_gone(self) -> bool:
+        """Every connection to it ended: most likely its process did."""
+        return not any(link.is_connected for link in self.links.values())
+
+    def silent_at_ms(self) -> int | None:
+        """The first instant at which it will not be fresh any more; None when it is not now."""
+        if self.heard_ms is None:
+            return None
+        return self.heard_ms + self.timing.suspect_ms + 1
+
+    def sent(self, sequence: int, now_ms: int) -> None:
+        """A beat with that sequence is being sent to it."""
+        self._sent[sequence] = now_ms
+        while True:
+            oldest = next(iter(self._sent))
+            if now_ms - self._sent[oldest] <= self.timing.stale_ms:
+                return
+            del self._sent[oldest]
+
+    def echoed_ms(self, beat: Beat, my_boot: int, now_ms: int) -> int | None:
+        """When the beat that it echoes was sent; None when that is too long ago, or unknown."""
+        if beat.echo_boot != my_boot:
+            return None
+        sent_ms = self._sent.get(beat.echo)
+        if sent_ms is None or now_ms - sent_ms > self.timing.stale_ms:
+            return None
+        return sent_ms
+
+    def is_news(self, beat: Beat) -> bool:
+        """The beat is later than all that came before; remembers it as the one to echo."""
+        if beat.boot != self.boot:
+            if beat.boot in self._old_boots:
+                return False
+            self._old_boots = [*self._old_boots[1 - OLD_BOOTS_KEPT :], self.boot]
+            self.boot = beat.boot
+            self.sequence = 0
+        if beat.sequence <= self.sequence:
+            return False
+        self.sequence = beat.sequence
+        return True
+
+    def learn(self, beat: Beat, now_ms: int, sent_after_ms: int) -> None:
+        """Take over what a fresh beat says."""
+        self.beat = beat
+        self.groups = {group.name: group for group in beat.groups}
+        self.heard_ms = now_ms
+        self.beat_after_ms = sent_after_ms
+        self.macs.update(beat.macs)
+        for group in beat.groups:
+            self.priorities[group.name] = group.priority
+
+    def link_heard(self, link: str, now_ms: int) -> None:
+        view = self.links.setdefault(link, LinkView())
+        view.heard_ms = now_ms
+        view.is_connected = True
+
+    def link_lost(self, link: str) -> None:
+        self.links.setdefault(link, LinkView()).is_connected = False

@@ -1,0 +1,124 @@
+"""Whether one of our interfaces works: a witness on its segment answers us, or none does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from drctl.core.value import Interface, Timing
+
+STATIONS_KEPT = 64
+ASKED_AT_ONCE = 8
+
+
+@dataclass(slots=True)
+class Station:
+    """Somebody on the segment; `answered_ms` is when it last answered us, None for never."""
+
+    mac: str = ""
+    answered_ms: int | None = None
+
+
+class Sight:
+    """What one interface sees of its segment.
+
+    With every heartbeat it asks two stations: the one that answered last, and the next in turn.
+    When none has answered for one and a half heartbeats it asks as many as it may, in a burst; when
+    that is not answered either, the interface is blind, until somebody answers. Where no station is
+    known at all nothing can be said, and it never gets blind.
+    """
+
+    __slots__ = ("_asking_since_ms", "_next_ask_ms", "_turn", "config", "is_blind", "is_up",
+                 "proof_ms", "stations", "timing")  # fmt: skip
+
+    def __init__(self, config: Interface, timing: Timing, peers: tuple[str, ...]) -> None:
+        self.config = config
+        self.timing = timing
+        self.stations = {address: Station() for address in (*config.witnesses, *peers)}
+        self.is_up = True
+        self.is_blind = False
+        self.proof_ms = 0
+        """When a station answered last, or, before that, when looking began."""
+        self._asking_since_ms: int | None = None
+        self._next_ask_ms = 0
+        self._turn = 0
+
+    @property
+    def is_waived(self) -> bool:
+        """No witness was ever named or heard."""
+        return not self.stations
+
+    def start(self, now_ms: int) -> None:
+        self.proof_ms = now_ms
+
+    def has_proof(self, since_ms: int) -> bool:
+        """A station answered at or after that instant; true where none is known."""
+        return self.is_waived or (self.proof_ms >= since_ms and self._has_answer())
+
+    def _has_answer(self) -> bool:
+        return any(station.answered_ms is not None for station in self.stations.values())
+
+    def heard(self, now_ms: int, address: str, mac: str, *, is_answer_to_me: bool) -> None:
+        """A frame in which `address` speaks: a new station, or an answer to us."""
+        station = self.stations.get(address)
+        if station is None:
+            if len(self.stations) >= STATIONS_KEPT:
+                return
+            if not self.stations:
+                self.proof_ms = now_ms
+            station = self.stations[address] = Station()
+        station.mac = mac
+        if is_answer_to_me:
+            station.answered_ms = now_ms
+            self.proof_ms = now_ms
+            self.is_blind = False
+            self._asking_since_ms = None
+
+    def has_mac(self, mac: str) -> bool:
+        """The MAC belongs to a station of the segment, so it is no unknown machine's."""
+        return any(station.mac == mac for station in self.stations.values())
+
+    def turn(self) -> tuple[str, ...]:
+        """Whom to ask with this heartbeat."""
+        return self.some(ASKED_AT_ONCE if self.is_blind else 2)
+
+    def some(self, count: int) -> tuple[str, ...]:
+        """Up to `count` stations: those which answered last, and the next ones in turn."""
+        if not self.stations:
+            return ()
+        known = sorted(self.stations, key=self._answered_ms, reverse=True)
+        chosen = known[: (count + 1) // 2]
+        rest = [address for address in self.stations if address not in chosen]
+        if rest:
+            self._turn = (self._turn + 1) % len(rest)
+            chosen += (rest[self._turn :] + rest[: self._turn])[: count - len(chosen)]
+        return tuple(chosen)
+
+    def _answered_ms(self, address: str) -> int:
+        answered_ms = self.stations[address].answered_ms
+        return -1 if answered_ms is None else answered_ms
+
+    def step(self, now_ms: int) -> tuple[str, ...]:
+        """Let time pass; whom to ask at once, because nobody answers."""
+        if self.is_waived or self.is_blind:
+            return ()
+        if self._asking_since_ms is None:
+            if now_ms - self.proof_ms <= self.timing.suspect_ms:
+                return ()
+            self._asking_since_ms = now_ms
+            self._next_ask_ms = now_ms
+        elif now_ms - self._asking_since_ms >= self.timing.confirm_ms:
+            self.is_blind = True
+            self._asking_since_ms = None
+            return ()
+        if now_ms < self._next_ask_ms:
+            return ()
+        self._next_ask_ms = now_ms + self.timing.confirm_gap_ms
+        return self.some(ASKED_AT_ONCE)
+
+    def wake_ms(self) -> int | None:
+        """When `step` has something to do again."""
+        if self.is_waived or self.is_blind:
+            return None
+        if self._asking_since_ms is None:
+            return self.proof_ms + self.timing.suspect_ms + 1
+        return min(self._next_ask_ms, self._asking_since_ms + self.timing.confirm_ms)

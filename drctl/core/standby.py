@@ -1,0 +1,98 @@
+"""STANDBY, SUSPECT, FAULT and HELD: waiting, and finding out whether to take over."""
+
+from __future__ import annotations
+
+from drctl.core import taking
+from drctl.core.beat import GroupBeat
+from drctl.core.group import GroupState
+from drctl.core.peer import PeerView
+from drctl.core.role import Role
+
+
+def step(group: GroupState, now_ms: int) -> None:
+    """Let time pass in a role that holds nothing."""
+    obstacle = group.obstacle(now_ms)
+    if obstacle is not None:
+        _calm(group, now_ms, *obstacle)
+        group.is_adopting = False
+        group.wants = False
+        group.wants_since_ms = None
+    _drop_leftover(group, now_ms)
+    if obstacle is not None:
+        return
+    if now_ms < group.listen_until_ms:
+        group.wake(group.listen_until_ms)
+        return
+    _look(group, now_ms)
+
+
+def _look(group: GroupState, now_ms: int) -> None:
+    holder = group.holder(now_ms)
+    if holder is not None:
+        group.is_adopting = False
+        _drop_leftover(group, now_ms)
+        _stand_beside(group, now_ms, *holder)
+        return
+    group.wants = False
+    group.wants_since_ms = None
+    if group.is_outranked(now_ms):
+        group.is_adopting = False
+        _calm(group, now_ms, Role.STANDBY, "another director is to take it")
+    elif group.has_doubt(now_ms):
+        _suspect(group, now_ms)
+    else:
+        _calm(group, now_ms, Role.STANDBY, "nobody holds it")
+        taking.begin(group, now_ms, "nobody holds it")
+
+
+def _calm(group: GroupState, now_ms: int, role: Role, reason: str) -> None:
+    group.burst = None
+    group.change(now_ms, role, reason)
+
+
+def _drop_leftover(group: GroupState, now_ms: int) -> None:
+    """What could not be dropped is dropped until it is."""
+    if not group.may_answer or group.is_adopting:
+        return
+    if now_ms >= group.drop_again_ms:
+        group.drop(now_ms)
+    group.wake(group.drop_again_ms)
+
+
+def _stand_beside(group: GroupState, now_ms: int, peer: PeerView, theirs: GroupBeat) -> None:
+    """A living peer holds the group: take it only when it is given."""
+    node = group.around.settings.node
+    if theirs.role is Role.YIELDING and theirs.target == node:
+        end_ms = peer.beat_after_ms + group.around.timing.handover_ms * 9 // 10
+        if now_ms < end_ms and not group.may_answer:
+            taking.begin(group, now_ms, f"{peer.config.node} hands over", peer, end_ms)
+            return
+    _calm(group, now_ms, Role.STANDBY, f"{peer.config.node} holds it")
+    outranks = (group.standing.priority, node) > (theirs.priority, peer.config.node)
+    if not (group.config.is_preempting and outranks and group.standing.priority > theirs.priority):
+        group.wants = False
+        group.wants_since_ms = None
+        return
+    if group.has_stood_down:
+        return
+    if group.wants_since_ms is None:
+        group.wants_since_ms = now_ms
+    due_ms = group.wants_since_ms + group.config.preempt_delay_ms
+    group.wants = now_ms >= due_ms
+    if not group.wants:
+        group.wake(due_ms)
+
+
+def _suspect(group: GroupState, now_ms: int) -> None:
+    """Nobody says that he holds it, and not everybody was heard: ask the segment."""
+    around = group.around
+    if group.role is not Role.SUSPECT:
+        silent = ", ".join(peer.config.node for peer in around.silent(now_ms))
+        group.change(now_ms, Role.SUSPECT, f"silent: {silent}" if silent else "not sure")
+    if group.burst is None:
+        group.start_burst(now_ms)
+    assert group.burst is not None
+    if all(peer.is_gone and peer.heard_ms for peer in around.silent(now_ms)):
+        group.burst.hurry()
+    if group.run_burst(now_ms):
+        taking.begin(group, now_ms, group.reason)

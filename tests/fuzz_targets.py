@@ -32,7 +32,8 @@ from drctl.render.keepalived import keepalived_file
 from drctl.render.options import RenderOptions
 from drctl.report.lint import to_concise, to_full, to_json
 from drctl.report.show import to_json as shown_json
-from drctl.report.show import to_table, to_tree
+from drctl.report.show import to_tree
+from drctl.report.show_table import to_table
 from drctl.schema.composite import LINES, judge, judge_words
 from drctl.schema.load import load_dialect
 from drctl.schema.table import Argument, Keyword, version_of

@@ -5,13 +5,17 @@ from __future__ import annotations
 import argparse
 import io
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from drctl.cli._help import HelpFormatter
 
+if TYPE_CHECKING:
+    from drctl.readers.reading import Reading
+
 _DESCRIPTION = """\
-Print what a keepalived.conf or an lvs.cf means: directors, VRRP instances, virtual IPs, virtual
-services, real servers and checks, each value with the line it came from. What the model has no
+Print what a keepalived.conf or an lvs.cf means: directors, VRRP instances with their addresses,
+routes and rules, what is tracked, virtual services, real servers and checks, each value with the
+line it came from. What the model has no
 place for is listed at the end. For an lvs.cf it also says whether Piranha's pulse (0.8.6) would
 have accepted the file, and if not, at which line it stopped with which message.
 
@@ -22,7 +26,7 @@ stands, and the definitions that it came from.
 _EPILOG = """\
 formats:
   tree   (default) every value, its unit, its place; "default" where the file is silent
-  table  the VIPs, and one line per real server
+  table  a line for each instance, VIP, tracked thing, route, rule and real server
   json   everything, for programs: {"schema": 2, "path", "dialect", "encoding", "is_template",
          "pulse": {"accepts", "line", "message"}, "config_id", "files", "model", "leftovers",
          "includes", "definitions", "conditions", "sequences", "diagnostics"}
@@ -80,10 +84,19 @@ def register(subparsers: Any) -> None:
     parser.set_defaults(run=run)
 
 
+def _shown(reading: Reading, form: str) -> str:
+    from drctl.report.show import to_json, to_tree
+
+    if form == "table":
+        from drctl.report.show_table import to_table
+
+        return to_table(reading)
+    return to_json(reading) if form == "json" else to_tree(reading)
+
+
 def run(options: argparse.Namespace) -> int:
     """Read, print, and say by the exit code whether the text itself has errors."""
     from drctl.cli.common import read_configuration
-    from drctl.report.show import to_json, to_table, to_tree
     from drctl.report.text import to_summary
     from drctl.text.diagnostic import Severity
 
@@ -99,7 +112,6 @@ def run(options: argparse.Namespace) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # what the terminal cannot show is written as an escape
         sys.stdout.reconfigure(errors="backslashreplace")
-    shown = {"json": to_json, "table": to_table, "tree": to_tree}[options.format](reading)
-    sys.stdout.write(shown)
+    sys.stdout.write(_shown(reading, options.format))
     found = reading.diagnostics
     return int(any(d.severity is Severity.ERROR or d.name in _NOT_READ for d in found))

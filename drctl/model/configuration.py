@@ -6,6 +6,14 @@ from drctl.model.origin import NO_ORIGINS, Leftover, Origins
 from drctl.model.pair import Address, Director, Pulse, Rank, Settings
 from drctl.model.routing import Route, Rule, TrackGroup
 from drctl.model.service import LocalService, ServiceGroup, VirtualService
+from drctl.model.tracking import (
+    BfdSession,
+    GarpGroup,
+    InterfaceDelay,
+    PolledLink,
+    TrackFile,
+    TrackProcess,
+)
 from drctl.model.vrrp import SyncGroup, TrackScript, Vip, VrrpInstance
 from drctl.quickclass import dataclass, field
 
@@ -26,6 +34,12 @@ class Configuration:
     instances: tuple[VrrpInstance, ...] = ()
     sync_groups: tuple[SyncGroup, ...] = ()
     scripts: tuple[TrackScript, ...] = ()
+    track_files: tuple[TrackFile, ...] = ()
+    track_processes: tuple[TrackProcess, ...] = ()
+    bfd_sessions: tuple[BfdSession, ...] = ()
+    garp_groups: tuple[GarpGroup, ...] = ()
+    interface_delays: tuple[InterfaceDelay, ...] = ()
+    polled_links: tuple[PolledLink, ...] = ()
     track_groups: tuple[TrackGroup, ...] = ()
     static_addresses: tuple[Address, ...] = ()
     static_routes: tuple[Route, ...] = ()

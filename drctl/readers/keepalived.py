@@ -25,7 +25,15 @@ from drctl.readers.keepalived_block import (
 from drctl.readers.keepalived_routing import route, rule, track_group
 from drctl.readers.keepalived_service import service, service_group
 from drctl.readers.keepalived_settings import read_settings, settings_of
-from drctl.readers.keepalived_tracking import script
+from drctl.readers.keepalived_tracking import (
+    bfd_session,
+    garp_group,
+    interface_delay,
+    polled_link,
+    script,
+    track_file,
+    track_process,
+)
 from drctl.readers.keepalived_vrrp import instance, sync_group
 from drctl.readers.reading import Reading
 from drctl.syntax.tree import Document, Statement
@@ -38,14 +46,17 @@ _BLOCKS: dict[str, tuple[str, Callable[[Context, Statement], Any]]] = {
     "virtual_server": ("services", service),
     "virtual_server_group": ("service_groups", service_group),
     "track_group": ("track_groups", track_group),
+    **dict.fromkeys(("track_file", "vrrp_track_file"), ("track_files", track_file)),
+    "vrrp_track_process": ("track_processes", track_process),
+    "bfd_instance": ("bfd_sessions", bfd_session),
+    "garp_group": ("garp_groups", garp_group),
 }
-_UNIQUE = frozenset({"vrrp_instance", "vrrp_sync_group", "track_group"})
+_UNIQUE = frozenset({"vrrp_instance", "vrrp_sync_group", "track_group", "bfd_instance"})
 """Blocks whose second one of the same name keepalived skips."""
 _OUTER = frozenset(
     {
         *_BLOCKS,
         *("global_defs", "static_ipaddress", "static_routes", "static_rules"),
-        *("vrrp_track_process", "vrrp_track_file", "garp_group", "bfd_instance"),
     }
 )
 """Blocks that stand at top level only; inside another block its closing brace is missing."""
@@ -53,6 +64,8 @@ _STATIC = {
     "static_ipaddress": Lines("static_addresses", static_address),
     "static_routes": Lines("static_routes", route(is_static=True)),
     "static_rules": Lines("static_rules", rule(is_static=True)),
+    "interface_up_down_delays": Lines("interface_delays", interface_delay),
+    "linkbeat_interfaces": Lines("polled_links", polled_link),
 }
 
 

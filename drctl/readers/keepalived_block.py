@@ -42,6 +42,16 @@ class Field:
     needs: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """A keyword that sets several fields: `parse` gives their values by name, None for one that is
+    no longer set. `name` is the field that tells whether it was there; `keeps_first` as above."""
+
+    name: str
+    parse: Callable[[Words], Mapping[str, Any]]
+    keeps_first: bool = False
+
+
 LineParse = Callable[["Words", Place], Iterable[Any]]
 
 
@@ -71,7 +81,7 @@ class Inline:
     table: Table
 
 
-Entry = Field | Lines | Nested | Inline
+Entry = Field | Spread | Lines | Nested | Inline
 Table = Mapping[str, Entry]
 
 
@@ -100,7 +110,7 @@ class Values:
         origins; empty when none was."""
         start = f"{prefix}."
         found = {
-            name.removeprefix(start): value
+            name.removeprefix(start): tuple(value) if isinstance(value, list) else value
             for name, value in self.values.items()
             if name.startswith(start)
         }
@@ -245,6 +255,8 @@ def _read_statement(
             values.leftovers.append(context.leftover(statement, "not modelled", around))
     elif isinstance(entry, Field):
         _read_field(context, values, statement, entry)
+    elif isinstance(entry, Spread):
+        _read_spread(context, values, statement, entry)
     elif statement.body is None:
         raise ValueError("its block is missing")
     elif isinstance(entry, Lines):
@@ -259,11 +271,28 @@ def _read_statement(
         values.note(entry.name, context.place(statement))
 
 
-def _read_field(context: Context, values: Values, statement: Statement, entry: Field) -> None:
+def _check_field(values: Values, statement: Statement, entry: Field | Spread) -> None:
     if statement.body is not None:
         raise ValueError("keepalived has no block here")
     if entry.keeps_first and entry.name in values.values:
         raise ValueError("keepalived keeps the first one")
+
+
+def _read_spread(context: Context, values: Values, statement: Statement, entry: Spread) -> None:
+    _check_field(values, statement, entry)
+    words = words_of(context, statement)
+    for name, value in entry.parse(words).items():
+        if value is None:
+            values.values.pop(name, None)
+            values.places.pop(name, None)
+        else:
+            values.values[name] = value
+            values.note(name, context.place(statement))
+    context.ignored(statement, words.rest())
+
+
+def _read_field(context: Context, values: Values, statement: Statement, entry: Field) -> None:
+    _check_field(values, statement, entry)
     if entry.needs and entry.needs not in values.values:
         raise ValueError(f"no {entry.needs.replace('.', ' ')} before it")
     words = words_of(context, statement)

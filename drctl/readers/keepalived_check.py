@@ -25,12 +25,12 @@ from drctl.readers.keepalived_block import (
     Context,
     Field,
     Nested,
+    Spread,
     Table,
     Values,
     body_of,
     read_block,
 )
-from drctl.readers.keepalived_hook import take_owner
 from drctl.readers.keepalived_words import Words
 from drctl.syntax.tree import Statement
 
@@ -186,7 +186,7 @@ _CHECKS: dict[str, tuple[Callable[..., Any], Table, dict[str, Any]]] = {
             "misc_path": Field("command", w.command),
             "misc_timeout": Field("timeout_ms", w.delay),
             "misc_dynamic": Field("is_dynamic", w.flag),
-            "user": Field("owner", w.owner),
+            "user": Spread("user", w.owner),
         },
         {},
     ),
@@ -203,8 +203,6 @@ def _check(context: Context, statement: Statement) -> Any:
     kind, table, given = _CHECKS[statement.keyword]
     values = read_block(context, body_of(statement), table)
     fields = {**given, **connect_of(values)}
-    if "owner" in values.values:
-        fields.update(take_owner(values))
     return kind(
         **values.outer(),
         **fields,

@@ -1,9 +1,8 @@
-"""Commands at changes of state, and who they run as, in any block of a keepalived.conf."""
+"""Commands at changes of state, in any block of a keepalived.conf."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from drctl.model.origin import SELF
 from drctl.model.pair import Hook
@@ -15,7 +14,7 @@ def hooks_of(values: Values) -> tuple[Hook, ...]:
     """The hooks of a block, in the order of the file; each was read as a field `hook EVENT`."""
     hooks = []
     for name, found in values.values.items():
-        if name.startswith(_HOOK):
+        if name.startswith(_HOOK) and found is not None:
             command, user, group = found
             places = tuple(values.places.get(name, ()))
             names = ["event", "command"]
@@ -34,14 +33,3 @@ def hook_table(events: Mapping[str, str], *, keeps_first: bool) -> Table:
         keyword: Field(f"{_HOOK}{event}", w.owned_command, keeps_first)
         for keyword, event in events.items()
     }
-
-
-def take_owner(values: Values) -> dict[str, Any]:
-    """The fields `user` and `group`, read as one."""
-    user, group = values.values.pop("owner", (None, None))
-    places = values.places.pop("owner", None)
-    if places is not None:
-        values.places["user"] = places
-        if group is not None:
-            values.places["group"] = places
-    return {"user": user, "group": group}

@@ -135,6 +135,26 @@ def milliseconds(low: int, high: int) -> Parse:
     return parse
 
 
+def scaled(places: int, low: int, high: int) -> Parse:
+    """A number with up to `places` decimals, counted in its last place, from `low` to `high`."""
+    scale = int(10**places)
+
+    def parse(words: Words) -> int:
+        word = words.take("the time")
+        found = _SECONDS.fullmatch(word)
+        if found is None or not (found[1] or found[2]):
+            raise ValueError(f"{word} is not a number")
+        decimals = found[2] or ""
+        if len(decimals) > places:
+            raise ValueError(f"{word} has more than {places} decimals")
+        value: int = int(found[1] or "0") * scale + int(decimals.ljust(places, "0"))
+        if not low <= value <= high:
+            raise ValueError(f"{word} is outside {low / scale:g}..{high / scale:g}")
+        return value
+
+    return parse
+
+
 U32 = 2**32 - 1
 LONGEST_MS = U32 // 1000
 """The longest time that keepalived can hold, 4294.967 s (it counts microseconds in 32 bits)."""
@@ -144,6 +164,26 @@ long_delay = milliseconds(0, (2**64 - 1) // 1000)
 """A time that keepalived holds in 64 bits: loops, warm-ups and delays of checks."""
 seconds = integer(0, U32)
 port = integer(1, 65535)
+
+
+HIGHEST_PRIORITY = 254
+"""Of a VRRP router that does not own the addresses."""
+
+
+def garp_extra(low: int) -> Callable[[Words], dict[str, Any]]:
+    """`[all] SECONDS` in any order: the fields `garp_extra_s` and `garp_extra_on_all`."""
+
+    def parse(words: Words) -> dict[str, Any]:
+        given = words.rest()
+        times = [word for word in given if word != "all"]
+        if not times:
+            raise ValueError("the time is missing")
+        found: dict[str, Any] = {"garp_extra_s": [whole(one, low, 86_400) for one in times][-1]}
+        if "all" in given:
+            found["garp_extra_on_all"] = True
+        return found
+
+    return parse
 
 
 def choice(*values: str) -> Parse:
@@ -205,11 +245,24 @@ def ipv4_mask(number: str) -> str:
     return found
 
 
-def owner(words: Words) -> tuple[str, str | None]:
-    """`USER [GROUP]`, `USER [:GROUP]`."""
+def owner(words: Words) -> dict[str, str | None]:
+    """`USER [GROUP]`, `USER [:GROUP]`: the fields `user` and `group`."""
     user = words.take("the user")
     group = words.take("the group") if words.peek() is not None else None
-    return user, group.removeprefix(":") if group else None
+    return {"user": user, "group": group.removeprefix(":") if group else None}
+
+
+def weight(low: int, high: int) -> Callable[[Words], dict[str, Any]]:
+    """`WEIGHT [reverse]`: the fields `weight` and, when it is, `is_reversed`."""
+
+    def parse(words: Words) -> dict[str, Any]:
+        value = whole(words.take("the weight"), low, high)
+        if words.peek() != "reverse":
+            return {"weight": value}
+        words.take("reverse")
+        return {"weight": value, "is_reversed": True}
+
+    return parse
 
 
 def command(words: Words) -> str:
@@ -219,6 +272,11 @@ def command(words: Words) -> str:
         raise ValueError("the command is missing")
     words.leave(found[1:])
     return _printable(found[0])
+
+
+def maybe_owned_command(words: Words) -> tuple[str, str | None, str | None] | None:
+    """As `owned_command`; None when there is no word."""
+    return owned_command(words) if words.peek() is not None else None
 
 
 def owned_command(words: Words) -> tuple[str, str | None, str | None]:

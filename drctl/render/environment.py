@@ -20,7 +20,7 @@ from drctl import __version__
 from drctl.errors import UnsafeValue
 from drctl.model.origin import SELF
 from drctl.render.keepalived_line import Lines
-from drctl.render.keepalived_word import argument, command, comment, runs, seconds
+from drctl.render.keepalived_word import argument, command, comment, decimal, runs
 from drctl.render.rendered import RenderedFile
 from drctl.render.trusted import NOTHING, Trusted, refuse_line
 from drctl.resources import resource_dir
@@ -186,7 +186,7 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters.update(word=word, quoted=quoted, shell=shell)
     environment.filters.update(
-        argument=argument, command=command, comment=comment, runs=runs, seconds=seconds
+        argument=argument, command=command, comment=comment, decimal=decimal, runs=runs
     )
     return environment
 

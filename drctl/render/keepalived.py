@@ -26,7 +26,10 @@ from drctl.model.check import (
 from drctl.model.configuration import Configuration
 from drctl.model.origin import SELF, Leftover
 from drctl.model.pair import Settings
+from drctl.model.routing import TrackGroup
 from drctl.model.service import DIRECT, MASQUERADE, TUNNEL, RealServer, VirtualService
+from drctl.model.tracking import BfdSession
+from drctl.model.vrrp import SyncGroup, VrrpInstance
 from drctl.render.environment import rendered_file, targets
 from drctl.render.keepalived_leftover import leftover_lines
 from drctl.render.keepalived_routing import route_line, rule_line
@@ -96,8 +99,13 @@ def _around(
 ) -> tuple[tuple[Leftover, ...], tuple[Leftover, ...]]:
     """Leftovers of the top level that stand before everything else, where what they define can be
     used, and those from the first repeated block on: keepalived takes the first block of a name."""
-    names = {f"vrrp_instance {one.name}" for one in configuration.instances}
-    names |= {f"vrrp_sync_group {one.name}" for one in configuration.sync_groups}
+    blocks: dict[str, tuple[VrrpInstance | SyncGroup | TrackGroup | BfdSession, ...]] = {
+        "vrrp_instance": configuration.instances,
+        "vrrp_sync_group": configuration.sync_groups,
+        "track_group": configuration.track_groups,
+        "bfd_instance": configuration.bfd_sessions,
+    }
+    names = {f"{keyword} {one.name}" for keyword, found in blocks.items() for one in found}
     for index, leftover in enumerate(configuration.leftovers):
         words = re.split(r"[\s{]+", leftover.text, maxsplit=2)
         if " ".join(words[:2]).replace('"', "") in names:

@@ -26,6 +26,8 @@ _FIELDS = {
     "static_ipaddress": "static_addresses",
     "virtual_routes": "routes",
     "virtual_rules": "rules",
+    "interface_up_down_delays": "interface_delays",
+    "linkbeat_interfaces": "polled_links",
 }
 """Fields of the value blocks whose field is not called like the block."""
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from drctl.render.keepalived_field import BLOCKS, written
 from drctl.render.keepalived_word import argument, command, seconds
 from drctl.render.trusted import NOTHING, Trusted, refuse_line
 
@@ -75,6 +76,15 @@ class Lines:
         if value is None:
             return NOTHING
         return self._line(x, field, keyword, command(value), i)
+
+    def block(self, x: Any, name: str, i: str) -> Trusted:
+        """All lines of the fields that `drctl.render.keepalived_field` has for a block."""
+        lines = []
+        for field, keyword, how in BLOCKS[name]:
+            said = written(field, getattr(x, field), how)
+            if said is not None:
+                lines.append(self._line(x, field, keyword, said, i))
+        return Trusted("".join(lines))
 
     def timing(self, x: Any, i: str) -> Trusted:
         """What a service says for all its checks."""

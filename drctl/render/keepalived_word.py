@@ -57,8 +57,13 @@ def command(value: object) -> str:
 
 def seconds(milliseconds: int) -> str:
     """A duration as decimal seconds, without needless zeros."""
-    whole, rest = divmod(milliseconds, 1000)
-    return f"{whole}.{rest:03d}".rstrip("0") if rest else str(whole)
+    return decimal(milliseconds, 3)
+
+
+def decimal(value: int, places: int) -> str:
+    """A number whose last `places` digits are decimals, without needless zeros."""
+    whole, rest = divmod(value, 10**places)
+    return f"{whole}.{rest:0{places}d}".rstrip("0") if rest else str(whole)
 
 
 def comment(value: object) -> str:

@@ -21,7 +21,8 @@ from drctl.model.origin import Leftover, leftovers
 from drctl.model.service import RealServer
 from drctl.model.vrrp import VrrpInstance
 from drctl.readers import keepalived
-from drctl.report.show import to_json, to_table, to_tree
+from drctl.report.show import to_json, to_tree
+from drctl.report.show_table import to_table
 from drctl.syntax.expanded import Expanded, ExpandOptions, NoFiles, expand
 from drctl.syntax.flat import Statements, flatten
 from drctl.syntax.lexer import lex

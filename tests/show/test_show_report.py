@@ -10,7 +10,8 @@ import pytest
 
 from drctl.readers import keepalived, lvs_cf
 from drctl.readers.reading import Reading
-from drctl.report.show import SCHEMA, to_json, to_table, to_tree
+from drctl.report.show import SCHEMA, to_json, to_tree
+from drctl.report.show_table import to_table
 from drctl.report.text import to_lines, to_summary
 from drctl.syntax.parser import parse_bytes
 
@@ -47,7 +48,7 @@ vrrp_instance VI_1 {
     virtual_ipaddress {
         192.0.2.10/24 dev eth0 label eth0:1
     }
-    use_vmac
+    use_vrrp
 }
 vrrp_instance VI_2 {
     authentication { auth_type PASS auth_pass S3cret }
@@ -125,7 +126,7 @@ def test_tree_shows_units_and_the_line_of_every_value() -> None:
     assert ["method", "direct", "routing", "line", "25"] in rows(text)
     assert ["name", "VI_1", "line", "4"] in rows(text)
     assert ["rank", "backup", "derived"] not in rows(text)
-    assert ["use_vmac", "line", "17", "not", "modelled"] in rows(text)
+    assert ["use_vrrp", "line", "17", "not", "modelled"] in rows(text)
     for line in text.split("not in the model:")[0].splitlines()[2:]:
         if line.strip() not in {"", "connect", "authentication"}:
             assert re.search(r"(line \d+|default|derived)$", line), line

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drctl.readers import keepalived, lvs_cf
-from drctl.report.show import to_json, to_table, to_tree
+from drctl.report.show import to_json, to_tree
+from drctl.report.show_table import to_table
 from drctl.report.text import to_summary
 from drctl.syntax.detect import DIALECTS
 from drctl.syntax.parser import MOST_FINDINGS, parse, parse_bytes

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from drctl.convert.ledger import Ledger, Verdict
 from drctl.convert.peer_copy import copied_settings, for_address, keyword_of, note_machine_values
+from drctl.convert.peer_network import route_for, rule_for, session_for
 from drctl.convert.peer_priority import (
     DEFAULT_PRIORITY,
     HIGHEST_PRIORITY,
@@ -19,15 +20,11 @@ from drctl.convert.peer_priority import (
 )
 from drctl.errors import UsageError
 from drctl.model.configuration import Configuration
-from drctl.model.origin import SELF, Leftover
+from drctl.model.origin import SELF
 from drctl.model.pair import Rank
 from drctl.model.vrrp import UnicastPeer, VrrpInstance
 from drctl.readers.keepalived_block import EMPTY
 from drctl.text.place import Place
-
-FAULT_WITHOUT_PEER = Leftover(
-    "unicast_fault_no_peer", "written since the peer's address is missing"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +151,20 @@ def _peer(
         configuration,
         rank=other(rank),
         settings=settings,
-        instances=tuple(peer_of.values()),
+        instances=tuple(
+            replace(
+                one,
+                routes=tuple(route_for(route, addresses) for route in one.routes),
+                rules=tuple(rule_for(rule, addresses) for rule in one.rules),
+            )
+            for one in peer_of.values()
+        ),
         static_addresses=(),
+        static_routes=tuple(route_for(one, addresses) for one in configuration.static_routes),
+        static_rules=tuple(rule_for(one, addresses) for one in configuration.static_rules),
+        bfd_sessions=tuple(
+            session_for(one, addresses, ledger) for one in configuration.bfd_sessions
+        ),
         services=tuple(for_address(one, addresses) for one in configuration.services),
     )
 
@@ -291,11 +300,10 @@ class _Seat:
         )
         todo = "give --own-address, or write the address into unicast_peer of the peer's file"
         self.ledger.field(instance.origins, "unicast_peers", Verdict.APPROXIMATED, why, todo)
-        leftovers = (*turned.leftovers, FAULT_WITHOUT_PEER)
         return replace(
             turned,
             unicast_source=peer.address,
             unicast_peers=tuple(others) if others else (),
-            leftovers=turned.leftovers if others else leftovers,
+            is_fault_without_peer=turned.is_fault_without_peer or not others,
             origins={**turned.origins, "unicast_source": peer.origins.get(SELF, ())},
         )

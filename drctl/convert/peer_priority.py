@@ -63,10 +63,12 @@ def _smallest_weight(configuration: Configuration, instance: VrrpInstance) -> in
     for group in configuration.sync_groups:
         if instance.name in group.members:
             tracks.extend(group.tracks)
-    scripts = {script.name: script.weight for script in configuration.scripts}
+    usual = {("script", one.name): one.weight for one in configuration.scripts}
+    usual |= {("process", one.name): one.weight for one in configuration.track_processes}
+    usual |= {("bfd", one.name): one.weight for one in configuration.bfd_sessions}
+    # the weight of a file alone says nothing: it is multiplied with what the file holds
     weights = [
-        track.weight if track.weight is not None else scripts.get(track.name)
+        track.weight if track.weight is not None else usual.get((track.kind, track.name))
         for track in tracks
-        if track.weight is not None or track.kind == "script"
     ]
     return min((abs(weight) for weight in weights if weight), default=None)

@@ -29,18 +29,27 @@ class Connect:
     loop_ms: int | None = None
     warmup_ms: int | None = None
     is_alpha: bool | None = None
+    logs_failures: bool | None = None
     origins: Origins = field(default=NO_ORIGINS, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Url:
-    """One request of an HTTP check. `status_codes` are inclusive ranges; empty: 200..299."""
+    """One request of an HTTP check. `status_codes` are inclusive ranges; empty: 200..299. The match
+    of `regex` is looked for from `regex_from_bytes` to `regex_to_bytes`, and must not be there when
+    `is_regex_inverted`; `regex_stack_bytes` are the first and the largest size of its stack."""
 
     path: str | None = None
     digest: str | None = None
     status_codes: tuple[tuple[int, int], ...] = ()
     virtualhost: str | None = None
     regex: str | None = None
+    is_regex_inverted: bool = False
+    regex_options: tuple[str, ...] = ()
+    regex_from_bytes: int | None = None
+    regex_to_bytes: int | None = None
+    regex_stack_bytes: tuple[int, int] | None = None
+    is_tls_compliant: bool | None = None
     leftovers: tuple[Leftover, ...] = ()
     origins: Origins = field(default=NO_ORIGINS, compare=False, repr=False)
 
@@ -53,6 +62,10 @@ class HttpCheck:
     uses_tls: bool = False
     http_protocol: str | None = None
     virtualhost: str | None = None
+    has_sni: bool | None = None
+    sni_name: str | None = None
+    is_tls_compliant: bool | None = None
+    has_fast_recovery: bool | None = None
     urls: tuple[Url, ...] = ()
     leftovers: tuple[Leftover, ...] = ()
     origins: Origins = field(default=NO_ORIGINS, compare=False, repr=False)
@@ -106,6 +119,8 @@ class UdpCheck:
     connect: Connect = Connect()
     payload: str | None = None
     requires_reply: str | None = None
+    min_reply_bytes: int | None = None
+    max_reply_bytes: int | None = None
     leftovers: tuple[Leftover, ...] = ()
     origins: Origins = field(default=NO_ORIGINS, compare=False, repr=False)
 
@@ -138,16 +153,18 @@ class BfdCheck:
     """State of a BFD session."""
 
     name: str | None = None
+    is_alpha: bool | None = None
     leftovers: tuple[Leftover, ...] = ()
     origins: Origins = field(default=NO_ORIGINS, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class FileCheck:
-    """Content of a tracked file."""
+    """Content of a tracked file; `is_reversed` None leaves what the file itself says."""
 
     file: str | None = None
     weight: int | None = None
+    is_reversed: bool | None = None
     leftovers: tuple[Leftover, ...] = ()
     origins: Origins = field(default=NO_ORIGINS, compare=False, repr=False)
 

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from drctl.model.origin import NO_ORIGINS, Leftover, Origins
 from drctl.model.pair import Address, Director, Pulse, Rank, Settings
-from drctl.model.routing import Route, Rule, TrackGroup
 from drctl.model.service import LocalService, ServiceGroup, VirtualService
-from drctl.model.tracking import (
-    BfdSession,
-    GarpGroup,
-    InterfaceDelay,
-    PolledLink,
-    TrackFile,
-    TrackProcess,
-)
 from drctl.model.vrrp import SyncGroup, TrackScript, Vip, VrrpInstance
 from drctl.quickclass import dataclass, field
+
+if TYPE_CHECKING:
+    from drctl.model.routing import Route, Rule, TrackGroup
+    from drctl.model.setting import Namespace, TlsClient
+    from drctl.model.tracking import (
+        BfdSession,
+        GarpGroup,
+        InterfaceDelay,
+        PolledLink,
+        TrackFile,
+        TrackProcess,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,7 @@ class Configuration:
     """
 
     settings: Settings = Settings()
+    namespace: Namespace | None = None
     rank: Rank | None = None
     directors: tuple[Director, ...] = ()
     pulse: Pulse | None = None
@@ -40,12 +46,14 @@ class Configuration:
     garp_groups: tuple[GarpGroup, ...] = ()
     interface_delays: tuple[InterfaceDelay, ...] = ()
     polled_links: tuple[PolledLink, ...] = ()
+    polls_links: bool = False
     track_groups: tuple[TrackGroup, ...] = ()
     static_addresses: tuple[Address, ...] = ()
     static_routes: tuple[Route, ...] = ()
     static_rules: tuple[Rule, ...] = ()
     service_groups: tuple[ServiceGroup, ...] = ()
     services: tuple[VirtualService, ...] = ()
+    tls: TlsClient | None = None
     local_services: tuple[LocalService, ...] = ()
     leftovers: tuple[Leftover, ...] = ()
     origins: Origins = field(default=NO_ORIGINS, compare=False, repr=False)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from drctl.model.origin import NO_ORIGINS, Leftover, Origins
 from drctl.quickclass import dataclass, field
+
+if TYPE_CHECKING:
+    from drctl.model.setting import Fifo, PacketFilter, VrrpDefaults
 
 
 class Rank(StrEnum):
@@ -33,7 +37,8 @@ class Hook:
 
     `event` is the keyword's ending: `master`, `backup`, `fault`, `stop`, `deleted`, `notify` (all),
     `master_rx_lower_pri`, `up`, `down`, `quorum_up`, `quorum_down`, and for lvs.cf `active`,
-    `inactive`. `user` and `group` are those it runs as.
+    `inactive`; of the settings `startup`, `shutdown`, and `notify_fifo`, `vrrp_notify_fifo`,
+    `lvs_notify_fifo`, which read a pipe. `user` and `group` are those it runs as.
     """
 
     event: str
@@ -112,20 +117,41 @@ class IpvsTimeouts:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What holds for the whole director (keepalived's global_defs)."""
+    """What holds for the whole director (keepalived's global_defs).
+
+    `sends_mail` is for all, unless `vrrp_sends_mail` or `checks_send_mail` says otherwise. What is
+    `flushed_on_stop` is `all` of IPVS, or the `services` of the file.
+    """
 
     router_id: str | None = None
     notification_emails: tuple[str, ...] = ()
     notification_email_from: str | None = None
     smtp_server: str | None = None
     smtp_connect_timeout_s: int | None = None
+    smtp_helo_name: str | None = None
+    sends_mail: bool | None = None
+    vrrp_sends_mail: bool | None = None
+    checks_send_mail: bool | None = None
+    has_fault_mail: bool = True
+    has_no_check_mail: bool | None = None
     has_script_security: bool = False
     script_user: str | None = None
     is_vrrp_strict: bool = False
     vrrp_version: int | None = None
     flushes_ipvs: bool = False
+    flushed_on_stop: str | None = None
     sync_daemon: SyncDaemon | None = None
     ipvs_timeouts: IpvsTimeouts | None = None
+    logs_check_failures: bool | None = None
+    notifies_first_state: bool | None = None
+    vrrp: VrrpDefaults | None = None
+    packet_filter: PacketFilter | None = None
     hooks: tuple[Hook, ...] = ()
+    startup_timeout_s: int | None = None
+    shutdown_timeout_s: int | None = None
+    fifo: Fifo | None = None
+    vrrp_fifo: Fifo | None = None
+    lvs_fifo: Fifo | None = None
+    repeats_states_on_reload: bool = False
     leftovers: tuple[Leftover, ...] = ()
     origins: Origins = field(default=NO_ORIGINS, compare=False, repr=False)

@@ -45,6 +45,8 @@ class RealServer:
     timeout_ms: int | None = None
     warmup_ms: int | None = None
     is_alpha: bool | None = None
+    sends_mail: bool | None = None
+    snmp_name: str | None = None
     checks: tuple[Check, ...] = ()
     hooks: tuple[Hook, ...] = ()
     is_active: bool = True
@@ -134,6 +136,8 @@ class VirtualService:
     virtualhost: str | None = None
     ip_family: str | None = None
     has_ha_suspend: bool = False
+    sends_mail: bool | None = None
+    snmp_name: str | None = None
     connect: Connect = Connect()
     weight: int | None = None
     real_servers: tuple[RealServer, ...] = ()

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from drctl.model.origin import NO_ORIGINS, Leftover, Origins
 from drctl.model.pair import Hook
-from drctl.model.routing import Route, Rule
 from drctl.quickclass import dataclass, field
+
+if TYPE_CHECKING:
+    from drctl.model.routing import Route, Rule
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,38 +6,77 @@ the reason. Includes, `@id` conditions and `$definitions` are leftovers. Facts: 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 from drctl.model.configuration import Configuration
 from drctl.model.origin import Leftover
 from drctl.model.pair import Rank
 from drctl.model.vrrp import VrrpInstance
+from drctl.readers import keepalived_words as w
 from drctl.readers.keepalived_address import static_address
 from drctl.readers.keepalived_block import (
     Context,
+    Field,
+    Inline,
     Lines,
+    Table,
     Values,
     definitions,
+    read_into,
     read_lines,
     unusual,
 )
-from drctl.readers.keepalived_routing import route, rule, track_group
 from drctl.readers.keepalived_service import service, service_group
 from drctl.readers.keepalived_settings import read_settings, settings_of
-from drctl.readers.keepalived_tracking import (
-    bfd_session,
-    garp_group,
-    interface_delay,
-    polled_link,
-    script,
-    track_file,
-    track_process,
-)
+from drctl.readers.keepalived_tracking import script
 from drctl.readers.keepalived_vrrp import instance, sync_group
 from drctl.readers.reading import Reading
 from drctl.syntax.tree import Document, Statement
 from drctl.text.diagnostic import Severity
+
+if TYPE_CHECKING:
+    from drctl.model.routing import Route, Rule, TrackGroup
+    from drctl.model.tracking import InterfaceDelay, PolledLink
+    from drctl.text.place import Place
+
+
+def _track_group(context: Context, statement: Statement) -> TrackGroup:
+    from drctl.readers.keepalived_routing import track_group
+
+    return track_group(context, statement)
+
+
+def _monitor(context: Context, statement: Statement) -> Any:
+    """A block of `keepalived_monitor`, which is imported when there is one."""
+    from drctl.readers.keepalived_monitor import BLOCKS
+
+    return BLOCKS[statement.keyword](context, statement)
+
+
+def _static_route(words: w.Words, place: Place) -> Iterable[Route]:
+    from drctl.readers.keepalived_routing import route
+
+    return route(words, place, is_static=True)
+
+
+def _static_rule(words: w.Words, place: Place) -> Iterable[Rule]:
+    from drctl.readers.keepalived_routing import rule
+
+    return rule(words, place, is_static=True)
+
+
+def _interface_delay(words: w.Words, place: Place) -> Iterable[InterfaceDelay]:
+    from drctl.readers.keepalived_monitor import interface_delay
+
+    return interface_delay(words, place)
+
+
+def _polled_link(words: w.Words, place: Place) -> Iterable[PolledLink]:
+    from drctl.readers.keepalived_monitor import polled_link
+
+    return polled_link(words, place)
+
 
 _BLOCKS: dict[str, tuple[str, Callable[[Context, Statement], Any]]] = {
     "vrrp_instance": ("instances", instance),
@@ -45,27 +84,43 @@ _BLOCKS: dict[str, tuple[str, Callable[[Context, Statement], Any]]] = {
     "vrrp_script": ("scripts", script),
     "virtual_server": ("services", service),
     "virtual_server_group": ("service_groups", service_group),
-    "track_group": ("track_groups", track_group),
-    **dict.fromkeys(("track_file", "vrrp_track_file"), ("track_files", track_file)),
-    "vrrp_track_process": ("track_processes", track_process),
-    "bfd_instance": ("bfd_sessions", bfd_session),
-    "garp_group": ("garp_groups", garp_group),
+    "track_group": ("track_groups", _track_group),
+    **dict.fromkeys(("track_file", "vrrp_track_file"), ("track_files", _monitor)),
+    "vrrp_track_process": ("track_processes", _monitor),
+    "bfd_instance": ("bfd_sessions", _monitor),
+    "garp_group": ("garp_groups", _monitor),
 }
 _UNIQUE = frozenset({"vrrp_instance", "vrrp_sync_group", "track_group", "bfd_instance"})
 """Blocks whose second one of the same name keepalived skips."""
 _OUTER = frozenset(
     {
         *_BLOCKS,
-        *("global_defs", "static_ipaddress", "static_routes", "static_rules"),
+        *("global_defs", "static_ipaddress", "static_routes", "static_rules", "SSL"),
     }
 )
 """Blocks that stand at top level only; inside another block its closing brace is missing."""
+_ROOT: Table = {
+    "net_namespace": Field("namespace.name", w.text, keeps_first=True),
+    "net_namespace_ipvs": Field("namespace.ipvs", w.maybe_text, keeps_first=True),
+    "namespace_with_ipsets": Field("namespace.has_ipsets", w.flag),
+    "linkbeat_use_polling": Field("polls_links", w.flag),
+    "SSL": Inline(
+        "tls",
+        {
+            "password": Field("tls.password", w.text),
+            "ca": Field("tls.authority", w.text),
+            "certificate": Field("tls.certificate", w.text),
+            "key": Field("tls.key", w.text),
+        },
+    ),
+}
+"""What the top level says without a name."""
 _STATIC = {
     "static_ipaddress": Lines("static_addresses", static_address),
-    "static_routes": Lines("static_routes", route(is_static=True)),
-    "static_rules": Lines("static_rules", rule(is_static=True)),
-    "interface_up_down_delays": Lines("interface_delays", interface_delay),
-    "linkbeat_interfaces": Lines("polled_links", polled_link),
+    "static_routes": Lines("static_routes", _static_route),
+    "static_rules": Lines("static_rules", _static_rule),
+    "interface_up_down_delays": Lines("interface_delays", _interface_delay),
+    "linkbeat_interfaces": Lines("polled_links", _polled_link),
 }
 
 
@@ -92,6 +147,14 @@ def read(document: Document) -> Reading:
             pending.append(inner)
         context.misplaced.clear()
     fields = top.outer()
+    if values := top.inner("namespace"):
+        from drctl.model.setting import Namespace
+
+        fields["namespace"] = Namespace(**values)
+    if values := top.inner("tls"):
+        from drctl.model.setting import TlsClient
+
+        fields["tls"] = TlsClient(**values)
     configuration = Configuration(
         settings=settings_of(settings, tuple(settings_places)),
         rank=_rank(fields.get("instances", ())),
@@ -122,6 +185,9 @@ def _read_block(context: Context, top: Values, statement: Statement) -> Leftover
     keyword = statement.keyword
     if keyword in _STATIC and statement.body is not None:
         read_lines(context, top, statement, _STATIC[keyword])
+        return None
+    if keyword in _ROOT:
+        read_into(context, top, (statement,), _ROOT)
         return None
     if keyword not in _BLOCKS:
         return context.leftover(statement, "not modelled")

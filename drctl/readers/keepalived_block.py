@@ -420,3 +420,20 @@ def first_name(statement: Statement) -> str:
     if not statement.values:
         raise ValueError("the name is missing")
     return statement.values[0]
+
+
+def named_block(kind: Callable[..., Any], table: Table) -> Callable[[Context, Statement], Any]:
+    """Reader of a block with a name whose statements set the fields of a `kind`."""
+
+    def read(context: Context, statement: Statement) -> Any:
+        name = first_name(statement)
+        context.ignored(statement, statement.values[1:])
+        values = read_block(context, body_of(statement), table)
+        return kind(
+            name,
+            **values.outer(),
+            leftovers=tuple(values.leftovers),
+            origins=values.opened(context.place(statement), "name"),
+        )
+
+    return read

@@ -40,6 +40,7 @@ _PACE: Table = {
     "delay_loop": Field("connect.loop_ms", w.long_delay),
     "warmup": Field("connect.warmup_ms", w.long_delay),
     "alpha": Field("connect.is_alpha", w.boolean),
+    "log_all_failures": Field("connect.logs_failures", w.boolean),
 }
 _CONNECT: Table = {
     **_PACE,
@@ -70,12 +71,31 @@ def _regex(words: Words) -> str:
     return found
 
 
+_LARGEST_SIZE = 2**64 - 1
+
+
+def _size(words: Words) -> int:
+    """A number of bytes; keepalived takes anything else for 0."""
+    word = words.take("the size") if words.peek() is not None else ""
+    return min(int(word), _LARGEST_SIZE) if word.isascii() and word.isdigit() else 0
+
+
+def _stack(words: Words) -> tuple[int, int]:
+    return _size(words), _size(words)
+
+
 _URL: Table = {
     "path": Field("path", w.text),
     "digest": Field("digest", w.text),
     "status_code": Field("status_codes", _status_codes),
     "virtualhost": Field("virtualhost", w.text),
     "regex": Field("regex", _regex),
+    "regex_no_match": Field("is_regex_inverted", w.flag),
+    "regex_options": Field("regex_options", Words.rest),
+    "regex_min_offset": Field("regex_from_bytes", _size),
+    "regex_max_offset": Field("regex_to_bytes", _size),
+    "regex_stack": Field("regex_stack_bytes", _stack),
+    "tls_compliant": Field("is_tls_compliant", w.boolean),
 }
 
 
@@ -93,6 +113,10 @@ _HTTP: Table = {
     "nb_get_retry": Field("connect.retries", w.seconds),
     "http_protocol": Field("http_protocol", w.choice("1.0", "1.1", "1.0C", "1.0c", "1.1C", "1.1c")),
     "virtualhost": Field("virtualhost", w.text),
+    "enable_sni": Field("has_sni", w.boolean),
+    "sni_name": Field("sni_name", w.text),
+    "tls_compliant": Field("is_tls_compliant", w.boolean),
+    "fast_recovery": Field("has_fast_recovery", w.boolean),
     "url": Nested("urls", _url),
 }
 
@@ -129,11 +153,15 @@ def _octets(words: tuple[str, ...], allowed: re.Pattern[str]) -> str:
     )
 
 
-def _file_weight(words: Words) -> int:
-    value = w.whole(words.take("the weight"), -(2**31 - 1), 2**31 - 1)
-    if words.peek() in {"reverse", "noreverse"}:
-        raise ValueError(f"{words.peek()}: not modelled")
-    return value
+_SENSES = {"reverse": True, "noreverse": False}
+
+
+def _file_weight(words: Words) -> dict[str, Any]:
+    """`WEIGHT [reverse|noreverse]`."""
+    found: dict[str, Any] = {"weight": w.whole(words.take("the weight"), -(2**31 - 1), 2**31 - 1)}
+    if words.peek() in _SENSES:
+        found["is_reversed"] = _SENSES[words.take("the sense")]
+    return found
 
 
 _RECORDS = ("A", "NS", "CNAME", "SOA", "MX", "TXT", "AAAA", "RRSIG", "DNSKEY")
@@ -175,6 +203,8 @@ _CHECKS: dict[str, tuple[Callable[..., Any], Table, dict[str, Any]]] = {
             **_CONNECT,
             "payload": Field("payload", _payload),
             "require_reply": Field("requires_reply", _reply),
+            "min_reply_length": Field("min_reply_bytes", w.integer(0, 65535)),
+            "max_reply_length": Field("max_reply_bytes", w.integer(0, 65535)),
         },
         {},
     ),
@@ -190,10 +220,14 @@ _CHECKS: dict[str, tuple[Callable[..., Any], Table, dict[str, Any]]] = {
         },
         {},
     ),
-    "BFD_CHECK": (BfdCheck, {"name": Field("name", w.text)}, {}),
+    "BFD_CHECK": (
+        BfdCheck,
+        {"name": Field("name", w.text), "alpha": Field("is_alpha", w.boolean)},
+        {},
+    ),
     "FILE_CHECK": (
         FileCheck,
-        {"track_file": Field("file", w.text), "weight": Field("weight", _file_weight)},
+        {"track_file": Field("file", w.text), "weight": Spread("weight", _file_weight)},
         {},
     ),
 }

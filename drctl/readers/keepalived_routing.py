@@ -1,5 +1,5 @@
 """Routes and rules of a keepalived.conf. The tables' own reader takes the lines apart; here the
-parts become fields."""
+parts become fields. Few files have any, so this is imported when one does."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from drctl.readers import keepalived_words as w
 from drctl.readers.keepalived_address import length
 from drctl.readers.keepalived_block import (
     Context,
-    LineParse,
     Lines,
     Table,
     body_of,
@@ -19,10 +18,12 @@ from drctl.readers.keepalived_block import (
     only_name,
     read_block,
 )
+from drctl.schema.composite_number import c_prefix
+from drctl.schema.composite_route import Parts, Piece, route_parts
+from drctl.schema.composite_rule import rule_parts
 
 if TYPE_CHECKING:
     from drctl.readers.keepalived_words import Words
-    from drctl.schema.composite_route import Parts, Piece
     from drctl.syntax.tree import Statement
     from drctl.text.place import Place
 
@@ -46,32 +47,26 @@ _ACTIONS = {"6": "blackhole", "7": "unreachable", "8": "prohibit"}
 _ENDS = frozenset({"goto", "nop", "blackhole", "unreachable", "prohibit", "l3mdev"})
 
 
-def route(*, is_static: bool) -> LineParse:
+def route(words: Words, place: Place, *, is_static: bool) -> Iterable[Route]:
     """A line of virtual_routes or static_routes."""
-
-    def parse(words: Words, place: Place) -> Iterable[Route]:
-        from drctl.schema.composite_route import route_parts
-
-        parts = route_parts(words.rest(), is_static=is_static)
-        ignored = _refuse(parts)
-        found: dict[str, Any] = {}
-        options: dict[str, str] = {}
-        for piece in parts.pieces:
-            name = _SAME.get(piece[0], piece[0])
-            if name == "to":
-                found["destination"] = _network(piece[2], "default", ignored)
-                if piece[1] != "":
-                    found["kind"] = piece[1]
-            elif name == "or":
-                found.setdefault("hops", [Hop(found.pop("via", None)), Hop(w.canonical(piece[1]))])
-            elif not _put_way(found, name, piece):
-                _put_route_option(found, options, name, piece, ignored)
-        if parts.hops:
-            found["hops"] = [_hop(pieces) for pieces in parts.hops]
-        words.leave(ignored)
-        return (Route(**_line(found, options, parts), origins=on_line(place, *found)),)
-
-    return parse
+    parts = route_parts(words.rest(), is_static=is_static)
+    ignored = _refuse(parts)
+    found: dict[str, Any] = {}
+    options: dict[str, str] = {}
+    for piece in parts.pieces:
+        name = _SAME.get(piece[0], piece[0])
+        if name == "to":
+            found["destination"] = _network(piece[2], "default", ignored)
+            if piece[1] != "":
+                found["kind"] = piece[1]
+        elif name == "or":
+            found.setdefault("hops", [Hop(found.pop("via", None)), Hop(w.canonical(piece[1]))])
+        elif not _put_way(found, name, piece):
+            _put_route_option(found, options, name, piece, ignored)
+    if parts.hops:
+        found["hops"] = [_hop(pieces) for pieces in parts.hops]
+    words.leave(ignored)
+    return (Route(**_line(found, options, parts), origins=on_line(place, *found)),)
 
 
 def _refuse(parts: Parts) -> list[str]:
@@ -138,27 +133,21 @@ def _hop(pieces: Sequence[Piece]) -> Hop:
     return Hop(**found, options=tuple(options))
 
 
-def rule(*, is_static: bool) -> LineParse:
+def rule(words: Words, place: Place, *, is_static: bool) -> Iterable[Rule]:
     """A line of virtual_rules or static_rules."""
-
-    def parse(words: Words, place: Place) -> Iterable[Rule]:
-        from drctl.schema.composite_rule import rule_parts
-
-        parts = rule_parts(words.rest(), is_static=is_static)
-        ignored = _refuse(parts)
-        found: dict[str, Any] = {}
-        options: dict[str, str] = {}
-        for piece in parts.pieces:
-            name = _SAME_IN_RULE.get(piece[0], piece[0])
-            if name in {"from", "to"}:
-                field = "source" if name == "from" else "destination"
-                found[field] = _network(piece[1], "all", ignored)
-            elif not _put_action(found, name, piece) and not _put_match(found, name, piece):
-                options[name] = _value(name, piece[1:])
-        words.leave(ignored)
-        return (Rule(**_line(found, options, parts), origins=on_line(place, *found)),)
-
-    return parse
+    parts = rule_parts(words.rest(), is_static=is_static)
+    ignored = _refuse(parts)
+    found: dict[str, Any] = {}
+    options: dict[str, str] = {}
+    for piece in parts.pieces:
+        name = _SAME_IN_RULE.get(piece[0], piece[0])
+        if name in {"from", "to"}:
+            field = "source" if name == "from" else "destination"
+            found[field] = _network(piece[1], "all", ignored)
+        elif not _put_action(found, name, piece) and not _put_match(found, name, piece):
+            options[name] = _value(name, piece[1:])
+    words.leave(ignored)
+    return (Rule(**_line(found, options, parts), origins=on_line(place, *found)),)
 
 
 def _put_action(found: dict[str, Any], name: str, piece: Piece) -> bool:
@@ -204,8 +193,6 @@ def _network(word: str, anywhere: str, ignored: list[str]) -> str:
 
 def _named(word: str) -> str:
     """A name, or a number of any base as a decimal one."""
-    from drctl.schema.composite_number import c_prefix
-
     number = c_prefix(word)
     return word if number < 0 else str(number)
 

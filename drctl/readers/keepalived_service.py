@@ -102,6 +102,8 @@ _SERVER: Table = {
     "connect_timeout": Field("timeout_ms", w.delay),
     "warmup": Field("warmup_ms", w.long_delay),
     "alpha": Field("is_alpha", w.boolean),
+    "smtp_alert": Field("sends_mail", w.boolean),
+    "snmp_name": Field("snmp_name", w.text),
     **hook_table({"notify_up": "up", "notify_down": "down"}, keeps_first=False),
     **CHECKS,
 }
@@ -147,6 +149,8 @@ _SERVICE: Table = {
     "ip_family": Field("ip_family", w.choice("inet", "inet6")),
     "ha_suspend": Field("has_ha_suspend", w.flag),
     "weight": Field("weight", w.integer(1, 2**31 - 1)),
+    "smtp_alert": Field("sends_mail", w.boolean),
+    "snmp_name": Field("snmp_name", w.text),
     "sorry_server": Field("sorry.server", _endpoint),
     "sorry_server_inhibit": Field("sorry.inhibits", w.flag, needs="sorry.server"),
     "sorry_server_lvs_method": Field("sorry.forwarding", _forwarding, needs="sorry.server"),

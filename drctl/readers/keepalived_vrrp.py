@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from drctl.model.origin import SELF
 from drctl.model.vrrp import (
@@ -31,11 +31,13 @@ from drctl.readers.keepalived_block import (
     refuse,
 )
 from drctl.readers.keepalived_hook import hook_table, hooks_of
-from drctl.readers.keepalived_routing import route, rule
 from drctl.readers.keepalived_tracking import track_table
 from drctl.readers.keepalived_words import Words
 from drctl.syntax.tree import Document, Statement, walk
 from drctl.text.place import Place
+
+if TYPE_CHECKING:
+    from drctl.model.routing import Route, Rule
 
 INSTANCE_EVENTS = ("master", "backup", "fault", "stop", "master_rx_lower_pri")
 GROUP_EVENTS = ("master", "backup", "fault", "stop")
@@ -49,6 +51,18 @@ def _notify_table(events: Iterable[str]) -> Table:
 def _names(words: Words, place: Place) -> Iterable[str]:
     del place
     return words.rest()
+
+
+def _route(words: Words, place: Place) -> Iterable[Route]:
+    from drctl.readers.keepalived_routing import route
+
+    return route(words, place, is_static=False)
+
+
+def _rule(words: Words, place: Place) -> Iterable[Rule]:
+    from drctl.readers.keepalived_routing import rule
+
+    return rule(words, place, is_static=False)
 
 
 _MAC = frozenset("0123456789ABCDEFabcdef:")
@@ -135,8 +149,8 @@ _INSTANCE: Table = {
     "virtual_ipaddress_excluded": Lines(
         "vips", vip(is_excluded=True), key="virtual_ipaddress_excluded"
     ),
-    "virtual_routes": Lines("routes", route(is_static=False), key="virtual_routes"),
-    "virtual_rules": Lines("rules", rule(is_static=False), key="virtual_rules"),
+    "virtual_routes": Lines("routes", _route, key="virtual_routes"),
+    "virtual_rules": Lines("rules", _rule, key="virtual_rules"),
     "smtp_alert": Field("sends_mail", w.boolean),
     _SYNC: Field(_SYNC, w.text, keeps_first=True),
     "garp_master_delay": Field("garp_master_delay_s", w.integer(0, 4294)),

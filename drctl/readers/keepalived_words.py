@@ -65,6 +65,11 @@ def joined(words: Words) -> str:
 
 
 def flag(words: Words) -> bool:
+def maybe_text(words: Words) -> str:
+    """One word, empty when there is none."""
+    return text(words) if words.peek() is not None else ""
+
+
     """A keyword that needs no word."""
     del words
     return True
@@ -170,17 +175,19 @@ HIGHEST_PRIORITY = 254
 """Of a VRRP router that does not own the addresses."""
 
 
-def garp_extra(low: int) -> Callable[[Words], dict[str, Any]]:
-    """`[all] SECONDS` in any order: the fields `garp_extra_s` and `garp_extra_on_all`."""
+def garp_extra(low: int, prefix: str = "") -> Callable[[Words], dict[str, Any]]:
+    """`[all] SECONDS` in any order: the fields `garp_extra_s` and `garp_extra_on_all`, `prefix`
+    before their names."""
 
     def parse(words: Words) -> dict[str, Any]:
         given = words.rest()
         times = [word for word in given if word != "all"]
         if not times:
             raise ValueError("the time is missing")
-        found: dict[str, Any] = {"garp_extra_s": [whole(one, low, 86_400) for one in times][-1]}
+        seconds = [whole(one, low, 86_400) for one in times][-1]
+        found: dict[str, Any] = {f"{prefix}garp_extra_s": seconds}
         if "all" in given:
-            found["garp_extra_on_all"] = True
+            found[f"{prefix}garp_extra_on_all"] = True
         return found
 
     return parse

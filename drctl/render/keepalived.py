@@ -51,7 +51,7 @@ _KINDS: dict[type[Check], str] = {
     FileCheck: "FILE_CHECK",
 }
 _HOOKS = {
-    "settings": ("startup", "shutdown"),
+    "settings": ("startup", "shutdown", "notify_fifo", "vrrp_notify_fifo", "lvs_notify_fifo"),
     "vrrp": (
         *("master", "backup", "fault", "stop", "deleted", "notify"),
         "master_rx_lower_pri",
@@ -89,9 +89,18 @@ def keepalived_file(
         check_kind=_check_kind,
         has_limits=_has_limits,
     )
-    if any(instance.authentication is not None for instance in configuration.instances):
+    if _has_secret(configuration):
         file = replace(file, mode=SECRET_MODE)
     return file, tuple(_without_servers(s) for s in configuration.services if _is_empty(s))
+
+
+def _has_secret(configuration: Configuration) -> bool:
+    """Whether the file holds a password or a key."""
+    tls = configuration.tls
+    return (tls is not None and tls.password is not None) or any(
+        instance.authentication is not None or instance.hmac is not None
+        for instance in configuration.instances
+    )
 
 
 def _around(
@@ -171,6 +180,7 @@ def _service_key(service: VirtualService) -> str:
 _limits = attrgetter(
     *("upper_threshold", "lower_threshold", "inhibits_on_failure", "is_alpha"),
     *("loop_ms", "retries", "delay_before_retry_ms", "virtualhost", "timeout_ms", "warmup_ms"),
+    *("sends_mail", "snmp_name"),
 )
 
 

@@ -17,6 +17,7 @@ _TIMING = (
     ("retry_delay_ms", "delay_before_retry"),
     ("warmup_ms", "warmup"),
     ("is_alpha", "alpha"),
+    ("logs_failures", "log_all_failures"),
 )
 _CONNECT = (
     ("address", "connect_ip"),

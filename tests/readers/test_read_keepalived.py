@@ -257,13 +257,13 @@ def test_hooks_with_user_and_group_first_one_kept() -> None:
     ],
 )
 def test_command_is_split_as_keepalived_does(raw: str, words: list[str]) -> None:
-    assert split_command(raw) == words
+    assert split_command(raw, (2, 2, 7)) == words
 
 
 @pytest.mark.parametrize("raw", ['"a', "'a b", 'a "b'])
 def test_command_with_open_quote_is_refused(raw: str) -> None:
     with pytest.raises(ValueError, match="quote without end"):
-        split_command(raw)
+        split_command(raw, (2, 2, 7))
 
 
 def test_script_block() -> None:
@@ -402,7 +402,8 @@ def test_service_fields() -> None:
     assert found.weight == 5
     assert found.sorry_server == SorryServer("192.0.2.99", 8080, Forwarding(MASQUERADE), True)
     assert found.hooks == (Hook("quorum_up", "/bin/up"), Hook("quorum_down", "/bin/down now"))
-    assert left(found) == [("smtp_alert", "not modelled")]
+    assert found.sends_mail is True
+    assert left(found) == []
 
 
 def test_persistence_without_time_is_keepaliveds_default() -> None:
@@ -430,7 +431,8 @@ def test_real_server_fields() -> None:
     assert (found.warmup_ms, found.timeout_ms) == (5000, 6000)
     assert found.is_alpha is False
     assert found.hooks == (Hook("up", "/bin/up"), Hook("down", "/bin/down", "root"))
-    assert left(found) == [("snmp_name x", "not modelled")]
+    assert found.snmp_name == "x"
+    assert left(found) == []
     assert found.origins["address"][0].line == 2
 
 
@@ -493,10 +495,36 @@ def test_check_of_every_kind(keyword: str, body: str, expected: Check) -> None:
 
 
 def test_unknown_word_in_a_check_is_left_over_there() -> None:
-    found = server("HTTP_GET {\nenable_sni\nurl {\npath /\nregex_no_match\n}\n}").checks[0]
+    found = server("HTTP_GET {\nenable_x\nurl {\npath /\nregex_x\n}\n}").checks[0]
     assert isinstance(found, HttpCheck)
-    assert left(found) == [("regex_no_match", "not modelled"), ("enable_sni", "not modelled")]
-    assert [one.text for one in found.urls[0].leftovers] == ["regex_no_match"]
+    assert left(found) == [("regex_x", "not modelled"), ("enable_x", "not modelled")]
+    assert [one.text for one in found.urls[0].leftovers] == ["regex_x"]
+
+
+def test_rare_words_of_checks() -> None:
+    http, udp, bfd, file = server(
+        "SSL_GET {\nenable_sni\nfast_recovery off\nurl {\npath /\nregex ok\nregex_no_match\n"
+        "regex_options caseless utf\nregex_min_offset 5\nregex_max_offset 1k\n"
+        "regex_stack 1 2\n}\n}\n"
+        "UDP_CHECK {\nmin_reply_length 1\nmax_reply_length 9\nlog_all_failures\n}\n"
+        "BFD_CHECK {\nname b\nalpha\n}\nFILE_CHECK {\ntrack_file f\nweight -3 noreverse\n}"
+    ).checks
+    assert isinstance(http, HttpCheck)
+    assert (http.has_sni, http.has_fast_recovery) == (True, False)
+    assert http.urls[0] == Url(
+        "/",
+        regex="ok",
+        is_regex_inverted=True,
+        regex_options=("caseless", "utf"),
+        regex_from_bytes=5,
+        # what is no number is 0 for keepalived
+        regex_to_bytes=0,
+        regex_stack_bytes=(1, 2),
+    )
+    assert udp == UdpCheck(Connect(logs_failures=True), min_reply_bytes=1, max_reply_bytes=9)
+    assert bfd == BfdCheck("b", is_alpha=True)
+    assert file == FileCheck("f", -3, is_reversed=False)
+    assert left((http, udp, bfd, file)) == []
 
 
 def test_service_group_entries() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import model_values as more
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from keepalived_case import difference, model_of, rendered
@@ -144,8 +145,7 @@ _INSTANCES = st.builds(
     tracks=_tuples(_TRACKS),
     hooks=_hooks("master", "backup", "fault", "stop", "notify", "deleted", "master_rx_lower_pri"),
     sends_mail=_maybe(st.booleans()),
-    garp_master_delay_s=_maybe(st.integers(0, 4294)),
-    garp_master_refresh_s=_maybe(_U32),
+    **more.INSTANCE,
     leftovers=_leftovers(),
 )
 _GROUPS = st.builds(
@@ -155,6 +155,8 @@ _GROUPS = st.builds(
     tracks=_tuples(_TRACKS),
     hooks=_hooks("master", "backup", "fault", "stop", "notify"),
     sends_mail=_maybe(st.booleans()),
+    notifies_priority=_maybe(st.booleans()),
+    tracks_with_weight=st.booleans(),
     leftovers=_leftovers(),
 )
 _SCRIPTS = st.builds(
@@ -173,6 +175,7 @@ _SCRIPTS = st.builds(
     weight=_maybe(st.integers(-253, 253)),
     rise=_maybe(_COUNTS),
     fall=_maybe(_COUNTS),
+    starts_failed=st.booleans(),
     leftovers=_leftovers(),
 )
 _SETTINGS = st.builds(
@@ -207,6 +210,8 @@ _SETTINGS = st.builds(
             udp_s=_maybe(st.integers(0, 2_678_400)),
         )
     ),
+    hooks=_hooks("startup", "shutdown", "notify_fifo", "vrrp_notify_fifo", "lvs_notify_fifo"),
+    **more.SETTINGS,
     leftovers=_leftovers(),
 )
 
@@ -216,6 +221,7 @@ _PACE = {
     "loop_ms": _maybe(_DELAYS),
     "warmup_ms": _maybe(_DELAYS),
     "is_alpha": _maybe(st.booleans()),
+    "logs_failures": _maybe(st.booleans()),
 }
 _CONNECTS = st.builds(
     Connect,
@@ -234,6 +240,7 @@ _URLS = st.builds(
     digest=_maybe(st.from_regex(r"[0-9a-f]{32}", fullmatch=True)),
     status_codes=_tuples(st.tuples(st.integers(100, 300), st.integers(300, 599))),
     virtualhost=_maybe(_TEXTS),
+    **more.URL,
     leftovers=_leftovers(),
 )
 _CHECKS = st.one_of(
@@ -254,6 +261,8 @@ _CHECKS = st.one_of(
         _CONNECTS,
         _maybe(st.just("00ff")),
         _maybe(st.sampled_from(("", "0x1x"))),
+        _maybe(_PORTS),
+        _maybe(_PORTS),
         _leftovers(),
     ),
     st.builds(
@@ -262,6 +271,10 @@ _CHECKS = st.one_of(
         st.booleans(),
         _maybe(st.sampled_from(("1.0", "1.1", "1.0C"))),
         _maybe(_TEXTS),
+        _maybe(st.booleans()),
+        _maybe(_TEXTS),
+        _maybe(st.booleans()),
+        _maybe(st.booleans()),
         _tuples(_URLS, 2),
         _leftovers(),
     ),
@@ -274,8 +287,15 @@ _CHECKS = st.one_of(
         connect=st.builds(Connect, **_PACE),
         leftovers=_leftovers(),
     ),
-    st.builds(BfdCheck, _maybe(_NAMES), _leftovers()),
-    st.builds(FileCheck, _maybe(_NAMES), _maybe(st.integers(-253, 253)), _leftovers()),
+    st.builds(BfdCheck, _maybe(_NAMES), _maybe(st.booleans()), _leftovers()),
+    st.builds(
+        FileCheck,
+        _maybe(_NAMES),
+        st.integers(-253, 253),
+        _maybe(st.booleans()),
+        _leftovers(),
+    )
+    | st.builds(FileCheck, _maybe(_NAMES), leftovers=_leftovers()),
 )
 _FORWARDINGS = st.builds(Forwarding, st.sampled_from((DIRECT, MASQUERADE))) | st.builds(
     Forwarding, st.just(TUNNEL), st.sampled_from(((), ("type", "gue", "port", "6080")))
@@ -296,6 +316,8 @@ _SERVERS = st.builds(
     retries=_maybe(_COUNTS),
     loop_ms=_maybe(_DELAYS),
     is_alpha=_maybe(st.booleans()),
+    sends_mail=_maybe(st.booleans()),
+    snmp_name=_maybe(_TEXTS),
     checks=_tuples(_CHECKS, 2),
     hooks=_hooks("up", "down"),
     leftovers=_leftovers(),
@@ -324,6 +346,8 @@ _SERVICES = st.builds(
     virtualhost=_maybe(_TEXTS),
     ip_family=_maybe(st.sampled_from(("inet", "inet6"))),
     has_ha_suspend=st.booleans(),
+    sends_mail=_maybe(st.booleans()),
+    snmp_name=_maybe(_TEXTS),
     connect=st.builds(
         Connect,
         timeout_ms=_maybe(_DELAYS),
@@ -370,6 +394,7 @@ MODELS = st.builds(
     sync_groups=st.lists(_GROUPS, max_size=2, unique_by=lambda one: one.name).map(tuple),
     scripts=_tuples(_SCRIPTS, 2),
     static_addresses=_tuples(_STATIC, 2),
+    **more.CONFIGURATION,
     service_groups=_tuples(_SERVICE_GROUPS, 2),
     services=_tuples(_SERVICES, 2),
     leftovers=_leftovers(),

@@ -224,3 +224,52 @@ def test_empty_blocks_stay_in_both_files_and_are_no_task() -> None:
     assert model_of(rendered(model)) == model
     todos = [note.todo for notes in ledger.notes.values() for note in notes]
     assert "check the statement" not in todos
+
+
+NETWORK = """\
+bfd_instance uplink {
+    source_ip 192.0.2.11
+    neighbor_ip 192.0.2.1
+}
+bfd_instance peer {
+    source_ip 192.0.2.11
+    neighbor_ip 192.0.2.12
+}
+bfd_instance other {
+    source_ip 198.51.100.1
+    neighbor_ip 198.51.100.2
+}
+"""
+
+
+def test_own_address_in_sessions_and_routes_becomes_the_peers() -> None:
+    routes = (
+        "    virtual_routes {\n        default via 192.0.2.1 dev eth0 src 192.0.2.11\n    }\n"
+        "    virtual_rules {\n        from 192.0.2.11 table 5 priority 9\n    }\n"
+    )
+    ledger = Ledger()
+    peer = derive_peer(
+        model_of(NETWORK + UNICAST.replace("    priority", routes + "    priority")), ledger
+    )
+    assert [(one.source, one.neighbor) for one in peer.bfd_sessions] == [
+        ("192.0.2.12", "192.0.2.1"),
+        ("192.0.2.12", "192.0.2.11"),
+        ("198.51.100.1", "198.51.100.2"),
+    ]
+    instance = _only(peer)
+    assert (instance.routes[0].source, instance.rules[0].source) == ("192.0.2.12", "192.0.2.12")
+
+
+@pytest.mark.parametrize(
+    ("block", "track", "expected"),
+    [
+        ("vrrp_track_process p {\n process a\n weight -20\n}\n", "track_process", 140),
+        ("bfd_instance p {\n neighbor_ip 192.0.2.1\n weight 8\n}\n", "track_bfd", 146),
+    ],
+)
+def test_priority_of_the_peer_lets_a_lost_process_or_session_move_the_vips(
+    block: str, track: str, expected: int
+) -> None:
+    tracked = f"    {track} {{\n        p\n    }}\n    priority"
+    peer = _peer(block + UNICAST.replace("    priority", tracked))
+    assert _only(peer).priority == expected

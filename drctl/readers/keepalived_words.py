@@ -59,17 +59,17 @@ def text(words: Words) -> str:
     return words.take("the value")
 
 
+def maybe_text(words: Words) -> str:
+    """One word, empty when there is none."""
+    return text(words) if words.peek() is not None else ""
+
+
 def joined(words: Words) -> str:
     """All words of the line."""
     return " ".join((words.take("the value"), *words.rest()))
 
 
 def flag(words: Words) -> bool:
-def maybe_text(words: Words) -> str:
-    """One word, empty when there is none."""
-    return text(words) if words.peek() is not None else ""
-
-
     """A keyword that needs no word."""
     del words
     return True

@@ -41,14 +41,17 @@ def read_directors(
     """PATH as the given director reads it, and as the other one does; None where the other one's
     file is derived or another file."""
     from drctl.adapters.config_files import HOME
-    from drctl.cli.common import read_as, read_configuration
+    from drctl.cli.common import checked_version, read_as, read_configuration
     from drctl.convert.pairing import tells_directors_apart
     from drctl.errors import UsageError
 
     own, peer = options.config_id, options.peer_config_id
     if own is not None and own == peer and not has_peer_file:
         raise UsageError(f"--config-id and --peer-config-id are both {own}")
-    reading = read_configuration(options.path, options.dialect, config_id=own, home=HOME)
+    version = checked_version(options.target_version)
+    reading = read_configuration(
+        options.path, options.dialect, config_id=own, home=HOME, version=version
+    )
     document = reading.document
     if document.dialect == LVS_CF or (has_peer_file and reading.view is None):
         return reading, None
@@ -56,14 +59,14 @@ def read_directors(
     if own is None and names:
         host = os.uname().nodename.partition(".")[0]
         own = host if host in names else next((n for n in names if n != peer), _another(peer))
-        reading = read_as(document, own, HOME)
+        reading = read_as(document, own, HOME, version)
     if has_peer_file:
         return reading, None
     if peer is not None:
-        return reading, read_as(document, peer, HOME)
+        return reading, read_as(document, peer, HOME, version)
     if not names:
         return reading, None
-    other = read_as(document, next((n for n in names if n != own), _another(own)), HOME)
+    other = read_as(document, next((n for n in names if n != own), _another(own)), HOME, version)
     if tells_directors_apart(reading.configuration, other.configuration):
         return reading, other
     return reading, None

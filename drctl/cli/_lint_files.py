@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from drctl.cli.common import read_bytes
+from drctl.cli.common import checked_version, read_bytes
 from drctl.errors import FileRefused, UsageError
 from drctl.quickclass import dataclass
 from drctl.resources import is_folder
@@ -50,7 +50,7 @@ class Outcome:
 
 def lint_paths(paths: Sequence[str], wishes: Wishes) -> list[Outcome]:
     """The outcome for each file, in order; a file that another one includes is judged there."""
-    _check_version(wishes.version)
+    checked_version(wishes.version)
     _check_codes(wishes.ignored)
     files = list(dict.fromkeys(_files(paths)))
     if len(files) <= FEW_FILES:
@@ -61,11 +61,6 @@ def lint_paths(paths: Sequence[str], wishes: Wishes) -> list[Outcome]:
     if not included:
         return outcomes
     return [one for one in outcomes if one.path == "-" or _real(one.path) not in included]
-
-
-def _check_version(version: str) -> None:
-    if not all(part.isascii() and part.isdigit() for part in version.split(".")):
-        raise UsageError(f"--target-version {version} is no version like 2.2.7")
 
 
 def _check_codes(ignored: Iterable[str]) -> None:

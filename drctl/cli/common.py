@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from drctl.text.source import SourceFile
 
 LARGEST_FILE_BYTES = 64 * 1024 * 1024
+MEASURED_VERSION = (2, 2, 7)
+"""The keepalived that reads a configuration unless another one is named."""
 
 
 def add_dialect(parser: argparse.ArgumentParser) -> None:
@@ -43,6 +45,16 @@ def add_target_version(parser: argparse.ArgumentParser) -> None:
         default="2.2.7",
         help="release of keepalived that is to read the files (default: 2.2.7)",
     )
+
+
+def checked_version(text: str) -> tuple[int, ...]:
+    """The version that `--target-version` names, as numbers."""
+    from drctl.errors import UsageError
+    from drctl.schema.table import version_of
+
+    if not all(part.isascii() and part.isdigit() for part in text.split(".")):
+        raise UsageError(f"--target-version {text} is no version like 2.2.7")
+    return version_of(text)
 
 
 def read_bytes(path: str) -> bytes:
@@ -86,11 +98,12 @@ def read_configuration(
     *,
     config_id: str | None = None,
     home: str = "",
+    version: tuple[int, ...] = MEASURED_VERSION,
     is_expanded: bool = True,
 ) -> Reading:
-    """Tree and model of a file. A keepalived.conf is read as keepalived with this configuration id
-    (this host's name without one) reads it in the folder `home` (its own), what it includes too;
-    unless `is_expanded`, the file's own text alone.
+    """Tree and model of a file. A keepalived.conf is read as keepalived of this version with this
+    configuration id (this host's name without one) reads it in the folder `home` (its own), what it
+    includes too; unless `is_expanded`, the file's own text alone.
 
     A text that speaks for neither dialect (empty, comments alone, unknown words) is read as a
     keepalived.conf and still gets pulse's verdict, since it may as well be an lvs.cf.
@@ -104,7 +117,11 @@ def read_configuration(
     if known == LVS_CF:
         return _read_lvs_cf(source, raw)
     document = parse(source, known)
-    reading = read_as(document, config_id, home) if is_expanded else _read_text(document)
+    reading = (
+        read_as(document, config_id, home, version)
+        if is_expanded
+        else _read_text(document, version)
+    )
     if dialect == "auto" and is_undecided(source.text):
         from drctl.quickclass import replace
         from drctl.syntax.pulse import judge
@@ -113,10 +130,15 @@ def read_configuration(
     return reading
 
 
-def read_as(document: Document, config_id: str | None, home: str = "") -> Reading:
-    """The model of what keepalived with this configuration id runs."""
+def read_as(
+    document: Document,
+    config_id: str | None,
+    home: str = "",
+    version: tuple[int, ...] = MEASURED_VERSION,
+) -> Reading:
+    """The model of what keepalived of this version with this configuration id runs."""
     if document.is_template or not may_steer(document.source.text):
-        return _read_text(document)
+        return _read_text(document, version)
     import os
 
     from drctl.adapters.config_files import ConfigFiles
@@ -124,15 +146,18 @@ def read_as(document: Document, config_id: str | None, home: str = "") -> Readin
     from drctl.syntax.expanded import ExpandOptions
 
     options = ExpandOptions(
-        config_id=config_id, host_name=os.uname().nodename, environment=os.environ
+        config_id=config_id,
+        version=version,
+        host_name=os.uname().nodename,
+        environment=os.environ,
     )
     return read(document, ConfigFiles(document.source.path, home), options)
 
 
-def _read_text(document: Document) -> Reading:
+def _read_text(document: Document, version: tuple[int, ...]) -> Reading:
     from drctl.readers.keepalived import read
 
-    return read(document)
+    return read(document, version)
 
 
 _LARGE_BYTES = 200_000

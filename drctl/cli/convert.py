@@ -113,7 +113,7 @@ def register(subparsers: Any) -> None:
 
 
 def _add_input(parser: argparse.ArgumentParser) -> None:
-    from drctl.cli.common import add_dialect
+    from drctl.cli.common import add_dialect, add_target_version
 
     parser.add_argument("path", metavar="PATH", help="lvs.cf or keepalived.conf; - is stdin")
     parser.add_argument(
@@ -122,6 +122,7 @@ def _add_input(parser: argparse.ArgumentParser) -> None:
         help="the other director's file; where it differs from PATH is reported, PATH decides",
     )
     add_dialect(parser)
+    add_target_version(parser)
 
 
 def _add_output(parser: argparse.ArgumentParser) -> None:
@@ -318,14 +319,15 @@ def _run(options: argparse.Namespace) -> int:
 
 def _peer(options: argparse.Namespace, reading: Reading) -> Reading | None:
     from drctl.adapters.config_files import HOME
-    from drctl.cli.common import read_configuration
+    from drctl.cli.common import checked_version, read_configuration
     from drctl.errors import UsageError
 
     path = options.peer_file
     if path is None:
         return None
     config_id = options.config_id if options.peer_config_id is None else options.peer_config_id
-    peer = read_configuration(path, "auto", config_id=config_id, home=HOME)
+    version = checked_version(options.target_version)
+    peer = read_configuration(path, "auto", config_id=config_id, home=HOME, version=version)
     if peer.document.dialect != reading.document.dialect:
         raise UsageError(
             f"{path} is a {peer.document.dialect} and {reading.document.source.path} a "

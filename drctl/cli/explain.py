@@ -78,7 +78,9 @@ def register(subparsers: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Explain each topic, one below the other; the exit code is 0."""
-    _check_version(options.target_version)
+    from drctl.cli.common import checked_version
+
+    checked_version(options.target_version)
     explained = [_explain(topic, options) for topic in options.topics]
     if options.format == "json":
         import json
@@ -89,13 +91,6 @@ def run(options: argparse.Namespace) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
         sys.stdout.write("\n".join(explained))
     return 0
-
-
-def _check_version(version: str) -> None:
-    from drctl.errors import UsageError
-
-    if not all(part.isascii() and part.isdigit() for part in version.split(".")):
-        raise UsageError(f"--target-version {version} is no version like 2.2.7")
 
 
 def _explain(topic: str, options: argparse.Namespace) -> Any:

@@ -74,7 +74,7 @@ def register(subparsers: Any) -> None:
 
 
 def _add_what(parser: argparse.ArgumentParser) -> None:
-    from drctl.cli.common import add_dialect
+    from drctl.cli.common import add_dialect, add_target_version
 
     parser.add_argument(
         "path", metavar="PATH", nargs="?", help="lvs.cf or keepalived.conf; - is standard input"
@@ -83,6 +83,7 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", metavar="NAME", help="whose: primary, backup or a real server")
     parser.add_argument("--list", action="store_true", help="name the targets and exit")
     add_dialect(parser)
+    add_target_version(parser)
 
 
 def _add_output(parser: argparse.ArgumentParser) -> None:

@@ -54,7 +54,7 @@ _NOT_READ = frozenset({"missing-include", "unreadable-include"})
 
 def register(subparsers: Any) -> None:
     """Add the subcommand's parser."""
-    from drctl.cli.common import add_config_id, add_dialect, add_json
+    from drctl.cli.common import add_config_id, add_dialect, add_json, add_target_version
 
     parser = subparsers.add_parser(
         "show",
@@ -75,6 +75,7 @@ def register(subparsers: Any) -> None:
     add_json(parser)
     add_dialect(parser)
     add_config_id(parser)
+    add_target_version(parser)
     parser.add_argument(
         "--as-written",
         action="store_true",
@@ -96,7 +97,7 @@ def _shown(reading: Reading, form: str) -> str:
 
 def run(options: argparse.Namespace) -> int:
     """Read, print, and say by the exit code whether the text itself has errors."""
-    from drctl.cli.common import read_configuration
+    from drctl.cli.common import checked_version, read_configuration
     from drctl.report.text import to_summary
     from drctl.text.diagnostic import Severity
 
@@ -104,6 +105,7 @@ def run(options: argparse.Namespace) -> int:
         options.path,
         options.dialect,
         config_id=options.config_id,
+        version=checked_version(options.target_version),
         is_expanded=not options.as_written,
     )
     if options.format != "json":

@@ -18,12 +18,12 @@ from drctl.lint.structure import PROCESSES, Structure
 from drctl.lint.world import World
 from drctl.schema.load import load_dialect
 from drctl.schema.table import version_of
-from drctl.syntax.expanded import expand
+from drctl.syntax.expanded import ExpandOptions, expand
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from drctl.syntax.expanded import ExpandOptions, Files, Line
+    from drctl.syntax.expanded import Files, Line
     from drctl.text.diagnostic import Diagnostic
     from drctl.text.source import SourceFile
 
@@ -51,8 +51,8 @@ def check_source(
     files: Files | None = None,
     options: ExpandOptions | None = None,
 ) -> Checked:
-    """Check one file and what it includes."""
-    expanded = expand(source, files, options)
+    """Check one file and what it includes; without `options` they are the defaults of `version`."""
+    expanded = expand(source, files, options or ExpandOptions(version=version_of(version)))
     report = Report()
     for one in expanded.files:
         report.extend(one.diagnostics)

@@ -124,9 +124,9 @@ _STATIC = {
 }
 
 
-def read(document: Document) -> Reading:
-    """Model of a keepalived.conf; never fails, whatever the text is."""
-    context = Context(document, definitions(document), outer=_OUTER)
+def read(document: Document, version: tuple[int, ...] = w.MEASURED_VERSION) -> Reading:
+    """Model of a keepalived.conf as `version` reads it; never fails, whatever the text is."""
+    context = Context(document, definitions(document), outer=_OUTER, version=version)
     top = Values()
     settings = context.settings
     settings_places = []

@@ -13,7 +13,7 @@ from typing import Any
 
 from drctl.model.origin import SELF, Leftover, Origins
 from drctl.quickclass import dataclass, field
-from drctl.readers.keepalived_words import Parse, Words
+from drctl.readers.keepalived_words import MEASURED_VERSION, Parse, Words
 from drctl.readers.verbatim import leftover
 from drctl.syntax.lexer import find_template_tag
 from drctl.syntax.tree import ERROR, QUOTED, Document, Leaf, Node, Statement
@@ -145,7 +145,7 @@ class Context:
     """One file while it is read: its tree, what it defines, and the findings so far. `outer` are
     the keywords of blocks at top level; those met inside a block wait in `misplaced`. `seen` are
     the blocks that there may be only one of, by keyword and name. `settings` is what is said for
-    the whole director, wherever."""
+    the whole director, wherever. `version` is the keepalived that reads it."""
 
     document: Document
     defined: frozenset[str] = frozenset()
@@ -154,6 +154,7 @@ class Context:
     misplaced: list[Statement] = field(default_factory=list)
     seen: set[tuple[str, tuple[str, ...]]] = field(default_factory=set)
     settings: Values = field(default_factory=Values)
+    version: tuple[int, ...] = MEASURED_VERSION
 
     def place(self, statement: Statement) -> Place:
         """Where the statement stands, without its block."""
@@ -357,7 +358,7 @@ def words_of(context: Context, statement: Statement) -> Words:
     """The words behind the statement's keyword."""
     words = statement.words[1:]
     raw = context.document.source.text[words[0].start : words[-1].end] if words else ""
-    return Words([leaf.value for leaf in words], raw)
+    return Words([leaf.value for leaf in words], raw, context.version)
 
 
 def unusual(context: Context, statement: Statement) -> str:

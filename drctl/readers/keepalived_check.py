@@ -65,7 +65,7 @@ def _status_codes(words: Words) -> tuple[tuple[int, int], ...]:
 
 def _regex(words: Words) -> str:
     """A pattern, split as commands are: keepalived ignores one of several words."""
-    found = w.command(words)
+    found = w.pattern(words)
     if words.peek() is not None:
         raise ValueError("keepalived takes one word; quote the pattern")
     return found

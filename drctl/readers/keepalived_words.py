@@ -10,10 +10,13 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from drctl.syntax.expand_script import script_words
+from drctl.syntax.expand_script import Version, line_words, script_words, settled
 from drctl.units import inet_aton, ip_address
 
 Parse = Callable[["Words"], Any]
+
+MEASURED_VERSION = (2, 2, 7)
+"""The version that a configuration is read as when nothing is said."""
 
 _SIGNED = re.compile(r"[ \t]*([+-]?)([0-9]{1,20})")
 _SECONDS = re.compile(r"\+?([0-9]{0,20})(?:\.([0-9]*))?")
@@ -22,14 +25,17 @@ _BOOLEANS = {"on": True, "true": True, "yes": True, "off": False, "false": False
 
 class Words:
     """The words behind a keyword, taken one by one; `raw` is their text as it stands in the file,
-    for commands, which keepalived splits by other rules."""
+    for commands, which keepalived splits by other rules, those of `version`."""
 
-    __slots__ = ("_at", "_words", "raw")
+    __slots__ = ("_at", "_words", "raw", "version")
 
-    def __init__(self, words: Sequence[str], raw: str = "") -> None:
+    def __init__(
+        self, words: Sequence[str], raw: str = "", version: Version = MEASURED_VERSION
+    ) -> None:
         self._words = words
         self._at = 0
         self.raw = raw
+        self.version = version
 
     def take(self, what: str) -> str:
         """The next word; ValueError says that `what` is missing."""
@@ -274,9 +280,18 @@ def weight(low: int, high: int) -> Callable[[Words], dict[str, Any]]:
 
 def command(words: Words) -> str:
     """The first word by the rules of commands (see `split_command`); the rest stays."""
-    found = split_command(words.raw)
+    found = split_command(words.raw, words.version)
     if not found or not found[0]:
         raise ValueError("the command is missing")
+    words.leave(found[1:])
+    return _printable(found[0])
+
+
+def pattern(words: Words) -> str:
+    """As `command`, where escapes are replaced in all versions."""
+    found = script_words(words.raw, words.version)
+    if not found or not found[0]:
+        raise ValueError("the pattern is missing, or a quote of it has no end")
     words.leave(found[1:])
     return _printable(found[0])
 
@@ -288,7 +303,7 @@ def maybe_owned_command(words: Words) -> tuple[str, str | None, str | None] | No
 
 def owned_command(words: Words) -> tuple[str, str | None, str | None]:
     """`COMMAND [USER [GROUP]]`; a command with arguments is quoted as a whole."""
-    found = split_command(words.raw)
+    found = split_command(words.raw, words.version)
     if not found or not found[0]:
         raise ValueError("the command is missing")
     user = found[1] if len(found) > 1 else None
@@ -303,10 +318,10 @@ def _printable(found: str) -> str:
     return found
 
 
-def split_command(raw: str) -> list[str]:
-    """Words of a command line as keepalived splits it once (see `script_words`). ValueError for a
-    quote without end."""
-    words = script_words(raw)
+def split_command(raw: str, version: Version) -> list[str]:
+    """The words behind a script keyword as `version` splits them once (see `line_words`); a command
+    is spelt so that all versions split it alike. ValueError for a quote without end."""
+    words = line_words(raw, version)
     if words is None:
         raise ValueError("quote without end")
-    return list(words)
+    return [settled(word, version) if at == 0 else word for at, word in enumerate(words)]

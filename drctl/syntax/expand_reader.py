@@ -54,14 +54,15 @@ class _Known(dict[str, tuple[Words, ...]]):
     """Words of the logical lines of physical lines that need nothing but splitting, each worked out
     once; `remarked` are those that there is something to say of."""
 
-    def __init__(self) -> None:
+    def __init__(self, version: tuple[int, ...]) -> None:
         super().__init__()
+        self.version = version
         self.remarked: dict[str, tuple[Remark, ...]] = {}
 
     def __missing__(self, line: str) -> tuple[Words, ...]:
         if ODD.search(line):
             clean = decomment(line)
-            if found := remarks(line, clean):
+            if found := remarks(line, clean, self.version):
                 self.remarked[line] = found
             words = split_text(clean.text)
         else:
@@ -77,7 +78,7 @@ class _Shared:
         self.files = files
         self.options = options
         self.findings = Findings()
-        self.known = _Known()
+        self.known = _Known(options.version)
         self.sources: dict[str, SourceFile | Unreadable] = {}
 
 
@@ -159,7 +160,7 @@ class Reader:
         rewriter = self.rewriter
         raw = buffer.text
         clean = decomment(raw, keeps_continuation=self._is_old)
-        self._remark(buffer.file, buffer.number, offset, remarks(raw, clean))
+        self._remark(buffer.file, buffer.number, offset, remarks(raw, clean, self.options.version))
         self._continuation(buffer, clean)
         buffer.become(clean.text, clean.cuts)
         self.differs = self.differs or clean.is_changed_again

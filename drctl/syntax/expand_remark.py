@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from drctl.syntax import expand_kind as kind
 from drctl.syntax.expand_line import visible
-from drctl.syntax.expand_script import is_command
+from drctl.syntax.expand_script import ESCAPED_ONCE, SPLIT_ONCE, Version, is_command
 from drctl.syntax.expand_text import Clean, split_braces, word_ranges
 
 if TYPE_CHECKING:
@@ -38,15 +38,15 @@ class Remark(NamedTuple):
     hint: str = ""
 
 
-def remarks(line: str, clean: Clean) -> tuple[Remark, ...]:
+def remarks(line: str, clean: Clean, version: Version) -> tuple[Remark, ...]:
     """The remarks on `line`, of which `clean` is what remains without the comment."""
     found = []
     text = clean.text
-    if clean.is_open or text.count('"') % 2:
+    if clean.is_open or (text.count('"') % 2 and not _is_split_anew(text, version)):
         found.append(_unterminated(line, text, is_open=clean.is_open))
     elif '"' in text and (glued := _glued(line, text)):
         found.append(glued)
-    if not found and (script := _script(line, text)):
+    if not found and (script := _script(line, text, version)):
         found.append(script)
     at = clean.comment
     if at > 0 and line[at - 1] not in _MAY_TOUCH:
@@ -81,7 +81,23 @@ def _unterminated(line: str, text: str, *, is_open: bool) -> Remark:
     )
 
 
-def _script(line: str, text: str) -> Remark | None:
+def _is_split_anew(text: str, version: Version) -> bool:
+    """Whether the odd quote is behind the first two words of a script line: then keepalived says
+    nothing of it (from 2.3.2 on), since the line is split by other rules."""
+    if version < ESCAPED_ONCE:
+        return False
+    for start, end in split_braces(text):
+        part = text[start:end]
+        if part.count('"') % 2 == 0:
+            continue
+        ranges = word_ranges(part)
+        keyword = part[slice(*ranges[0])].strip('"') if len(ranges) > 1 else SPLIT_ONCE
+        if keyword == SPLIT_ONCE or keyword not in SCRIPT_KEYWORDS:
+            return False
+    return True
+
+
+def _script(line: str, text: str, version: Version) -> Remark | None:
     """A command whose own quotes, single ones too, or last escape have no end."""
     offset = line.find(text)
     if offset < 0 or text.isalnum():
@@ -93,7 +109,7 @@ def _script(line: str, text: str) -> Remark | None:
         ranges = word_ranges(part)
         if len(ranges) < 2 or part[slice(*ranges[0])].strip('"') not in SCRIPT_KEYWORDS:
             continue
-        if is_command(part):
+        if is_command(part, version):
             continue
         begin = ranges[1][0]
         shown = visible(text[start + begin : end], 40)

@@ -14,7 +14,7 @@ from typing import Any
 
 from agreement.meaning_record import Meaning
 
-from drctl.readers.keepalived_words import split_command
+from drctl.syntax.expand_script import script_words
 
 Json = Mapping[str, Any]
 
@@ -152,7 +152,7 @@ class Owners:
 
 def command_words(command: str) -> tuple[str, ...]:
     """The words of a command: 2.2.7 splits a quoted command once more."""
-    return tuple(split_command(command))
+    return script_words(command, (2, 2, 7)) or ()
 
 
 def first(*values: Any) -> Any:

@@ -130,3 +130,9 @@ def test_unknown_name_is_one_finding_at_its_use() -> None:
     found = diagnostics("global_defs {\nrouter_id ${_ENV NODE}\n}\n")
     assert [(one.code, one.place.line) for one in found] == [("DR223", 2), ("DR208", 3)]
     assert found[0].place.column == 11
+
+
+def test_odd_quote_behind_a_command_is_a_finding_before_2_3_2() -> None:
+    text = 'vrrp_script x {\nscript "/t \\"x y"\n}\n'
+    assert "DR101" in [one.code for one in diagnostics(text, "2.3.1")]
+    assert "DR101" not in [one.code for one in diagnostics(text, "2.3.2")]

@@ -706,3 +706,13 @@ def test_template_is_read_where_it_has_no_tags() -> None:
     (found,) = read(document).configuration.instances
     assert (found.name, found.priority, found.state) == ("{{ name }}", 7, None)
     assert left(found) == [("state {{ state }}", "holds a template tag")]
+
+
+def test_pattern_is_split_by_the_same_rules_in_all_versions() -> None:
+    text = "virtual_server 192.0.2.1 80 {\nreal_server 192.0.2.2 80 {\nHTTP_GET {\nurl {\n"
+    text += 'path /\nregex "a\\\\.b \\"c\\""\n}\n}\n}\n}\n'
+    for version in ((2, 2, 7), (2, 3, 2)):
+        reading = read(parse_bytes("x", text.encode(), "keepalived"), version)
+        (check,) = reading.configuration.services[0].real_servers[0].checks
+        assert isinstance(check, HttpCheck)
+        assert check.urls[0].regex == 'a\\.b "c"'

@@ -206,3 +206,20 @@ def test_file_of_a_hundred_lines_is_shown_within_150_ms(tmp_path: Path) -> None:
         assert show(str(file)).returncode == 0
         used.append(time.perf_counter() - started)
     assert min(used) < SLOWEST_S
+
+
+@pytest.mark.parametrize(
+    ("version", "command"),
+    [("2.2.7", '/t "a b" B'), ("2.3.1", '/t "a b" B'), ("2.3.2", '/t \\"a b\\" \\10142')],
+)
+def test_escapes_of_a_command_are_those_of_the_target_version(version: str, command: str) -> None:
+    given = b'vrrp_script x {\n    script "/t \\"a b\\" \\x4142"\n}\n'
+    for more in ([], ["--as-written"]):
+        done = show("--json", "--target-version", version, *more, "-", given=given)
+        assert json.loads(done.stdout)["model"]["scripts"][0]["command"] == command
+
+
+def test_target_version_that_is_none_ends_with_2() -> None:
+    done = show("--target-version", "new", "-", given=GOOD.encode())
+    assert done.returncode == 2
+    assert b"--target-version new is no version like 2.2.7" in done.stderr

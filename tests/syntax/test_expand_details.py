@@ -16,9 +16,11 @@ from drctl.syntax.expand_include import (
     expand_braces,
     include_of,
 )
-from drctl.syntax.expand_script import script_words
+from drctl.syntax.expand_script import is_command, line_words, script_words, settled
 from drctl.syntax.expanded import ExpandOptions, Limits, expand
 from drctl.text.source import SourceFile
+
+OLD = (2, 2, 7)
 
 
 def codes(text: str) -> list[str]:
@@ -185,4 +187,62 @@ def test_what_generates_too_much_leaves_its_first_lines_and_so_do_later_uses() -
     ],
 )
 def test_escapes_of_a_script_are_those_of_keepalived(text: str, words: tuple[str, ...]) -> None:
-    assert script_words(text) == words
+    assert script_words(text, OLD) == words
+
+
+@pytest.mark.parametrize(
+    ("line", "old", "new"),
+    [
+        (r'"/t \"a b\" c"', ("/t", "a b", "c"), ("/t", '"a', 'b"', "c")),
+        (r'"/t \x4142"', ("/t", "B"), ("/t", "A42")),
+        (r'"/t \\x41"', ("/t", "A"), ("/t", r"\x41")),
+        (r'"/t \\\\x41"', ("/t", r"\x41"), ("/t", r"\\x41")),
+        (r"'/t \101'", ("/t", "A"), ("/t", "A")),
+        ("'/t \"a b\"'", ("/t", "a b"), ("/t", "a b")),
+    ],
+)
+def test_escapes_of_a_command_count_twice_before_2_3_2(
+    line: str, old: tuple[str, ...], new: tuple[str, ...]
+) -> None:
+    for version, wanted in ((OLD, old), ((2, 3, 1), old), ((2, 3, 2), new), ((2, 4, 3), new)):
+        words = line_words(f"script {line}", version)
+        assert words is not None
+        assert script_words(words[1], version) == wanted
+
+
+@pytest.mark.parametrize("version", [OLD, (2, 3, 2)])
+@pytest.mark.parametrize(
+    "command", [r"/t \x4142 \x41", r"/t \cx414", r"/t \\x4142", r"/t \c\\x4142", r"'\x414' b"]
+)
+def test_settled_command_is_split_alike_by_all_versions(
+    command: str, version: tuple[int, ...]
+) -> None:
+    wanted = script_words(command, version)
+    again = settled(command, version)
+    assert script_words(again, OLD) == script_words(again, (2, 4, 3)) == wanted
+
+
+def test_regular_expression_is_split_once_in_all_versions() -> None:
+    for version in (OLD, (2, 3, 2)):
+        assert is_command(r'regex "a\"b"', version)
+        assert not is_command(r'regex "a', version)
+    assert not is_command(r'script "a\"b"', OLD)
+
+
+@pytest.mark.parametrize(
+    ("version", "found"), [(OLD, ["DR101"]), ((2, 3, 1), ["DR101"]), ((2, 3, 2), [])]
+)
+def test_odd_quote_behind_a_command_is_told_before_2_3_2_only(
+    version: tuple[int, ...], found: list[str]
+) -> None:
+    text = 'script "/t \\"x y"\n'
+    seen = expand(SourceFile(MAIN, text), options=ExpandOptions(version=version))
+    assert [one.code for one in seen.findings] == found
+    other = expand(SourceFile(MAIN, f"x{text}"), options=ExpandOptions(version=version))
+    assert [one.code for one in other.findings] == ["DR101"]
+
+
+def test_script_line_that_ends_in_the_keyword_is_told_in_all_versions() -> None:
+    for version in (OLD, (2, 3, 2)):
+        found = expand(SourceFile(MAIN, 'script "a\n'), options=ExpandOptions(version=version))
+        assert [one.code for one in found.findings] == ["DR101"]

@@ -5,6 +5,8 @@ Each error names the operation that was attempted; the command line prints it an
 
 from __future__ import annotations
 
+from os import strerror
+
 
 class DrctlError(Exception):
     """Something outside drctl made an operation impossible; `str()` is the message for the user."""
@@ -35,3 +37,13 @@ class ToolMissing(DrctlError):
 
 class UnsafeValue(DrctlError):
     """A value cannot be written in a target's syntax without breaking out of it."""
+
+
+class KernelRefused(DrctlError):
+    """The kernel refused an operation; carries the errno, and the kernel's own words if any."""
+
+    def __init__(self, operation: str, number: int | None, words: str = "") -> None:
+        self.operation = operation
+        self.errno = number or 0
+        reason = strerror(self.errno) if self.errno else "unknown error"
+        super().__init__(f"cannot {operation}: {reason}" + (f" ({words})" if words else ""))

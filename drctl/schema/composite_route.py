@@ -18,12 +18,20 @@ TYPES = {
     *("local", "nat", "broadcast", "brd", "anycast", "multicast", "prohibit", "unreachable"),
     *("blackhole", "xresolve", "unicast", "throw"),
 }
-TABLES = {"default", "main", "local"}
+TABLES = {"default", "main", "local", "unspec"}
 PROTOCOLS = {
-    *("none", "redirect", "kernel", "boot", "static", "gated", "ra", "mrt", "zebra", "bird"),
+    *("unspec", "redirect", "kernel", "boot", "static", "gated", "ra", "mrt", "zebra", "bird"),
     *("babel", "dnrouted", "xorp", "ntk", "dhcp", "keepalived", "bgp", "isis", "ospf", "rip"),
-    *("eigrp", "mrouted", "openr"),
+    *("eigrp", "openr"),
 }
+DSFIELDS = {
+    "default",
+    *(f"AF{kind}{precedence}" for kind in "1234" for precedence in "123"),
+    *(f"CS{kind}" for kind in "1234567"),
+    "EF",
+}
+REALMS = {"cosmos"}
+"""Names in the tables that iproute2 brings along; a machine may have more of them."""
 ANY_ADDRESS = {"default", "any", "all"}
 _KEEPALIVED_PROTOCOL = 18
 _LONGEST_RTT_MS = 15 * 60 * 1000
@@ -185,7 +193,7 @@ class Reader:
     def realms(self) -> None:
         """`REALM[/REALM]`."""
         word = self.value("realms")
-        if not all(0 <= c_prefix(part) <= 255 for part in word.split("/", 1)):
+        if not all(part in REALMS or 0 <= c_prefix(part) <= 255 for part in word.split("/", 1)):
             raise self.drop(f"realms {word}")
         self.agree(4)
 
@@ -241,15 +249,14 @@ class _Route(Reader):
 
     def _named_option(self, word: str) -> bool:
         if word in {"tos", "dsfield"}:
-            self.named(word, set(), 255)
+            self.named(word, DSFIELDS, 255)
         elif word == "table":
             self.named(word, TABLES, 2**32 - 1)
         elif word == "scope":
             self.named(word, SCOPES, 255)
         elif word == "protocol":
             name = self.named(word, PROTOCOLS, 255)
-            number = c_prefix(name)
-            self.protocol = number if number >= 0 else -1
+            self.protocol = _KEEPALIVED_PROTOCOL if name == "keepalived" else c_prefix(name)
         elif word == "features":
             if self.value(word) != "ecn":
                 self.ignore(self.position - 1, "the only feature is ecn")

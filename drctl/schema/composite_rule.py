@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from drctl.schema.complaint import Complaint, advice, error
 from drctl.schema.composite_number import any_base, c_prefix, unsigned
-from drctl.schema.composite_route import TABLES, Parts, Reader, Stopped
+from drctl.schema.composite_route import DSFIELDS, TABLES, Parts, Reader, Stopped
 
 _MARK = re.compile(r"[ \t]*\+?(0[xX][0-9a-fA-F]+|[0-9]*)(?:/\+?(0[xX][0-9a-fA-F]+|[0-9]*))?")
 _PORTS = re.compile(r"[ \t]*[+-]?[0-9]+-[+-]?[0-9]+.*")
@@ -47,7 +47,8 @@ class _Rule(Reader):
         elif word in {"from", "to"}:
             self.agree(self.address(word, has_prefix=True))
         elif word in {"table", "lookup"}:
-            if c_prefix(self.named(word, TABLES, 2**32 - 1)) == 0:
+            name = self.named(word, TABLES, 2**32 - 1)
+            if name == "unspec" or c_prefix(name) == 0:
                 raise self.drop("there is no table 0")
             self.has_table = True
             self.act("table")
@@ -57,7 +58,7 @@ class _Rule(Reader):
                 raise self.drop(f"{word} {wrong}")
             self.priority = value
         elif word in {"tos", "dsfield"}:
-            self.named(word, set(), 255)
+            self.named(word, DSFIELDS, 255)
         elif word == "realms":
             self.realms()
             self.has_table_option = True

@@ -1,0 +1,5 @@
+"""A world of directors, links, segments and kernels, in which the failover core is tried.
+
+Time is virtual, in microseconds (`_us`); every chance comes from one seeded generator, so that a
+seed is a history. What the invariants judge are the simulated kernels, never the directors' opinion.
+"""

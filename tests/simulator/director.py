@@ -1,0 +1,409 @@
+"""One director host: kernel, guard, and the controller that runs the core."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from simulator.kernel import Kernel
+
+if TYPE_CHECKING:
+    from simulator.world import World
+
+
+@dataclass(slots=True)
+class Guard:
+    """Closes the fence and deletes the addresses when the controller dies."""
+
+    is_alive: bool = True
+    is_busy: bool = False
+    addresses: set[str] = field(default_factory=set)
+
+
+class Director:
+    """The shell of DESIGN's contract, in virtual time: actions in order, then their outcomes, then
+    the next event; frames before everything else that waits."""
+
+    def __init__(self, world: World, name: str, settings: Any, drift: float) -> None:
+        self.world = world
+        self.name = name
+        self.settings = settings
+        self.drift = drift
+        self.kernel = Kernel(group_of={v: g.name for g in settings.groups for v in g.addresses})
+        self.guard = Guard()
+        self.node: Any = None
+        self.boot = 0
+        self.run = 0
+        self.is_paused = False
+        self.is_frozen = False
+        self.has_left = False
+        self.frozen_us = 0
+        self.frozen_at_us = 0
+        self.reserved = 0
+        self.disk_is_full = False
+        self.drop_fails = False
+        self.held: frozenset[str] = frozenset()
+        self.failures: dict[str, bool] = {}
+        self.frames: deque[Any] = deque()
+        self.inbox: deque[Any] = deque()
+        self.todo: deque[Any] = deque()
+        self.outcomes: deque[Any] = deque()
+        self.is_executing = False
+        self.timer_at_ms = -1
+
+    # clocks
+
+    def clock_us(self) -> int:
+        """The host's monotonic clock; it drifts, and stands still while the host is frozen."""
+        now_us = self.frozen_at_us if self.is_frozen else self.world.now_us
+        return int((now_us - self.frozen_us) * self.drift)
+
+    def now_ms(self) -> int:
+        return self.clock_us() // 1000
+
+    @property
+    def is_running(self) -> bool:
+        return self.node is not None and not self.is_paused and not self.is_frozen
+
+    @property
+    def is_yielding(self) -> bool:
+        return self.node is not None and any(
+            group.role.name == "YIELDING" for group in self.node.groups.values()
+        )
+
+    # life and death
+
+    def start(self) -> None:
+        """Start a controller, as its supervisor would: the guard's work is awaited first."""
+        if self.node is not None:
+            return
+        if self.guard.is_busy:
+            self.world.after(5000, self.start)
+            return
+        core = self.world.core
+        self.has_left = False
+        self.run += 1
+        self.boot = self.world.random.getrandbits(48) + 1
+        if not self.guard.is_alive:
+            self.guard = Guard()
+        self.node = core.node.Node(self.settings)
+        present = frozenset(v for v in self.world.vips if self.kernel.has(v, self.clock_us()))
+        epoch = self.reserved
+        self.world.connect(self.name)
+        self.put(
+            core.event.Started(
+                self.now_ms(), self.boot, epoch, present, held=self.held, **self.world.memory(self)
+            )
+        )
+        for name, is_up in self.failures.items():
+            self.put(core.event.TrackReported(self.now_ms(), name, is_up))
+        for interface, port in self.world.ports_of(self.name).items():
+            if not port.has_carrier:
+                self.put(core.event.CarrierChanged(self.now_ms(), interface, is_up=False))
+
+    def kill(self, *, with_guard: bool = False) -> None:
+        """SIGKILL, to the guard too when wanted; else the guard acts."""
+        if with_guard:
+            self.guard.is_alive = False
+        if self.node is None:
+            return
+        self._end()
+        if self.guard.is_alive:
+            self.guard.is_busy = True
+            self.world.after(self.world.random.randint(3000, 28000), self._guard_acts)
+
+    def _end(self) -> None:
+        self.node = None
+        self.is_paused = False
+        self.is_executing = False
+        for queue in (self.frames, self.inbox, self.todo, self.outcomes):
+            queue.clear()
+        self.timer_at_ms = -1
+        self.world.disconnect(self.name)
+
+    def _guard_acts(self) -> None:
+        if not self.guard.is_busy:
+            return
+        if self.is_frozen:
+            self.world.after(1000, self._guard_acts)
+            return
+        self.guard.is_busy = False
+        self.guard.is_alive = False
+        for group in self.settings.groups:
+            if group.addresses & self.guard.addresses:
+                self.kernel.close(group.name)
+        for address in self.guard.addresses:
+            self.kernel.delete(address)
+        self.world.changed(f"{self.name}: guard lets go")
+
+    def kill_guard(self) -> None:
+        if self.guard.is_busy:
+            return
+        self.guard = Guard(is_alive=False)
+        if self.node is not None:
+            self.put(self.world.core.event.GuardLost(self.now_ms()))
+
+    def pause(self) -> None:
+        self.is_paused = True
+
+    def resume(self) -> None:
+        self.is_paused = False
+        self.go_on()
+
+    def freeze(self) -> None:
+        if not self.is_frozen:
+            self.frozen_at_us = self.world.now_us
+            self.is_frozen = True
+
+    def thaw(self) -> None:
+        if self.is_frozen:
+            self.is_frozen = False
+            self.frozen_us += self.world.now_us - self.frozen_at_us
+            self.timer_at_ms = -1
+            self.go_on()
+
+    # events
+
+    def put(self, event: Any) -> None:
+        """An event arrives; `now_ms` is set when it is taken out."""
+        if self.node is None:
+            return
+        (self.frames if type(event).__name__ == "FrameHeard" else self.inbox).append(event)
+        self.go_on()
+
+    def go_on(self) -> None:
+        """Take in what waits, as long as nothing is being carried out."""
+        while self.is_running and not self.is_executing:
+            if self.outcomes:
+                event = self.outcomes.popleft()
+            elif self.frames:
+                event = self.frames.popleft()
+            elif self.inbox:
+                event = self.inbox.popleft()
+            else:
+                break
+            self._feed(event)
+        if self.is_running and not self.is_executing:
+            self._arm()
+
+    def _feed(self, event: Any) -> None:
+        object.__setattr__(event, "now_ms", self.now_ms())
+        actions = self.node.feed(event)
+        if actions:
+            self.todo.extend(actions)
+            self.is_executing = True
+            self._execute()
+
+    def _arm(self) -> None:
+        at_ms = self.node.deadline_ms
+        if at_ms == self.timer_at_ms:
+            return
+        self.timer_at_ms = at_ms
+        delay_us = max(0, int(at_ms * 1000 / self.drift) + 1 - (self.world.now_us - self.frozen_us))
+        jitter_us = self.world.random.randint(20, 400)
+        self.world.after(delay_us + jitter_us, self._timer, self.run, at_ms)
+
+    def _timer(self, run: int, at_ms: int) -> None:
+        if run != self.run or self.node is None or at_ms != self.timer_at_ms:
+            return
+        self.timer_at_ms = -1
+        if self.is_running and not self.is_executing:
+            self._feed(self.world.core.event.TimeCame(self.now_ms()))
+            self.go_on()
+
+    # actions
+
+    def _execute(self) -> None:
+        """Carry out what is to be done; what touches the kernel takes its time."""
+        while self.todo:
+            if not self.is_running:
+                self.world.after(500, self._execute_later, self.run)
+                return
+            action = self.todo.popleft()
+            cost_us = HANDLERS[type(action).__name__](self, action)
+            if cost_us:
+                self.world.after(cost_us, self._execute_later, self.run)
+                return
+        self.is_executing = False
+
+    def _execute_later(self, run: int) -> None:
+        if run != self.run or self.node is None or not self.is_executing:
+            return
+        self._execute()
+        self.go_on()
+
+    def _settle(self, action: Any, outcome: str, why: str = "") -> None:
+        core = self.world.core
+        self.outcomes.append(
+            core.event.Settled(self.now_ms(), action.number, core.event.Outcome[outcome], why)
+        )
+
+    def _is_late(self, action: Any) -> bool:
+        if self.now_ms() < action.before_ms:
+            return False
+        self._settle(action, "LATE")
+        return True
+
+    def _group(self, action: Any) -> Any:
+        return self.node.groups[action.group].config
+
+    def _send_beat(self, action: Any) -> int:
+        self.world.send_beat(self.name, action.peer, action.beat)
+        return 0
+
+    def _probe(self, action: Any) -> int:
+        self.world.probe(self.name, action.interface, action.addresses)
+        return 0
+
+    def _ask(self, action: Any) -> int:
+        self.world.ask(self.name, action.interface, action.addresses)
+        return 0
+
+    def _cost_us(self, count: int = 1) -> int:
+        return self.world.random.randint(30, 300) + 15 * count
+
+    def _prepare_fence(self, action: Any) -> int:
+        is_open = action.is_open or action.is_shut
+        until_us = self.clock_us() + self.world.timing.fence_ms * 1000 if is_open else 0
+        self.kernel.prepare(action.group, until_us, is_shut=action.is_shut)
+        self.world.changed(f"{self.name}: fence prepared for {action.group}")
+        self._settle(action, "DONE")
+        return self._cost_us()
+
+    def _tell_guard(self, action: Any) -> int:
+        if self.guard.is_alive:
+            self.guard.addresses |= self._group(action).addresses
+        self._settle(action, "DONE")
+        return self._cost_us()
+
+    def _start_guard(self, action: Any) -> int:
+        self.guard = Guard()
+        for group in self.node.groups.values():
+            if group.role.is_holding or group.may_answer:
+                self.guard.addresses |= group.config.addresses
+        self._settle(action, "DONE")
+        return self._cost_us() + 20_000
+
+    def _take_vips(self, action: Any) -> int:
+        if self._is_late(action):
+            return self._cost_us()
+        vips = self._group(action).vips
+        end_us = self.clock_us() + self.world.timing.lease_ms * 1000
+        for vip in vips:
+            self.kernel.add(vip.address, end_us)
+            self.world.judge.installed(self.name, vip.address)
+        self.world.changed(f"{self.name}: VIPs of {action.group} installed")
+        self._settle(action, "DONE")
+        return self._cost_us(len(vips))
+
+    def _renew_vips(self, action: Any) -> int:
+        end_us = self.clock_us() + self.world.timing.lease_ms * 1000
+        for vip in self._group(action).vips[action.first : action.end]:
+            self.kernel.add(vip.address, end_us)
+        self.world.changed("")
+        self._settle(action, "DONE")
+        return self._cost_us(action.end - action.first)
+
+    def _drop_vips(self, action: Any) -> int:
+        if self.drop_fails:
+            self._settle(action, "FAILED", "device busy")
+            return self._cost_us()
+        for vip in self._group(action).vips:
+            self.kernel.delete(vip.address)
+        self.world.changed(f"{self.name}: VIPs of {action.group} dropped")
+        self._settle(action, "DONE")
+        return self._cost_us(len(self._group(action).vips))
+
+    def _open_fence(self, action: Any) -> int:
+        if self._is_late(action):
+            return self._cost_us()
+        until_us = self.clock_us() + self.world.timing.fence_ms * 1000
+        is_done = self.kernel.open(action.group, until_us)
+        self.world.changed(f"{self.name}: fence open for {action.group}")
+        self._settle(action, "DONE" if is_done else "FAILED", "" if is_done else "no such table")
+        return self._cost_us()
+
+    def _renew_fence(self, action: Any) -> int:
+        until_us = self.clock_us() + self.world.timing.fence_ms * 1000
+        if self.kernel.table is None:
+            self._settle(action, "FAILED", "no such table")
+        else:
+            is_done = self.kernel.renew(action.group, self.clock_us(), until_us)
+            self._settle(action, "DONE" if is_done else "LAPSED")
+        return self._cost_us()
+
+    def _shut_arp(self, action: Any) -> int:
+        is_done = self.kernel.shut(action.group)
+        self.world.changed(f"{self.name}: silent in ARP for {action.group}")
+        self._settle(action, "DONE" if is_done else "FAILED", "" if is_done else "no such table")
+        return self._cost_us()
+
+    def _close_fence(self, action: Any) -> int:
+        self.kernel.close(action.group)
+        self.world.changed(f"{self.name}: fence closed for {action.group}")
+        self._settle(action, "DONE")
+        return self._cost_us()
+
+    def _announce(self, action: Any) -> int:
+        if self.now_ms() >= action.before_ms:
+            return 0
+        for vip in self._group(action).vips:
+            self.world.judge.announced(self.name, vip.address)
+            self.world.announce(self.name, vip.interface, vip.address)
+        return 0
+
+    def _reserve_epochs(self, action: Any) -> int:
+        if self.disk_is_full:
+            self._settle(action, "FAILED", "no space left on device")
+        else:
+            self.reserved = action.below
+            self._settle(action, "DONE")
+        return self._cost_us() + 3000
+
+    def _report(self, action: Any) -> int:
+        text = f"{self.name}: {action.group} {action.before.word} -> {action.after.word}"
+        self.world.say(f"{text}, epoch {action.epoch}: {action.reason}")
+        if action.after.name == "TAKING":
+            self.world.judge.claimed(self.name, action.group, action.epoch)
+        return 0
+
+    def _alarm(self, action: Any) -> int:
+        sign = "alarm" if action.is_on else "alarm over"
+        self.world.say(f"{self.name}: {sign} {'/'.join(action.key)} {action.text}")
+        return 0
+
+    def _reply(self, action: Any) -> int:
+        word = "done" if action.is_done else "not done"
+        self.world.say(f"{self.name}: {action.group} {word}: {action.text}")
+        return 0
+
+    def _stop(self, _action: Any) -> int:
+        self.world.say(f"{self.name}: stops")
+        self.guard = Guard(is_alive=False)
+        self.has_left = True
+        self._end()
+        return 0
+
+
+HANDLERS = {
+    "SendBeat": Director._send_beat,
+    "Probe": Director._probe,
+    "Ask": Director._ask,
+    "PrepareFence": Director._prepare_fence,
+    "TellGuard": Director._tell_guard,
+    "StartGuard": Director._start_guard,
+    "TakeVips": Director._take_vips,
+    "RenewVips": Director._renew_vips,
+    "DropVips": Director._drop_vips,
+    "OpenFence": Director._open_fence,
+    "RenewFence": Director._renew_fence,
+    "ShutArp": Director._shut_arp,
+    "CloseFence": Director._close_fence,
+    "Announce": Director._announce,
+    "ReserveEpochs": Director._reserve_epochs,
+    "Report": Director._report,
+    "Alarm": Director._alarm,
+    "Reply": Director._reply,
+    "Stop": Director._stop,
+}

@@ -1,0 +1,224 @@
+"""Everything that can go wrong, by name: what it does to a world, and how it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from simulator.world import World
+
+Action = Callable[[World, str, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """`begin` and `end` get the world, a director's name and a segment's. `is_benign`: it gives no
+    reason to take the VIPs away from anybody. `excuse`: after its end two may answer for as long as
+    one heartbeat and one probe take, which is what the protocol promises."""
+
+    begin: Action
+    end: Action | None = None
+    is_benign: bool = False
+    excuses: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault of a schedule. `for_ms` 0: it does not end by itself."""
+
+    at_ms: int
+    kind: str
+    node: str = ""
+    segment: str = ""
+    for_ms: int = 0
+
+    def __str__(self) -> str:
+        words = [f"at {self.at_ms}", self.kind, self.node, self.segment]
+        words += [f"for {self.for_ms}"] if self.for_ms else []
+        return " ".join(word for word in words if word)
+
+
+def parse(line: str) -> Fault:
+    """The inverse of `str(fault)`; a segment is told from a director by its name."""
+    words = line.split()
+    at_ms, kind = int(words[1]), words[2]
+    for_ms = int(words[words.index("for") + 1]) if "for" in words else 0
+    names = [word for word in words[3:] if word != "for" and not word.isdigit()]
+    node = next((name for name in names if name.startswith("lb")), "")
+    segment = next((name for name in names if not name.startswith("lb")), "")
+    return Fault(at_ms, kind, node, segment, for_ms)
+
+
+def heal_excuse_us(world: World) -> int:
+    timing = world.timing
+    return (timing.heartbeat_ms + timing.confirm_ms + 10) * 1000 + 4 * world.longest_us
+
+
+def begin(world: World, fault: Fault) -> None:
+    kind = KINDS[fault.kind]
+    world.say(f"*** {fault.kind} {fault.node} {fault.segment}".rstrip())
+    kind.begin(world, fault.node, fault.segment)
+    world.judge.look()
+    if fault.for_ms and kind.end is not None:
+        world.after(fault.for_ms * 1000, end, world, fault)
+
+
+def end(world: World, fault: Fault) -> None:
+    kind = KINDS[fault.kind]
+    assert kind.end is not None
+    world.say(f"*** end of {fault.kind} {fault.node} {fault.segment}".rstrip())
+    if kind.excuses:
+        world.judge.excuse(fault.kind, heal_excuse_us(world))
+    kind.end(world, fault.node, fault.segment)
+    world.heal_pipes()
+    world.judge.look()
+
+
+def _port(**changes: Any) -> Action:
+    def change(world: World, node: str, segment: str) -> None:
+        for name, value in changes.items():
+            setattr(world.segments[segment].ports[node], name, value)
+
+    return change
+
+
+def _carrier(*, is_up: bool) -> Action:
+    def change(world: World, node: str, segment: str) -> None:
+        world.segments[segment].ports[node].has_carrier = is_up
+        event = world.core.event.CarrierChanged(0, segment, is_up)
+        world.directors[node].put(event)
+
+    return change
+
+
+def _split(world: World, node: str, segment: str) -> None:
+    """The director is on one side, with every second witness."""
+    ports = world.segments[segment].ports
+    ports[node].side = 1
+    for number, witness in enumerate(world.witnesses[segment].values()):
+        witness.port.side = number % 2
+
+
+def _join(world: World, _node: str, segment: str) -> None:
+    for port in world.segments[segment].ports.values():
+        port.side = 0
+
+
+def _link(*, is_cut: bool, both: bool) -> Action:
+    def change(world: World, node: str, segment: str) -> None:
+        for pipe in world.pipes.values():
+            if segment in {"", pipe.link} and (
+                pipe.sender == node or (both and pipe.receiver == node)
+            ):
+                pipe.is_cut = is_cut
+
+    return change
+
+
+def _loss(share: float) -> Action:
+    def change(world: World, _node: str, segment: str) -> None:
+        world.segments[segment].loss = share
+
+    return change
+
+
+def _slow(low_us: int, high_us: int) -> Action:
+    def change(world: World, _node: str, _segment: str) -> None:
+        world.link_delay_us = (low_us, high_us)
+
+    return change
+
+
+def _director(method: str, **arguments: Any) -> Action:
+    def change(world: World, node: str, _segment: str) -> None:
+        getattr(world.directors[node], method)(**arguments)
+
+    return change
+
+
+def _flush(world: World, node: str, _segment: str) -> None:
+    director = world.directors[node]
+    if director.kernel.table is None:
+        return
+    director.kernel.flush()
+    world.changed(f"{node}: somebody flushed the table")
+    delay_us = world.random.randint(200, 2000)
+    world.after(delay_us, lambda: director.put(world.core.event.FenceVanished(0)))
+
+
+def _remove_address(world: World, node: str, _segment: str) -> None:
+    director = world.directors[node]
+    for vip in world.vips:
+        if director.kernel.has(vip, director.clock_us()):
+            director.kernel.delete(vip)
+            director.put(world.core.event.AddressVanished(0, vip))
+            return
+
+
+def _command(word: str) -> Action:
+    def change(world: World, node: str, _segment: str) -> None:
+        director = world.directors[node]
+        event = world.core.event
+        director.put(event.OperatorAsked(0, event.Command[word]))
+
+    return change
+
+
+def _report(name: str, *, is_up: bool) -> Action:
+    def change(world: World, node: str, _segment: str) -> None:
+        director = world.directors[node]
+        if name == "service":
+            director.failures[name] = is_up
+        director.put(world.core.event.TrackReported(0, name, is_up))
+
+    return change
+
+
+def _attribute(name: str, *, value: bool) -> Action:
+    def change(world: World, node: str, _segment: str) -> None:
+        setattr(world.directors[node], name, value)
+
+    return change
+
+
+def _witnesses(name: str, *, value: bool) -> Action:
+    def change(world: World, _node: str, segment: str) -> None:
+        for witness in list(world.witnesses[segment].values())[:1]:
+            setattr(witness, name, value)
+
+    return change
+
+
+KINDS: dict[str, Kind] = {
+    "cut": Kind(_port(hears=False, speaks=False), _port(hears=True, speaks=True), excuses=True),
+    "deafen": Kind(_port(hears=False), _port(hears=True), excuses=True),
+    "mute": Kind(_port(speaks=False), _port(speaks=True), excuses=True),
+    "carrier": Kind(_carrier(is_up=False), _carrier(is_up=True), excuses=True),
+    "split": Kind(_split, _join, excuses=True),
+    "links": Kind(_link(is_cut=True, both=True), _link(is_cut=False, both=True), is_benign=True),
+    "link": Kind(_link(is_cut=True, both=True), _link(is_cut=False, both=True), is_benign=True),
+    "one-way": Kind(_link(is_cut=True, both=False), _link(is_cut=False, both=True), is_benign=True),
+    "loss": Kind(_loss(0.05), _loss(0.0), is_benign=True),
+    "slow": Kind(_slow(5_000, 60_000), _slow(100, 800), is_benign=True),
+    "kill": Kind(_director("kill"), _director("start")),
+    "kill-both": Kind(_director("kill", with_guard=True), _director("start")),
+    "kill-guard": Kind(_director("kill_guard"), is_benign=True),
+    "pause": Kind(_director("pause"), _director("resume")),
+    "freeze": Kind(_director("freeze"), _director("thaw"), excuses=True),
+    "flush": Kind(_flush, is_benign=True),
+    "remove-address": Kind(_remove_address),
+    "switch": Kind(_command("SWITCH")),
+    "hold": Kind(_command("PAUSE"), _command("RESUME")),
+    "stop": Kind(_command("STOP"), _director("start")),
+    "service": Kind(_report("service", is_up=False), _report("service", is_up=True)),
+    "weight": Kind(_report("weight", is_up=False), _report("weight", is_up=True)),
+    "drop-fails": Kind(_attribute("drop_fails", value=True), _attribute("drop_fails", value=False)),
+    "disk-full": Kind(
+        _attribute("disk_is_full", value=True),
+        _attribute("disk_is_full", value=False),
+        is_benign=True,
+    ),
+    "leak": Kind(_witnesses("leaks", value=True), _witnesses("leaks", value=False), is_benign=True),
+    "witness-dies": Kind(_witnesses("is_alive", value=False), _witnesses("is_alive", value=True)),
+}

@@ -1,0 +1,136 @@
+"""The invariants, judged on the simulated kernels at every change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from simulator.world import World
+
+SLACK_US = 25_000
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """An invariant that was broken, with the instant and the circumstances."""
+
+    invariant: str
+    at_us: int
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.invariant} at {self.at_us / 1000:.3f} ms: {self.text}"
+
+
+@dataclass(slots=True)
+class Judge:
+    """Watches one world. `excused_until_us` maps a reason to the end of its excuse."""
+
+    world: World
+    violations: list[Violation] = field(default_factory=list)
+    excused_until_us: dict[str, int] = field(default_factory=dict)
+    double_us: int = 0
+    claims: dict[tuple[str, str], int] = field(default_factory=dict)
+    takeovers: list[tuple[int, str, str]] = field(default_factory=list)
+    _double_since_us: dict[str, int] = field(default_factory=dict)
+    _is_polling: bool = False
+
+    def blame(self, invariant: str, text: str) -> None:
+        self.violations.append(Violation(invariant, self.world.now_us, text))
+
+    def excuse(self, reason: str, span_us: int) -> None:
+        """Two may answer for that long from now on: the protocol promises no more."""
+        end_us = self.world.now_us + span_us
+        self.excused_until_us[reason] = max(self.excused_until_us.get(reason, 0), end_us)
+
+    def look(self) -> None:
+        """Safety: on one side of a segment at most one director answers for a VIP."""
+        is_double = False
+        for vip in self.world.vips:
+            for holders in self.world.answerers(vip):
+                if len(holders) > 1:
+                    is_double = True
+                    self._see_double(vip, holders)
+                    break
+            else:
+                self._double_since_us.pop(vip, None)
+        if is_double and not self._is_polling:
+            self._is_polling = True
+            self.world.after(1000, self._poll)
+
+    def _poll(self) -> None:
+        self._is_polling = False
+        self.look()
+
+    def _see_double(self, vip: str, holders: list[str]) -> None:
+        now_us = self.world.now_us
+        since_us = self._double_since_us.setdefault(vip, now_us)
+        if any(now_us <= end_us for end_us in self.excused_until_us.values()):
+            return
+        timing = self.world.timing
+        if not timing.has_fence and self._is_switchover(holders):
+            if now_us - since_us <= timing.overlap_ms * 1000 + 2 * self.world.longest_us + SLACK_US:
+                return
+        text = f"{' and '.join(holders)} answer for {vip}"
+        if not any(v.text == text for v in self.violations):
+            self.blame("safety", text)
+
+    def _is_switchover(self, holders: list[str]) -> bool:
+        return any(self.world.directors[name].is_yielding for name in holders)
+
+    # what the directors report
+
+    def claimed(self, node: str, group: str, epoch: int) -> None:
+        """Monotony: a director's epochs only grow, over restarts too."""
+        self.takeovers.append((self.world.now_us, node, group))
+        known = self.claims.get((node, group), 0)
+        if epoch <= known:
+            self.blame("monotony", f"{node} claims {group} with epoch {epoch} after {known}")
+        self.claims[node, group] = max(known, epoch)
+
+    def announced(self, node: str, vip: str) -> None:
+        """Announcements pass the fence: who makes one must be answering, and be allowed to."""
+        director = self.world.directors[node]
+        if not director.kernel.answers(vip, director.clock_us()):
+            self.blame("announcement", f"{node} announces {vip} without answering for it")
+
+    def installed(self, node: str, vip: str) -> None:
+        """The guard knows of an address before the kernel does."""
+        director = self.world.directors[node]
+        if director.guard.is_alive and vip not in director.guard.addresses:
+            self.blame("guard", f"{node} installs {vip}, which its guard does not know")
+
+    # what must hold when things have been calm for long enough
+
+    def check_liveness(self) -> None:
+        """With a healthy director every VIP is answered for."""
+        for group in self.world.groups:
+            if not self.world.healthy(group):
+                continue
+            for vip in sorted(group.addresses):
+                if not any(self.world.answerers(vip)):
+                    self.blame("liveness", f"nobody answers for {vip}")
+                    break
+
+    def check_isolation(self, node: str, group: str, vips: frozenset[str]) -> None:
+        """A director without any way to the segment has let go."""
+        director = self.world.directors[node]
+        for vip in sorted(vips):
+            if director.kernel.answers(vip, director.clock_us()):
+                self.blame("isolation", f"{node} still answers for {vip} of {group}, cut off")
+                return
+
+    def check_seamless(self, since_us: int) -> None:
+        """In a planned switchover somebody accepts packets at every instant."""
+        for vip in self.world.vips:
+            if not self.world.is_accepted(vip):
+                self.blame("seamless", f"nobody accepts packets for {vip} since {since_us}")
+                return
+
+    def check_quiet(self, since_us: int) -> None:
+        """No takeover without a fault."""
+        for at_us, node, group in self.takeovers:
+            if at_us >= since_us:
+                self.blame("quiet", f"{node} took {group} at {at_us / 1000:.0f} ms without a fault")
+                return

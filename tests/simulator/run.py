@@ -1,0 +1,114 @@
+"""One history: a topology, a schedule of faults, and what the judge says of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from simulator import fault
+from simulator.fault import KINDS, Fault
+from simulator.judge import Violation
+from simulator.topology import NODES, Topology, random_topology
+from simulator.world import World
+
+SETTLED_MS = 900
+"""By then the directors have found each other, and one of them is active."""
+
+WITHOUT_END = frozenset({"kill-guard", "flush", "remove-address", "switch"})
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Everything that a history is made of, but for chance."""
+
+    topology: Topology
+    faults: tuple[Fault, ...]
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """`transcript` is empty unless asked for. `takeovers` counts claims after things had settled."""
+
+    schedule: Schedule
+    violations: tuple[Violation, ...]
+    takeovers: int
+    transcript: tuple[str, ...] = ()
+
+
+def random_schedule(seed: int, kinds: tuple[str, ...] = tuple(KINDS)) -> Schedule:
+    """The schedule of that seed: one to four faults, each of which ends."""
+    random = Random(seed)
+    topology = random_topology(random)
+    faults = []
+    for _ in range(random.choice((1, 1, 2, 2, 3, 4))):
+        kind = random.choice(kinds)
+        node = NODES[random.randrange(topology.nodes)]
+        segment = random.choice(topology.segments)
+        if kind in {"witness-dies", "leak", "split", "cut", "deafen", "mute", "carrier"}:
+            segment = random.choice(topology.services)
+        if kind in {"links", "slow"}:
+            segment = ""
+        for_ms = random.choice((random.randint(20, 400), random.randint(200, 2500)))
+        at_ms = SETTLED_MS + random.randint(0, 1200)
+        faults.append(Fault(at_ms, kind, node, segment, 0 if kind in WITHOUT_END else for_ms))
+    return Schedule(topology, tuple(sorted(faults, key=lambda one: one.at_ms)), seed)
+
+
+def bound_ms(world: World) -> int:
+    """How long after the last change a VIP may be unanswered at most: a dead director's lease, a
+    handover that does not come about, a start, suspicion and connections that come back."""
+    timing = world.timing
+    rest_ms = 12 * timing.heartbeat_ms + 4 * timing.confirm_ms + 700
+    return timing.lease_ms + 500 + timing.handover_ms + rest_ms
+
+
+def run(schedule: Schedule, core: Any, *, transcript: bool = False) -> Result:
+    """Play a schedule to its end, and judge it."""
+    world = World(schedule.topology, schedule.seed, core, transcript=transcript)
+    world.say(str(schedule.topology))
+    for director in world.directors.values():
+        if schedule.topology.has_fence:
+            director.kernel.table = {}
+        world.after(world.random.randint(0, 60_000), director.start)
+    end_ms = SETTLED_MS
+    for one in schedule.faults:
+        world.at(one.at_ms * 1000, fault.begin, world, one)
+        end_ms = max(end_ms, one.at_ms + one.for_ms)
+    world.run(SETTLED_MS * 1000 - 1)
+    world.judge.check_liveness()
+    settled_us = world.now_us
+    _watch(world, schedule)
+    world.run(end_ms * 1000 + 1)
+    for name in world.directors:
+        world.after(0, world.directors[name].start)
+    world.run(world.now_us + bound_ms(world) * 1000)
+    world.judge.check_liveness()
+    if all(KINDS[one.kind].is_benign for one in schedule.faults):
+        world.judge.check_quiet(settled_us)
+    takeovers = sum(at_us >= settled_us for at_us, _, _ in world.judge.takeovers)
+    return Result(schedule, tuple(world.judge.violations), takeovers, tuple(world.lines or ()))
+
+
+def _watch(world: World, schedule: Schedule) -> None:
+    """Checks that belong to single kinds of faults, where no other one interferes."""
+    if len(schedule.faults) != 1:
+        return
+    one = schedule.faults[0]
+    if one.kind == "switch":
+        for at_ms in range(one.at_ms, one.at_ms + 600, 2):
+            world.at(at_ms * 1000, world.judge.check_seamless, one.at_ms)
+    timing = world.timing
+    let_go_ms = timing.suspect_ms + timing.confirm_ms + 2 * timing.heartbeat_ms
+    let_go_ms += timing.fence_ms or timing.lease_ms + 500
+    if one.kind == "cut" and one.for_ms > let_go_ms:
+        for group in world.groups:
+            if one.segment in group.interfaces:
+                world.at(
+                    (one.at_ms + let_go_ms) * 1000,
+                    world.judge.check_isolation,
+                    one.node,
+                    group.name,
+                    group.addresses,
+                )

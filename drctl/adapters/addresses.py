@@ -1,0 +1,317 @@
+"""VIPs in the kernel: added with a lease, renewed, deleted, seen, and watched.
+
+The lease is the address's `valid_lft`, in whole seconds; the kernel removes the address when it
+ends. Nothing here decides.
+"""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import socket
+import struct
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from drctl.adapters import address_message as am
+from drctl.adapters.netlink import NETLINK_ROUTE, Netlink, Received, bpf, interface_index
+from drctl.core.value import Vip
+from drctl.errors import DrctlError, KernelRefused
+
+SCOPES = {"": 0, "global": 0, "site": 200, "link": 253, "host": 254, "nowhere": 255}
+_LABEL_BYTES = 15
+_GROUPS = (1, 5, 9)
+"""RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR."""
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """An address that the kernel has; `valid_ms` is -1 when it has no end."""
+
+    address: str
+    prefix: int
+    interface: str
+    label: str
+    scope: int
+    valid_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class LinkState:
+    """A link; `is_up`: set up and with a carrier."""
+
+    interface: str
+    is_up: bool
+    mac: str
+    has_arp: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class AddressGone:
+    """Somebody else, or the end of its lease, removed an address of ours."""
+
+    address: str
+    interface: str
+
+
+@dataclass(frozen=True, slots=True)
+class LinkChanged:
+    """A link has another state than before: carrier, set up or down, another MAC, or come back."""
+
+    link: LinkState
+
+
+@dataclass(frozen=True, slots=True)
+class LinkGone:
+    """A link does not exist any more (under this name, in this network namespace)."""
+
+    interface: str
+
+
+AddressEvent = AddressGone | LinkChanged | LinkGone
+
+
+class Addresses:
+    """The addresses and links of this network namespace."""
+
+    def __init__(self) -> None:
+        self._netlink = Netlink(NETLINK_ROUTE)
+        self._watch = Netlink(NETLINK_ROUTE, groups=_GROUPS)
+        self._watch.attach_filter(_without_own_and_new(self._netlink.port))
+        self._held: dict[tuple[int, bytes], Vip] = {}
+        self._links = {each.index: _state(each) for each in am.links(self._netlink)}
+        self._seen: list[AddressEvent] = []
+
+    def close(self) -> None:
+        """Give back the sockets; the addresses stay."""
+        self._netlink.close()
+        self._watch.close()
+
+    def fileno(self) -> int:
+        """Readable when there may be `events`."""
+        return self._watch.fileno()
+
+    def add(self, vips: Sequence[Vip], valid_ms: int) -> list[DrctlError]:
+        """Install VIPs, each with a lease; those that are there already get it too.
+
+        What could not be installed comes back, one error an address; the others are installed.
+        """
+        return self._install(vips, valid_ms, "add")
+
+    def renew(self, vips: Sequence[Vip], valid_ms: int) -> list[DrctlError]:
+        """Extend the leases of VIPs that were added; none whose lease is over is brought back.
+
+        The kernel would add what is missing (there is no flag against that), so what it has told
+        about vanished addresses is read before; such a VIP is an error with errno ENOENT.
+        """
+        self._read_watch()
+        missing: list[DrctlError] = []
+        present = []
+        held = {vip.address for vip in self._held.values()}
+        for vip in vips:
+            if vip.address in held:
+                present.append(vip)
+            else:
+                missing.append(KernelRefused(f"renew {_name(vip)}", errno.ENOENT))
+        return missing + self._install(present, valid_ms, "renew")
+
+    def delete(self, addresses: Collection[str]) -> list[DrctlError]:
+        """Remove addresses from all interfaces whatever their prefix; a missing one is no error."""
+        unwanted = {ipaddress.ip_address(address).packed for address in addresses}
+        self._forget(unwanted)
+        return self._refused(am.delete(self._netlink, unwanted))
+
+    def delete_strays(self, vips: Sequence[Vip]) -> list[DrctlError]:
+        """Remove the VIPs' addresses where they are with another prefix or on another interface:
+        such a one has no lease."""
+        wanted = {(vip.address, vip.prefix, vip.interface) for vip in vips}
+        named = {vip.address for vip in vips}
+        names = self._names()
+        strays = [
+            each
+            for each in am.addresses(self._netlink, _families(vips))
+            if each.address in named
+            and (each.address, each.prefix, names.get(each.index, "")) not in wanted
+        ]
+        return self._refused(am.delete_these(self._netlink, strays))
+
+    def observed(self, interfaces: Collection[str] = ()) -> list[Present]:
+        """The addresses on these interfaces, or on all."""
+        names = self._names()
+        return [
+            Present(
+                each.address,
+                each.prefix,
+                names[each.index],
+                each.label,
+                each.scope,
+                -1 if each.valid_s == am.FOREVER_S else each.valid_s * 1000,
+            )
+            for each in am.addresses(self._netlink, (socket.AF_INET, socket.AF_INET6))
+            if each.index in names and (not interfaces or names[each.index] in interfaces)
+        ]
+
+    def links(self) -> list[LinkState]:
+        """All links as they are now."""
+        return [_state(each) for each in am.links(self._netlink)]
+
+    def events(self) -> list[AddressEvent]:
+        """What has happened since the last call. One's own deeds are not among it."""
+        self._read_watch()
+        seen, self._seen = self._seen, []
+        return seen
+
+    def _install(self, vips: Sequence[Vip], valid_ms: int, deed: str) -> list[DrctlError]:
+        valid_s = max(1, -(-valid_ms // 1000))
+        failed: list[DrctlError] = []
+        indexes: dict[str, int] = {}
+        bodies, meant = [], []
+        for vip in vips:
+            try:
+                index = indexes.get(vip.interface) or interface_index(vip.interface)
+                indexes[vip.interface] = index
+                packed = socket.inet_pton(
+                    socket.AF_INET6 if vip.is_v6 else socket.AF_INET, vip.address
+                )
+                body = _body(vip, index, packed, valid_s)
+            except DrctlError as refused:
+                failed.append(refused)
+                continue
+            bodies.append(body)
+            meant.append((vip, (index, packed)))
+        refusals = am.send_all(self._netlink, am.NEWADDR, bodies, f"{deed} addresses")
+        numbers = {number for number, _, _ in refusals}
+        for number, code, words in refusals:
+            failed.append(KernelRefused(f"{deed} {_name(meant[number][0])}", code, words))
+        for number, (vip, key) in enumerate(meant):
+            if number not in numbers:
+                self._held[key] = vip
+        return failed
+
+    def _forget(self, packed: Collection[bytes]) -> None:
+        for key in [key for key in self._held if key[1] in packed]:
+            del self._held[key]
+
+    def _refused(
+        self, refused: Iterable[tuple[am.KernelAddress, tuple[int, int, str]]]
+    ) -> list[DrctlError]:
+        names = self._names()
+        return [
+            KernelRefused(
+                f"delete {each.address}/{each.prefix} from {names.get(each.index, each.index)}",
+                code,
+                words,
+            )
+            for each, (_, code, words) in refused
+        ]
+
+    def _names(self) -> dict[int, str]:
+        return {index: link.interface for index, link in self._links.items()} | {
+            each.index: each.name for each in am.links(self._netlink)
+        }
+
+    def _read_watch(self) -> None:
+        try:
+            for received in self._watch.read():
+                if am.is_about_link(received):
+                    self._note_link(received)
+                elif received.kind == am.DELADDR:
+                    self._note_gone(am.KernelAddress(received.body))
+        except KernelRefused as lost:
+            if lost.errno != errno.ENOBUFS:
+                raise
+            self._look_anew()
+
+    def _note_gone(self, gone: am.KernelAddress) -> None:
+        vip = self._held.get((gone.index, gone.packed))
+        if vip is not None and vip.prefix == gone.prefix:
+            del self._held[gone.index, gone.packed]
+            self._seen.append(AddressGone(vip.address, vip.interface))
+
+    def _note_link(self, received: Received) -> None:
+        link = am.KernelLink(received.body)
+        if received.kind == am.DELLINK:
+            self._lose_link(link.index)
+        else:
+            self._see_link(link)
+
+    def _see_link(self, link: am.KernelLink) -> None:
+        before, now = self._links.get(link.index), _state(link)
+        if before is not None and before.interface != now.interface:
+            self._lose_link(link.index)
+            before = None
+        if before != now:
+            self._links[link.index] = now
+            self._seen.append(LinkChanged(now))
+
+    def _lose_link(self, index: int) -> None:
+        link = self._links.pop(index, None)
+        if link is None:
+            return
+        self._seen.append(LinkGone(link.interface))
+        for key in [key for key in self._held if key[0] == index]:
+            vip = self._held.pop(key)
+            self._seen.append(AddressGone(vip.address, vip.interface))
+
+    def _look_anew(self) -> None:
+        """Notifications were lost: find out by comparison what they were."""
+        links = list(am.links(self._netlink))
+        for index in self._links.keys() - {link.index for link in links}:
+            self._lose_link(index)
+        for link in links:
+            self._see_link(link)
+        present = {
+            (each.index, each.packed)
+            for each in am.addresses(self._netlink, (socket.AF_INET, socket.AF_INET6))
+        }
+        for key in self._held.keys() - present:
+            vip = self._held.pop(key)
+            self._seen.append(AddressGone(vip.address, vip.interface))
+
+
+def _body(vip: Vip, index: int, packed: bytes, valid_s: int) -> bytes:
+    extra = b""
+    if vip.label:
+        if len(vip.label.encode()) > _LABEL_BYTES:
+            raise KernelRefused(f"label {_name(vip)} {vip.label}", errno.ENAMETOOLONG)
+        extra += am.label_attribute(vip.label)
+    if vip.broadcast:
+        extra += am.broadcast_attribute(socket.inet_aton(vip.broadcast))
+    return am.new_address((index, vip.prefix, _scope(vip)), packed, valid_s, extra)
+
+
+def _scope(vip: Vip) -> int:
+    number = SCOPES.get(vip.scope)
+    if number is None:
+        if not vip.scope.isdecimal() or int(vip.scope) > 255:
+            raise KernelRefused(f"give {_name(vip)} the scope {vip.scope}", errno.EINVAL)
+        number = int(vip.scope)
+    return number
+
+
+def _name(vip: Vip) -> str:
+    return f"{vip.address}/{vip.prefix} on {vip.interface}"
+
+
+def _families(vips: Iterable[Vip]) -> set[int]:
+    return {socket.AF_INET6 if vip.is_v6 else socket.AF_INET for vip in vips}
+
+
+def _state(link: am.KernelLink) -> LinkState:
+    return LinkState(link.name, link.is_up, link.mac, link.has_arp)
+
+
+def _without_own_and_new(port: int) -> bytes:
+    """Notifications of our own deeds, and of added or renewed addresses, are not to wake us."""
+    own = int.from_bytes(struct.pack("=I", port), "big")
+    new = int.from_bytes(struct.pack("=H", am.NEWADDR), "big")
+    return bpf(
+        [
+            (0x20, 0, 0, 12),  # nlmsg_pid
+            (0x15, 3, 0, own),
+            (0x28, 0, 0, 4),  # nlmsg_type
+            (0x15, 1, 0, new),
+            (0x06, 0, 0, 0xFFFFFFFF),
+            (0x06, 0, 0, 0),
+        ]
+    )

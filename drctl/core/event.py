@@ -10,15 +10,19 @@ from drctl.core.beat import Beat
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The first event. `present` are VIPs that this host's kernel holds already; `epoch` is the
-    one below which every epoch may have been used; `stations` are (interface, address) heard in an
-    earlier run, `peer_macs` and `peer_priorities` what it knew of the peers; `held` are groups that
-    the operator paused."""
+    """The first event.
+
+    `present` are VIPs that this host's kernel holds already, `answering` those of them that no fence
+    closes; `epoch` is the one below which every epoch may have been used; `stations` are (interface,
+    address) heard in an earlier run, `peer_macs` and `peer_priorities` what it knew of the peers;
+    `held` are groups that the operator paused.
+    """
 
     now_ms: int
     boot: int
     epoch: int = 0
     present: frozenset[str] = frozenset()
+    answering: frozenset[str] = frozenset()
     stations: tuple[tuple[str, str], ...] = ()
     peer_macs: tuple[tuple[str, str], ...] = ()
     peer_priorities: tuple[tuple[str, str, int], ...] = ()

@@ -12,24 +12,26 @@ from drctl.core.peer import PeerView
 from drctl.core.role import Role
 
 
-def heard(around: Around, groups: Mapping[str, GroupState], event: FrameHeard) -> None:
-    """Sort a frame by what it means for this node."""
+def heard(around: Around, groups: Mapping[str, GroupState], event: FrameHeard) -> bool:
+    """Sort a frame by what it means for this node; false when no role has to look at it."""
     sight = around.sights.get(event.interface)
     if sight is None or event.mac in sight.config.macs:
-        return
+        return False
     for group in groups.values():
         if event.sender in group.config.addresses:
             _claimed(group, event)
-            return
+            return True
         if not event.sender and event.target in group.config.addresses:
             _probed(group, event)
-            return
+            return True
     if not event.sender:
-        return
+        return False
+    is_awaited = sight.is_awaited
     sight.heard(event.now_ms, event.sender, event.mac, is_answer_to_me=event.is_answer_to_me)
     for peer in around.peers.values():
         if (event.interface, event.sender) in peer.config.addresses:
             peer.macs.add(event.mac)
+    return is_awaited or any(group.burst is not None for group in groups.values())
 
 
 def _claimed(group: GroupState, event: FrameHeard) -> None:

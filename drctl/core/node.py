@@ -69,7 +69,8 @@ class Node:
         around = self.around
         around.out = []
         self._let_go_of_lapsed(now_ms)
-        self._take_in(event)
+        if not self._take_in(event) and not around.out and now_ms < self.deadline_ms:
+            return ()
         self._step(now_ms)
         is_turn = now_ms >= self._next_beat_ms
         if is_turn:
@@ -90,20 +91,21 @@ class Node:
             if group.role.is_holding and now_ms >= group.lease_end_ms():
                 group.release(now_ms, "the lease lapsed")
 
-    def _take_in(self, event: Event) -> None:
+    def _take_in(self, event: Event) -> bool:
+        """False when the event changes nothing that a role looks at."""
         match event:
             case Started():
                 self._start(event)
             case TimeCame():
                 pass
             case BeatHeard():
-                self._hear_beat(event)
+                return self._hear_beat(event)
             case LinkLost():
                 self.around.peers[event.peer].link_lost(event.link)
             case FrameHeard():
-                frame.heard(self.around, self.groups, event)
+                return frame.heard(self.around, self.groups, event)
             case Settled():
-                self._settle(event)
+                return self._settle(event)
             case TrackReported():
                 self.around.reports[event.name] = (event.is_up, event.value)
                 for group in self.groups.values():
@@ -125,6 +127,7 @@ class Node:
                 self._obey(event)
             case _:
                 assert_never(event)
+        return True
 
     def _start(self, event: Started) -> None:
         around, now_ms = self.around, event.now_ms
@@ -147,20 +150,20 @@ class Node:
             group.seen_epoch = event.epoch
             group.is_held = group.name in event.held
             group.listen_until_ms = now_ms + listen_ms
-            is_present = any(vip.address in event.present for vip in group.config.vips)
-            group.is_adopting = group.may_answer = is_present
-            group.prepare_fence(now_ms, is_open=is_present)
-            if is_present:
+            group.may_answer = not event.present.isdisjoint(group.config.addresses)
+            group.is_adopting = not event.answering.isdisjoint(group.config.addresses)
+            group.prepare_fence(now_ms, is_open=group.is_adopting)
+            if group.may_answer:
                 group.tell_guard()
         self._next_beat_ms = now_ms
 
-    def _hear_beat(self, event: BeatHeard) -> None:
+    def _hear_beat(self, event: BeatHeard) -> bool:
         peer, beat, now_ms = self.around.peers[event.peer], event.beat, event.now_ms
         if beat.node != event.peer:
-            return
+            return False
         peer.link_heard(event.link, now_ms)
         if not peer.is_news(beat):
-            return
+            return False
         was_fresh = peer.is_fresh(now_ms)
         for theirs in beat.groups:
             group = self.groups.get(theirs.name)
@@ -173,13 +176,14 @@ class Node:
             self._hear_stale(beat)
             is_long_ago = now_ms - self._sent_ms >= self.around.timing.heartbeat_ms // 4
             self.around.beat_soon |= is_long_ago
-            return
+            return True
         peer.learn(beat, now_ms, sent_after_ms)
         if beat.digest != self.settings.digest:
             text = f"{peer.config.node} has another configuration"
             self.around.alarm(now_ms, ("digest", peer.config.node), text)
         if not was_fresh:
             self.around.beat_soon = True
+        return True
 
     def _hear_stale(self, beat: Beat) -> None:
         """It says nothing of now, but a claim with a higher epoch was made after ours."""
@@ -188,12 +192,14 @@ class Node:
             if group is not None and theirs.role in {Role.TAKING, Role.ACTIVE}:
                 group.stale_epoch = max(group.stale_epoch, theirs.epoch)
 
-    def _settle(self, event: Settled) -> None:
+    def _settle(self, event: Settled) -> bool:
         group, kind = self.around.pending.pop(event.number)
         now_ms, outcome = event.now_ms, event.outcome
+        if outcome is Outcome.DONE and kind in {"renew fence", "renew vips", "close"}:
+            return False
         if kind == "epochs":
             self._epochs_settled(event)
-            return
+            return True
         if kind == "drop":
             if outcome is Outcome.DONE and not group.role.is_holding:
                 group.may_answer = False
@@ -209,6 +215,7 @@ class Node:
             yielding.settled(group, now_ms, kind, outcome, event.why)
         elif outcome is Outcome.FAILED:
             self.around.alarm(now_ms, ("kernel", group.name, kind), f"{kind}: {event.why}")
+        return True
 
     def _change_carrier(self, event: CarrierChanged) -> None:
         sight = self.around.sights.get(event.interface)

@@ -47,6 +47,11 @@ class Sight:
         """No witness was ever named or heard."""
         return not self.stations
 
+    @property
+    def is_awaited(self) -> bool:
+        """An answer would change something at once."""
+        return self.is_blind or self._asking_since_ms is not None or self.is_waived
+
     def start(self, now_ms: int) -> None:
         self.proof_ms = now_ms
 

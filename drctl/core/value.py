@@ -26,7 +26,7 @@ class Vip:
         return ":" in self.address
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Timing:
     """All that the protocol waits for. The rest follows from the heartbeat.
 
@@ -46,25 +46,25 @@ class Timing:
     garp_again_ms: int = 5000
     garp_refresh_ms: int = 0
 
-    @property
+    @cached_property
     def suspect_ms(self) -> int:
         """Silence that makes a peer suspect: one and a half heartbeats."""
         return self.heartbeat_ms + (self.heartbeat_ms + 1) // 2
 
-    @property
+    @cached_property
     def confirm_ms(self) -> int:
         return min(30, self.heartbeat_ms)
 
-    @property
+    @cached_property
     def confirm_gap_ms(self) -> int:
         return max(1, self.confirm_ms // self.confirm_probes)
 
-    @property
+    @cached_property
     def stale_ms(self) -> int:
         """Age of an echo from which on a beat proves no life."""
         return 3 * self.heartbeat_ms
 
-    @property
+    @cached_property
     def has_fence(self) -> bool:
         return self.fence_ms > 0
 

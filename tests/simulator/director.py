@@ -89,11 +89,18 @@ class Director:
             self.guard = Guard()
         self.node = core.node.Node(self.settings)
         present = frozenset(v for v in self.world.vips if self.kernel.has(v, self.clock_us()))
+        answering = frozenset(v for v in present if self.kernel.answers(v, self.clock_us()))
         epoch = self.reserved
         self.world.connect(self.name)
         self.put(
             core.event.Started(
-                self.now_ms(), self.boot, epoch, present, held=self.held, **self.world.memory(self)
+                self.now_ms(),
+                self.boot,
+                epoch,
+                present,
+                answering,
+                held=self.held,
+                **self.world.memory(self),
             )
         )
         for name, is_up in self.failures.items():

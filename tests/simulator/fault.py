@@ -95,6 +95,8 @@ def _carrier(*, is_up: bool) -> Action:
 def _split(world: World, node: str, segment: str) -> None:
     """The director is on one side, with every second witness."""
     ports = world.segments[segment].ports
+    if ports[node].side == 0 and any(port.side for port in ports.values()):
+        world.judge.excuse("split", heal_excuse_us(world))
     ports[node].side = 1
     for number, witness in enumerate(world.witnesses[segment].values()):
         witness.port.side = number % 2

@@ -15,6 +15,9 @@ from simulator.world import World
 SETTLED_MS = 900
 """By then the directors have found each other, and one of them is active."""
 
+CALM_STEP_US = 50_000
+CALM_STEPS = 12
+
 WITHOUT_END = frozenset({"kill-guard", "flush", "remove-address", "switch"})
 
 
@@ -83,12 +86,21 @@ def run(schedule: Schedule, core: Any, *, transcript: bool = False) -> Result:
     world.run(end_ms * 1000 + 1)
     for name in world.directors:
         world.after(0, world.directors[name].start)
-    world.run(world.now_us + bound_ms(world) * 1000)
+    _run_until_calm(world, world.now_us + bound_ms(world) * 1000)
     world.judge.check_liveness()
     if all(KINDS[one.kind].is_benign for one in schedule.faults):
         world.judge.check_quiet(settled_us)
     takeovers = sum(at_us >= settled_us for at_us, _, _ in world.judge.takeovers)
     return Result(schedule, tuple(world.judge.violations), takeovers, tuple(world.lines or ()))
+
+
+def _run_until_calm(world: World, limit_us: int) -> None:
+    """To the limit, or until every VIP has had its one holder for a while: nothing new would come."""
+    calm = 0
+    while world.now_us < limit_us and calm < CALM_STEPS:
+        world.run(min(limit_us, world.now_us + CALM_STEP_US))
+        is_calm = all(world.answerers(vip) for vip in world.vips)
+        calm = calm + 1 if is_calm else 0
 
 
 def _watch(world: World, schedule: Schedule) -> None:

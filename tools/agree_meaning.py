@@ -146,7 +146,9 @@ def report(outcomes: Sequence[Outcome], show: int) -> None:
 def kind_of(found: Difference) -> str:
     """`service > real server: weight`, without the names in it."""
     words = [part.split(" ")[0] for part in found.block.split(" > ")]
-    level = {1: "", 2: " > real server", 3: " > check"}[len(words)]
+    level = "" if len(words) == 1 else f" > {words[-1]}"
+    if words[0] == "service":
+        level = {1: "", 2: " > real server", 3: " > check"}[len(words)]
     return f"{words[0]}{level}: {found.field or 'missing'}"
 
 

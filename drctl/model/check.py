@@ -160,7 +160,8 @@ class BfdCheck:
 
 @dataclass(frozen=True, slots=True)
 class FileCheck:
-    """Content of a tracked file; `is_reversed` None leaves what the file itself says."""
+    """Content of a tracked file. Without a weight that of the file counts, reversed or not; beside
+    one `is_reversed` None means no."""
 
     file: str | None = None
     weight: int | None = None

@@ -158,10 +158,9 @@ _SENSES = {"reverse": True, "noreverse": False}
 
 def _file_weight(words: Words) -> dict[str, Any]:
     """`WEIGHT [reverse|noreverse]`."""
-    found: dict[str, Any] = {"weight": w.whole(words.take("the weight"), -(2**31 - 1), 2**31 - 1)}
-    if words.peek() in _SENSES:
-        found["is_reversed"] = _SENSES[words.take("the sense")]
-    return found
+    weight = w.whole(words.take("the weight"), -(2**31 - 1), 2**31 - 1)
+    sense = None if words.peek() is None else w.choice(*_SENSES)(words)
+    return {"weight": weight, "is_reversed": None if sense is None else _SENSES[sense]}
 
 
 _RECORDS = ("A", "NS", "CNAME", "SOA", "MX", "TXT", "AAAA", "RRSIG", "DNSKEY")

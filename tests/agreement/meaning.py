@@ -9,7 +9,7 @@ validate_check_config).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from agreement.meaning_record import Meaning
@@ -23,19 +23,13 @@ Json = Mapping[str, Any]
 class Host:
     """The machine of the dump, and what only the dump tells.
 
-    `users` have user and group number. `defaults` are global ones that the model has no field for.
-    `strict` are the instances in strict mode, `weighted` the sync groups with tracking weight,
-    `disabled` the scripts that keepalived could not find or did not trust. `weights` are those of
-    tracked files, processes and BFD sessions by kind and name, and whether they are reversed.
+    `users` have user and group number; `disabled` are the scripts that keepalived could not find or
+    did not trust.
     """
 
     users: Mapping[str, Sequence[str]]
     groups: Mapping[str, str]
-    defaults: Mapping[str, Any] = field(default_factory=dict)
-    strict: frozenset[str] = frozenset()
-    weighted: frozenset[str] = frozenset()
     disabled: frozenset[str] = frozenset()
-    weights: Mapping[tuple[str, str], tuple[int, bool]] = field(default_factory=dict)
 
     def owner(self, user: str, group: str | None) -> tuple[str, str] | None:
         """Numbers of user and group that a script runs as; None when there is none of the name."""
@@ -102,26 +96,20 @@ ANY: Any = _Any()
 
 
 class LeftOver:
-    """Statements that the model has no field for, by the object they are in."""
+    """Statements whose values drctl cannot read, by the object that they are in."""
 
     def __init__(self, document: Json, objects: Sequence[Json]) -> None:
         starts = sorted((*_place(one["origins"]["self"][-1]), one["name"]) for one in objects)
         self._refused: set[tuple[str, str]] = set()
-        self._unknown: set[tuple[str, str]] = set()
         for left in document["leftovers"]:
             path, line = _place(left)
             around = [name for file, start, name in starts if file == path and start <= line]
-            if around:
-                kind = self._unknown if left["reason"] == "not modelled" else self._refused
-                kind.add((around[-1], left["text"].split()[0]))
+            if around and left["reason"] != "not modelled":
+                self._refused.add((around[-1], left["text"].split()[0]))
 
     def has_refused(self, one: Json, keyword: str) -> bool:
         """Whether drctl reports a value of this keyword in the object as one it cannot read."""
         return (one["name"], keyword) in self._refused
-
-    def has_unknown(self, one: Json, keyword: str) -> bool:
-        """Whether the object has a statement that is no part of the model."""
-        return (one["name"], keyword) in self._unknown
 
 
 def _place(place: Json) -> tuple[str, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from agreement import meaning_option, meaning_routing, meaning_tracking
 from agreement.meaning_record import (
     TRACK,
     Meaning,
@@ -49,10 +50,18 @@ def read_vrrp(text: str, wanted: dict[str, str]) -> Meaning:
         elif section == "Static Addresses":
             texts = [line.strip() for line in lines if line.strip()]
             put(found, "static addresses", {"addresses": [address(line) for line in texts]})
+        elif section in {"Static Routes", "Static Rules"}:
+            kind = section.removeprefix("Static ").lower().removesuffix("s")
+            meaning_routing.put_dumped(
+                found, lines[:-1] if lines[-1:] == [""] else lines, "static", kind
+            )
         elif section == "VRRP Topology":
             for one in records(lines, " VRRP Instance = "):
                 name = one.get("VRRP Instance")
-                put(found, f"instance {name}", _instance(one, wanted.get(name)))
+                block = put(found, f"instance {name}", _instance(one, wanted.get(name)))
+                for kind in ("route", "rule"):
+                    listed = one.lists.get(f"Virtual {kind.capitalize()}s", ())
+                    meaning_routing.put_dumped(found, listed, block, kind)
         elif section == "VRRP Sync groups":
             for one in records(lines, " VRRP Sync Group = "):
                 name = one.get("VRRP Sync Group").rpartition(", ")[0]
@@ -60,6 +69,8 @@ def read_vrrp(text: str, wanted: dict[str, str]) -> Meaning:
         elif section == "VRRP Scripts":
             for one in records(lines, " VRRP Script = "):
                 put(found, f"script {one.get('VRRP Script')}", _script(one))
+        else:
+            meaning_tracking.read_dumped(found, section, lines)
     return found
 
 
@@ -99,7 +110,8 @@ def _settings(one: Record) -> dict[str, Any]:
         "tcp_s": number(one.get("LVS TCP timeout")),
         "tcpfin_s": number(one.get("LVS TCP FIN timeout")),
     }
-    return {key: value for key, value in found.items() if value is not None}
+    known = {key: value for key, value in found.items() if value is not None}
+    return {**known, **meaning_option.dumped_settings(one)}
 
 
 def address(text: str) -> tuple[tuple[str, str], ...]:
@@ -168,6 +180,7 @@ def _instance(one: Record, wanted: str | None) -> dict[str, Any]:
         "excluded vips": tuple(address(line) for line in one.lists.get("Virtual IP Excluded", ())),
         "tracks": _tracks(one),
         "sends_mail": one.flag("Using smtp notification"),
+        **meaning_option.dumped_instance(one),
         **_state_hooks(one),
     }
     return found
@@ -178,6 +191,8 @@ def _sync_group(one: Record) -> dict[str, Any]:
         "members": tuple(one.lists.get("VRRP member instances", ())),
         "tracks": _tracks(one),
         "sends_mail": one.flag("Using smtp notification"),
+        "notifies_priority": {"yes": True, "no": False}.get(one.get("Notify priority changes")),
+        "tracks with weight": one.has("sync group tracking weight set"),
         **_state_hooks(one),
     }
 

@@ -14,7 +14,10 @@ from schema.keepalived_oracle_cases import ALONE, Question, written
 from drctl.schema.load import load_dialect
 from drctl.schema.table import Case, Keyword, version_of
 
-BLOCKS = ("vrrp_instance", "vrrp_sync_group", "vrrp_script", "virtual_server", "static_ip")
+BLOCKS = (
+    *("vrrp_instance", "vrrp_sync_group", "vrrp_script", "virtual_server", "static_ip"),
+    *("static_routes", "static_rules", "track_file", "vrrp_track_process", "bfd_instance"),
+)
 """The blocks whose meaning is compared, with what is in them."""
 SHARED = "common/"
 IN_A_CHECK = "virtual_server/real_server/TCP_CHECK"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agreement import meaning_service, meaning_vrrp
+from agreement import meaning_service, meaning_tracking, meaning_vrrp
 from agreement.linted import WISHES
 from agreement.meaning import Difference, Host, differences, fields_compared
 from agreement.meaning_dump import read_vrrp, wanted_states
@@ -25,8 +25,6 @@ from drctl.cli.common import read_configuration
 from drctl.report.show import to_json
 
 _DISABLED = re.compile(r"^Disabling track script (\S+) (?:since|due)", re.MULTILINE)
-_TRACKED = re.compile(r" (?:VRRP )?Track (file|process|BFD) = (.*)")
-_WEIGHT = re.compile(r"   Weight = (-?\d+)( reverse)?")
 _FATAL = re.compile(
     r"\*\*\*|must be set$|Unknown interface!|is required$|Cant load|Error initiali[sz]|Error Init|"
     r"limit respawn rate"
@@ -95,7 +93,8 @@ def refusal(answer: Mapping[str, Any]) -> str:
 def understood(answer: Mapping[str, Any]) -> Meaning:
     """What keepalived understood."""
     vrrp = read_vrrp(answer["vrrp"], wanted_states(answer["log"]))
-    return {**vrrp, **read_check(answer["check"])}
+    sessions = meaning_tracking.read_sessions(answer["log"])
+    return {**vrrp, **sessions, **read_check(answer["check"])}
 
 
 def told(file: Path, host: Host) -> Meaning:
@@ -109,58 +108,15 @@ def told(file: Path, host: Host) -> Meaning:
     }
     return {
         **meaning_vrrp.project(document, passwords, host),
+        **meaning_tracking.told_sessions(document["model"]),
         **meaning_service.project(document["model"], host),
     }
 
 
 def host_of(answer: Mapping[str, Any]) -> Host:
-    """The guest's users, and the global defaults that the model has no fields for."""
-    dump = answer["vrrp"]
-
-    def after(key: str) -> str:
-        found = re.search(rf"^ {re.escape(key)} = (.*)$", dump, re.MULTILINE)
-        return found[1] if found else ""
-
-    mail = [after(key) for key in ("Default smtp_alert_vrrp", "Default smtp_alert")]
-    defaults = {
-        "sends_mail": next((word == "on" for word in mail if word not in {"unset", ""}), False),
-        "garp delay": int(after("Gratuitous ARP delay")),
-        "garp refresh": int(after("Gratuitous ARP refresh timer")),
-        "down timer": int(after("Num adverts before down")),
-    }
-    return Host(
-        answer["users"],
-        answer["groups"],
-        defaults,
-        strict=_with(dump, " VRRP Instance = ", "   Enforcing strict VRRP compliance"),
-        weighted=_with(dump, " VRRP Sync Group = ", "   sync group tracking weight set"),
-        disabled=frozenset(_DISABLED.findall(answer["log"])),
-        weights=_weights(dump),
-    )
-
-
-def _weights(dump: str) -> dict[tuple[str, str], tuple[int, bool]]:
-    found: dict[tuple[str, str], tuple[int, bool]] = {}
-    thing: tuple[str, str] | None = None
-    for line in dump.split("\n"):
-        if start := _TRACKED.fullmatch(line):
-            thing = start[1].lower(), start[2]
-        elif thing and (weight := _WEIGHT.fullmatch(line)):
-            found[thing] = int(weight[1]), weight[2] is not None
-            thing = None
-    return found
-
-
-def _with(dump: str, start: str, line: str) -> frozenset[str]:
-    """Names of the objects that have a line."""
-    found, name = set(), ""
-    for each in dump.split("\n"):
-        if each.startswith(start):
-            name = each.removeprefix(start)
-        elif each == line:
-            # behind the name of a sync group stands its state
-            found.add(name.rpartition(", ")[0] if "Sync" in start else name)
-    return frozenset(found)
+    """The guest's users, and the scripts that keepalived does not run there."""
+    disabled = frozenset(_DISABLED.findall(answer["log"]))
+    return Host(answer["users"], answer["groups"], disabled)
 
 
 def normalised(mine: Meaning, theirs: Meaning) -> tuple[Meaning, Meaning]:

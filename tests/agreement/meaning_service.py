@@ -116,7 +116,7 @@ class _Teller:
                 one["inhibits_on_failure"], service["inhibits_on_failure"]
             ),
             "virtualhost": one["virtualhost"],
-            "file weights": _file_weights(one),
+            "file weights": _file_weights(one, self.model["track_files"]),
             **self.owners.hooks(one),
         }
 
@@ -281,13 +281,17 @@ def _has_mark(one: Json, group: Json | None) -> bool:
     return one["mark"] is not None or any(entry["mark"] is not None for entry in entries)
 
 
-def _file_weights(server: Json) -> Any:
-    """Weights of files; one without its own has that of the file's block, which is no part of the
-    model."""
-    files = [check for check in server["checks"] if check["type"] == "file"]
-    if any(check["weight"] is None for check in files):
-        return ANY
-    return tuple((check["file"], str(check["weight"])) for check in files)
+def _file_weights(server: Json, files: Sequence[Json]) -> tuple[tuple[str, str], ...]:
+    """Weights of files; one without its own has that of the file's block."""
+    blocks = {one["name"]: one for one in reversed(files)}
+    found = []
+    for check in server["checks"]:
+        if check["type"] != "file" or check["file"] not in blocks:
+            continue
+        own = check if check["weight"] is not None else blocks[check["file"]]
+        weight = 1 if own["weight"] is None else own["weight"]
+        found.append((check["file"], f"{weight}{' reverse' if own['is_reversed'] else ''}"))
+    return tuple(found)
 
 
 def _fits(one: Json, group: Json | None) -> bool:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from agreement import meaning_option, meaning_routing, meaning_tracking
 from agreement.meaning import ANY, Host, Json, LeftOver, Owners, command_words, first
 from agreement.meaning_record import Meaning, put
 
@@ -39,16 +40,31 @@ class _Teller:
             if self._is_kept(one):
                 self.scripts.setdefault(one["name"], one)  # found first, others are not used
         self.groups = {m: g["name"] for g in model["sync_groups"] for m in g["members"]}
+        self.of_group = {m: g for g in model["sync_groups"] for m in g["members"]}
+        self.weights = {
+            (kind, one["name"]): (first(one["weight"], usual), one["is_reversed"])
+            for kind, key, usual in (
+                ("file", "track_files", 1),
+                ("process", "track_processes", 0),
+                ("bfd", "bfd_sessions", 0),
+            )
+            for one in reversed(model[key])
+        }
         self.tracked: set[str] = set()
 
     def tell(self) -> Meaning:
         found: Meaning = {}
+        model = self.model
         put(found, "settings", self._settings())
         if self.model["static_addresses"]:
             listed = [address(one, "eth0") for one in self.model["static_addresses"]]
             put(found, "static addresses", {"addresses": listed})
+        for kind in ("route", "rule"):
+            meaning_routing.put_told(found, self.model[f"static_{kind}s"], "static", kind)
         for one in self.model["instances"]:
-            put(found, f"instance {one['name']}", self._instance(one))
+            block = put(found, f"instance {one['name']}", self._instance(one))
+            for kind in ("route", "rule"):
+                meaning_routing.put_told(found, one[f"{kind}s"], block, kind)
         names = {one["name"] for one in self.model["instances"]}
         for one in self.model["sync_groups"]:
             # the second time a name says nothing
@@ -58,6 +74,9 @@ class _Teller:
         for name, one in self.scripts.items():
             if name in self.tracked:  # the others are removed
                 put(found, f"script {name}", self._script(one))
+        tracks = (t for o in (*model["instances"], *model["sync_groups"]) for t in o["tracks"])
+        named = ((track["kind"], track["name"]) for track in tracks)
+        meaning_tracking.put_told(found, model, named)
         return found
 
     def _is_kept(self, script: Json) -> bool:
@@ -69,7 +88,7 @@ class _Teller:
         """The state that an instance wants to start in."""
         priority = self._priority(one)
         owned = "MASTER" if priority == OWNER else "BACKUP"
-        if one["name"] in self.host.strict:
+        if self._is_strict(one):
             return owned
         said = one["state"] or ("BACKUP" if self.left.has_refused(one, "state") else owned)
         is_hashed = (one["authentication"] or {}).get("kind") == "AH"
@@ -123,24 +142,23 @@ class _Teller:
             # the dump has the UDP timeout under the name of the TCP one
             "tcp_s": timeouts.get("tcp_s") or timeouts.get("udp_s"),
             "tcpfin_s": timeouts.get("tcpfin_s"),
+            **meaning_option.told_settings(said),
         }
 
     def _sends_mail(self, said: bool | None) -> Any:
-        # smtp_alert_vrrp and smtp_alert of global_defs are no fields of the model
-        return self.host.defaults.get("sends_mail", False) if said is None else said
+        return first(said, self.settings["vrrp_sends_mail"], self.settings["sends_mail"], False)
 
     def _tracks(
         self, one: Json, *, is_owner: bool, group: str | None = None
     ) -> tuple[tuple[str, str, int, bool], ...]:
         """What is left of it: an owner's priority does not float, nor does that of an instance in
         a sync group unless the group says so."""
-        is_fixed = is_owner or (group is not None and group not in self.host.weighted)
+        is_fixed = is_owner or (group is not None and not self._is_weighted(group))
         found = []
         for track in _firsts(one["tracks"]):
             kind, name = track["kind"], track["name"]
             weight = track["weight"]
-            # those of its block, which are no part of the model
-            usual, is_reverse = self.host.weights.get((kind, name), (0, False))
+            usual, is_reverse = self.weights.get((kind, name), (0, False))
             if track["options"]:
                 is_reverse = "reverse" in track["options"]
             if kind == "script":
@@ -167,9 +185,18 @@ class _Teller:
             self.tracked.add(name)
         return tuple(sorted(found))
 
+    def _is_weighted(self, group: str) -> bool:
+        """Whether the tracks of a sync group may have weights."""
+        return any(
+            one["name"] == group and one["tracks_with_weight"] for one in self.model["sync_groups"]
+        )
+
+    def _is_strict(self, one: Json) -> bool:
+        return bool(first(one["is_strict"], self.settings["is_vrrp_strict"]))
+
     def _instance(self, one: Json) -> dict[str, Any]:
-        defaults = self.host.defaults
-        is_strict = one["name"] in self.host.strict
+        defaults = meaning_option.told_settings(self.settings)
+        is_strict = self._is_strict(one)
         priority = self._priority(one)
         state = self._own_state(one)
         version = self._version(one, is_strict=is_strict)
@@ -184,17 +211,19 @@ class _Teller:
             "state": self._states()[one["name"]],
             "interface": one["interface"] or "not configured",
             # an address of the device that keepalived makes is the source too
-            "source": ANY if self.left.has_unknown(one, "use_ipvlan") else _source(one),
+            "source": ANY if one["ipvlan"] is not None else _source(one),
             "unicast_peers": tuple(
                 sorted(_peer(peer) for peer in one["unicast_peers"] if _is_of(one, peer["address"]))
             ),
-            "garp_master_delay_s": first(one["garp_master_delay_s"], defaults.get("garp delay")),
+            "garp_master_delay_s": first(
+                one["garp_master_delay_s"], defaults["garp_master_delay_s"]
+            ),
             "garp_master_refresh_s": first(
-                one["garp_master_refresh_s"], defaults.get("garp refresh")
+                one["garp_master_refresh_s"], defaults["garp_master_refresh_s"]
             ),
             "down_timer_adverts": 3
             if is_strict
-            else first(one["down_timer_adverts"], defaults.get("down timer")),
+            else first(one["down_timer_adverts"], defaults["down_timer_adverts"]),
             "virtual_router_id": one["virtual_router_id"],
             "priority": priority,
             "advert_ms": _advert_ms(one["advert_ms"], version),
@@ -206,6 +235,17 @@ class _Teller:
             "excluded vips": _vips(one, is_excluded=True),
             "tracks": self._tracks(one, is_owner=priority == OWNER, group=group),
             "sends_mail": self._sends_mail(one["sends_mail"]),
+            **meaning_option.told_instance(
+                {
+                    **one,
+                    "_priority": priority,
+                    "_six": _is_six(one),
+                    "_peers": [p for p in one["unicast_peers"] if _is_of(one, p["address"])],
+                },
+                self.settings,
+                self.of_group.get(one["name"]),
+                is_strict=is_strict,
+            ),
             **self.owners.hooks(one),
         }
 
@@ -235,6 +275,8 @@ class _Teller:
             "members": members,
             "tracks": tracks,
             "sends_mail": self._sends_mail(one["sends_mail"]),
+            "notifies_priority": one["notifies_priority"],
+            "tracks with weight": one["tracks_with_weight"],
             **self.owners.hooks(one),
         }
 

@@ -51,6 +51,8 @@ class Director:
         self.outcomes: deque[Any] = deque()
         self.is_executing = False
         self.timer_at_ms = -1
+        self.yielded_at_us = -(1 << 60)
+        self.started_at_us = -(1 << 60)
 
     # clocks
 
@@ -66,12 +68,6 @@ class Director:
     def is_running(self) -> bool:
         return self.node is not None and not self.is_paused and not self.is_frozen
 
-    @property
-    def is_yielding(self) -> bool:
-        return self.node is not None and any(
-            group.role.name == "YIELDING" for group in self.node.groups.values()
-        )
-
     # life and death
 
     def start(self) -> None:
@@ -84,6 +80,7 @@ class Director:
         core = self.world.core
         self.has_left = False
         self.run += 1
+        self.started_at_us = self.world.now_us
         self.boot = self.world.random.getrandbits(48) + 1
         if not self.guard.is_alive:
             self.guard = Guard()
@@ -373,6 +370,8 @@ class Director:
         self.world.say(f"{text}, epoch {action.epoch}: {action.reason}")
         if action.after.name == "TAKING":
             self.world.judge.claimed(self.name, action.group, action.epoch)
+        if action.after.name == "YIELDING":
+            self.yielded_at_us = self.world.now_us
         return 0
 
     def _alarm(self, action: Any) -> int:

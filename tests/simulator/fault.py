@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from simulator.world import World
+from simulator.world import BACK_WITHIN_US, World
 
 Action = Callable[[World, str, str], None]
 
@@ -52,7 +52,12 @@ def parse(line: str) -> Fault:
 
 def heal_excuse_us(world: World) -> int:
     timing = world.timing
-    return (timing.heartbeat_ms + timing.confirm_ms + 10) * 1000 + 4 * world.longest_us
+    return (timing.heartbeat_ms + timing.confirm_ms + 10) * 1000 + 4 * world.slowest_us
+
+
+def thaw_excuse_us(world: World) -> int:
+    """The host's clocks stood still, so that only a beat can tell it: when the connection is back."""
+    return heal_excuse_us(world) + BACK_WITHIN_US
 
 
 def begin(world: World, fault: Fault) -> None:
@@ -69,7 +74,8 @@ def end(world: World, fault: Fault) -> None:
     assert kind.end is not None
     world.say(f"*** end of {fault.kind} {fault.node} {fault.segment}".rstrip())
     if kind.excuses:
-        world.judge.excuse(fault.kind, heal_excuse_us(world))
+        excuse_us = thaw_excuse_us if fault.kind == "freeze" else heal_excuse_us
+        world.judge.excuse(fault.kind, excuse_us(world))
     kind.end(world, fault.node, fault.segment)
     world.heal_pipes()
     world.judge.look()
@@ -128,6 +134,7 @@ def _loss(share: float) -> Action:
 def _slow(low_us: int, high_us: int) -> Action:
     def change(world: World, _node: str, _segment: str) -> None:
         world.link_delay_us = (low_us, high_us)
+        world.slowest_us = max(world.slowest_us, world.longest_us)
 
     return change
 

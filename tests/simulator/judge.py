@@ -30,7 +30,7 @@ class Judge:
     world: World
     violations: list[Violation] = field(default_factory=list)
     excused_until_us: dict[str, int] = field(default_factory=dict)
-    double_us: int = 0
+    healed_at_us: int = -(1 << 60)
     claims: dict[tuple[str, str], int] = field(default_factory=dict)
     takeovers: list[tuple[int, str, str]] = field(default_factory=list)
     _double_since_us: dict[str, int] = field(default_factory=dict)
@@ -43,6 +43,7 @@ class Judge:
         """Two may answer for that long from now on: the protocol promises no more."""
         end_us = self.world.now_us + span_us
         self.excused_until_us[reason] = max(self.excused_until_us.get(reason, 0), end_us)
+        self.healed_at_us = self.world.now_us
 
     def look(self) -> None:
         """Safety: on one side of a segment at most one director answers for a VIP."""
@@ -68,16 +69,40 @@ class Judge:
         since_us = self._double_since_us.setdefault(vip, now_us)
         if any(now_us <= end_us for end_us in self.excused_until_us.values()):
             return
-        timing = self.world.timing
-        if not timing.has_fence and self._is_switchover(holders):
-            if now_us - since_us <= timing.overlap_ms * 1000 + 2 * self.world.longest_us + SLACK_US:
-                return
+        if self._is_unfenced_switchover(holders, now_us - since_us) or self._is_leased(holders):
+            return
         text = f"{' and '.join(holders)} answer for {vip}"
         if not any(v.text == text for v in self.violations):
             self.blame("safety", text)
 
-    def _is_switchover(self, holders: list[str]) -> bool:
-        return any(self.world.directors[name].is_yielding for name in holders)
+    def _is_leased(self, holders: list[str]) -> bool:
+        """Both held it while a cut lay between them, and one can do nothing since, or has just been
+        started and listens: its lease ends."""
+        timing = self.world.timing
+        listen_ms = 4 * timing.heartbeat_ms
+        for name in holders:
+            director = self.world.directors[name]
+            started_ms = (self.world.now_us - director.started_at_us) // 1000
+            if director.is_running and started_ms > listen_ms:
+                continue
+            is_fenced = timing.has_fence and not director.kernel.was_flushed
+            lease_ms = timing.fence_ms if is_fenced else timing.lease_ms + 500
+            if self.world.now_us - self.healed_at_us <= lease_ms * 1000:
+                return True
+        return False
+
+    def _is_unfenced_switchover(self, holders: list[str], span_us: int) -> bool:
+        """Without a fence the yielding director cannot be silent: both answer for the overlap. One
+        that is killed or stopped meanwhile, with its guard, answers for as long as its lease."""
+        timing = self.world.timing
+        limit_us = timing.overlap_ms * 1000 + 2 * self.world.slowest_us + SLACK_US
+        for name in holders:
+            director = self.world.directors[name]
+            since_us = self.world.now_us - director.yielded_at_us
+            is_recent = since_us <= (timing.handover_ms + timing.lease_ms + 500) * 1000
+            if is_recent and director.kernel.table is None:
+                return span_us <= limit_us or not director.is_running
+        return False
 
     # what the directors report
 

@@ -27,6 +27,7 @@ class Kernel:
     addresses: dict[str, int] = field(default_factory=dict)
     table: dict[str, Element] | None = None
     group_of: dict[str, str] = field(default_factory=dict)
+    was_flushed: bool = False
 
     def has(self, address: str, now_us: int) -> bool:
         end_us = self.addresses.get(address)
@@ -96,3 +97,4 @@ class Kernel:
     def flush(self) -> None:
         """Somebody removes the table."""
         self.table = None
+        self.was_flushed = True

@@ -42,8 +42,14 @@ class Topology:
         return tuple(dict.fromkeys((*self.services, *self.links)))
 
     def timing(self) -> Timing:
-        fence_ms = 500 if self.has_fence else 0
-        return Timing(heartbeat_ms=self.heartbeat_ms, fence_ms=fence_ms)
+        fence_ms = 5 * self.heartbeat_ms if self.has_fence else 0
+        lease_ms = 2000 if self.heartbeat_ms >= 50 else 1000
+        return Timing(
+            heartbeat_ms=self.heartbeat_ms,
+            fence_ms=fence_ms,
+            lease_ms=lease_ms,
+            handover_ms=10 * self.heartbeat_ms,
+        )
 
 
 def random_topology(random: Random) -> Topology:

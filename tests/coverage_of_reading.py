@@ -29,10 +29,9 @@ def lost(reading: Reading) -> list[str]:
     """The statements of the files that are neither in the model nor in its leftovers, nor told as
     what steers the reading."""
     known = {place[:3] for place in origin_places(reading.configuration)}
-    left = list(leftovers(reading.configuration))
+    left = [*leftovers(reading.configuration), *reading.vanished]
     kept = []
     if (view := reading.view) is not None:
-        left += view.vanished
         kept += [one.place for one in view.definitions]
         kept += [one.place for one in view.includes]
         kept += [one.place for one in view.sequences]

@@ -138,7 +138,7 @@ def read_as(
 ) -> Reading:
     """The model of what keepalived of this version with this configuration id runs."""
     if document.is_template or not may_steer(document.source.text):
-        return _read_text(document, version)
+        return _read_text(document, version, is_effective=True)
     import os
 
     from drctl.adapters.config_files import ConfigFiles
@@ -154,10 +154,12 @@ def read_as(
     return read(document, ConfigFiles(document.source.path, home), options)
 
 
-def _read_text(document: Document, version: tuple[int, ...]) -> Reading:
+def _read_text(
+    document: Document, version: tuple[int, ...], *, is_effective: bool = False
+) -> Reading:
     from drctl.readers.keepalived import read
 
-    return read(document, version)
+    return read(document, version, is_effective=is_effective)
 
 
 _LARGE_BYTES = 200_000

@@ -24,6 +24,12 @@ def note_readings(readings: tuple[Reading, ...], ledger: Ledger) -> None:
     """Account for what steers the reading."""
     if len(readings) == 1:
         note_as_written(readings[0], ledger)
+    gone = [
+        {one.place: one.reason for one in reading.vanished if one.place} for reading in readings
+    ]
+    for place, reason in gone[0].items():
+        if all(place in others for others in gone[1:]):
+            ledger.idle((place,), reason)
     views = [reading.view for reading in readings if reading.view is not None]
     if not views:
         return
@@ -32,10 +38,6 @@ def note_readings(readings: tuple[Reading, ...], ledger: Ledger) -> None:
     _note_conditions(readings, views, ledger)
     _note_random(readings, ledger)
     _note_braces(readings, ledger)
-    gone = [{one.place: one.reason for one in view.vanished if one.place} for view in views]
-    for place, reason in gone[0].items():
-        if all(place in others for others in gone[1:]):
-            ledger.idle((place,), reason)
 
 
 def note_both_as_written(

@@ -52,9 +52,9 @@ def read(document: Document, files: Files, options: ExpandOptions) -> Reading:
     statements = Statements(documents)
     steering = _Steering(documents, expanded, statements)
     if not steering.is_any:
-        return read_document(document, options.version)
+        return read_document(document, options.version, is_effective=True)
     flat = flatten(expanded, statements)
-    reading = read_document(flat, options.version)
+    reading = read_document(flat, options.version, is_effective=True)
     assert isinstance(flat.elsewhere, Flat)
     view = steering.view(options.identity, flat.elsewhere.starts())
     found = _findings(documents, expanded, reading.diagnostics)

@@ -27,6 +27,7 @@ from drctl.readers.keepalived_block import (
     read_lines,
     unusual,
 )
+from drctl.readers.keepalived_nesting import Nesting, nested
 from drctl.readers.keepalived_service import service, service_group
 from drctl.readers.keepalived_settings import read_settings, settings_of
 from drctl.readers.keepalived_tracking import script
@@ -90,6 +91,8 @@ _BLOCKS: dict[str, tuple[str, Callable[[Context, Statement], Any]]] = {
     "bfd_instance": ("bfd_sessions", _monitor),
     "garp_group": ("garp_groups", _monitor),
 }
+UNREAD = "its block ended above, or is skipped"
+"""Why keepalived reads a statement as part of nothing."""
 _UNIQUE = frozenset({"vrrp_instance", "vrrp_sync_group", "track_group", "bfd_instance"})
 """Blocks whose second one of the same name keepalived skips."""
 _OUTER = frozenset(
@@ -124,13 +127,21 @@ _STATIC = {
 }
 
 
-def read(document: Document, version: tuple[int, ...] = w.MEASURED_VERSION) -> Reading:
-    """Model of a keepalived.conf as `version` reads it; never fails, whatever the text is."""
+def read(
+    document: Document,
+    version: tuple[int, ...] = w.MEASURED_VERSION,
+    *,
+    is_effective: bool = False,
+) -> Reading:
+    """Model of a keepalived.conf as `version` reads it; never fails, whatever the text is. With
+    `is_effective` blocks end where keepalived ends them, otherwise where braces do, and a missing
+    one is made good."""
+    nesting = nested(document, version) if is_effective else Nesting(document.children)
     context = Context(document, definitions(document), outer=_OUTER, version=version)
     top = Values()
     settings = context.settings
     settings_places = []
-    pending = [node for node in reversed(document.children) if isinstance(node, Statement)]
+    pending = [node for node in reversed(nesting.children) if isinstance(node, Statement)]
     while pending:
         statement = pending.pop()
         if (
@@ -162,8 +173,11 @@ def read(document: Document, version: tuple[int, ...] = w.MEASURED_VERSION) -> R
         leftovers=tuple(top.leftovers),
         origins=top.origins(),
     )
-    found = sorted(context.diagnostics, key=lambda d: (d.place.line, d.place.column))
-    return Reading(document, configuration, (*document.diagnostics, *found))
+    found = sorted(
+        (*context.diagnostics, *nesting.findings), key=lambda d: (d.place.line, d.place.column)
+    )
+    unread = tuple(context.leftover(one, UNREAD) for one in nesting.unread)
+    return Reading(document, configuration, (*document.diagnostics, *found), unread=unread)
 
 
 def _read_statement(context: Context, top: Values, statement: Statement) -> None:

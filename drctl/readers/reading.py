@@ -8,6 +8,7 @@ from drctl.quickclass import dataclass
 
 if TYPE_CHECKING:
     from drctl.model.configuration import Configuration
+    from drctl.model.origin import Leftover
     from drctl.readers.view import View
     from drctl.syntax.pulse import PulseVerdict
     from drctl.syntax.tree import Document
@@ -20,7 +21,8 @@ class Reading:
 
     `verdict` is what Piranha's pulse would say of an lvs.cf, None for a keepalived.conf. `view` is
     set when a keepalived.conf was read as keepalived reads it, includes, conditions, definitions
-    and sequences followed; the model is that of all its files then.
+    and sequences followed; the model is that of all its files then. `unread` are statements that
+    broken braces hide from keepalived.
     """
 
     document: Document
@@ -28,6 +30,12 @@ class Reading:
     diagnostics: tuple[Diagnostic, ...] = ()
     verdict: PulseVerdict | None = None
     view: View | None = None
+    unread: tuple[Leftover, ...] = ()
+
+    @property
+    def vanished(self) -> tuple[Leftover, ...]:
+        """The statements of which keepalived reads nothing."""
+        return self.unread if self.view is None else (*self.view.vanished, *self.unread)
 
     @property
     def documents(self) -> tuple[Document, ...]:

@@ -37,7 +37,7 @@ def to_json(reading: Reading) -> str:
     source = reading.document.source
     view = reading.view
     secrets: frozenset[str] = frozenset() if view is None else view.secrets
-    left = [*_left(reading.configuration), *(() if view is None else view.vanished)]
+    left = [*_left(reading.configuration), *reading.vanished]
     document = {
         "schema": SCHEMA,
         "path": source.path,
@@ -164,8 +164,8 @@ def leftover_lines(reading: Reading, where: Where) -> list[str]:
     """What the model has no field for, as lines."""
     rows: Rows = []
     view = reading.view
-    vanished, secrets = ((), ()) if view is None else (view.vanished, view.secrets)
-    for found in (*_left(reading.configuration), *vanished):
+    secrets = () if view is None else view.secrets
+    for found in (*_left(reading.configuration), *reading.vanished):
         first, *more = masked(found.text, secrets).split("\n", 1)
         shown = first[:_WIDEST_LEFTOVER] + ("…" if more or len(first) > _WIDEST_LEFTOVER else "")
         places = () if found.place is None else (found.place,)

@@ -1,0 +1,1 @@
+"""L6: the failover daemon: processes that carry out what the core decides."""

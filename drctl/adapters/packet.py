@@ -1,0 +1,161 @@
+"""Raw packets on one interface: ARP and neighbour-discovery frames, and nothing else.
+
+A filter in the kernel drops all the rest, frames of VLANs among it (those belong to the VLAN's own
+interface). What is sent here passes the fence.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from drctl.adapters.netlink import attach_filter, bpf
+from drctl.errors import KernelRefused
+
+BROADCAST = b"\xff" * 6
+ETHERNET_BYTES = 14
+_FRAME_BYTES = 2048
+_MOST_AT_ONCE = 256
+_SOL_PACKET = 263
+_PACKET_STATISTICS = 6
+_PACKET_IGNORE_OUTGOING = 23
+_LOAD_WORD, _LOAD_HALF, _LOAD_BYTE = 0x20, 0x28, 0x30
+_LOAD_LENGTH, _IF_EQUAL, _IF_AT_LEAST, _RETURN = 0x80, 0x15, 0x35, 0x06
+_VLAN_TAG_PRESENT = 0xFFFFF000 + 48
+
+Test = tuple[int, int, tuple[int, ...]]
+"""Width in bytes, offset from the frame's beginning, and the values that are let through."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A frame. `kind` is request, reply, probe, announcement, ns or na.
+
+    `sender_address` is the address it speaks for, "" for a probe (an NS from `::`); `sender_mac`
+    the hardware address given for it, in lower case; `target_address` the address asked for, or
+    answered. `is_to_me`: it came to this card's own MAC (an NA: and answers a question).
+    """
+
+    interface: str
+    sender_address: str
+    sender_mac: str
+    target_address: str
+    is_to_me: bool
+    kind: str
+
+
+def frame_filter(tests: Sequence[Test], least_bytes: int, most_bytes: int) -> bytes:
+    """A BPF program that lets frames through, cut to `most_bytes`, that stand all tests."""
+    steps: list[tuple[int, int, int, tuple[int, ...]]] = []
+    steps.append((_LOAD_WORD, _VLAN_TAG_PRESENT, _IF_EQUAL, (0,)))
+    steps.append((_LOAD_LENGTH, 0, _IF_AT_LEAST, (least_bytes,)))
+    loads = {1: _LOAD_BYTE, 2: _LOAD_HALF, 4: _LOAD_WORD}
+    steps += [(loads[width], offset, _IF_EQUAL, values) for width, offset, values in tests]
+    drop_at = sum(1 + len(values) for _, _, _, values in steps) + 1
+    made: list[tuple[int, int, int, int]] = []
+    for load, offset, condition, values in steps:
+        made.append((load, 0, 0, offset))
+        for number, value in enumerate(values, 1):
+            left = len(values) - number
+            to_drop = drop_at - len(made) - 1 if left == 0 else 0
+            made.append((condition, left, to_drop, value))
+    made += [(_RETURN, 0, 0, most_bytes), (_RETURN, 0, 0, 0)]
+    return bpf(made)
+
+
+class PacketSocket:
+    """Frames of one Ethernet type on one interface. It never waits."""
+
+    def __init__(self, interface: str, ethertype: int, program: bytes) -> None:
+        self.interface = interface
+        operation = f"open a packet socket on {interface}"
+        try:
+            kind = socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
+            self._socket = socket.socket(socket.AF_PACKET, kind, 0)
+        except OSError as cause:
+            raise KernelRefused(operation, cause.errno) from cause
+        try:
+            # protocol 0 hears nothing: the filter is there before the first frame
+            attach_filter(self._socket, program)
+            self._socket.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
+            self._socket.bind((interface, ethertype))
+        except OSError as cause:
+            self._socket.close()
+            raise KernelRefused(operation, cause.errno) from cause
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def mac(self) -> bytes:
+        """The interface's hardware address as it is now."""
+        try:
+            address: bytes = self._socket.getsockname()[4]
+        except OSError as cause:
+            raise KernelRefused(f"read the MAC of {self.interface}", cause.errno) from cause
+        if len(address) != 6:
+            raise KernelRefused(f"use {self.interface}", errno.EAFNOSUPPORT, "it is no Ethernet")
+        return address
+
+    def send(self, frames: Sequence[bytes], operation: str) -> None:
+        """Send frames; raises `KernelRefused` at the first that is not taken."""
+        try:
+            for frame in frames:
+                self._socket.send(frame)
+        except OSError as cause:
+            raise KernelRefused(f"{operation} on {self.interface}", cause.errno) from cause
+
+    def receive(self) -> list[tuple[bytes, bool]]:
+        """Frames that have come, at most 256, and whether each was sent to this card's own MAC.
+
+        A link that went down has nothing more to say: that is no error here, for the watch on links
+        tells it.
+        """
+        found: list[tuple[bytes, bool]] = []
+        while len(found) < _MOST_AT_ONCE:
+            try:
+                frame, (_, _, kind, _, _) = self._socket.recvfrom(_FRAME_BYTES)
+            except BlockingIOError:
+                break
+            except OSError as cause:
+                if cause.errno == errno.ENETDOWN:
+                    break
+                raise KernelRefused(f"hear {self.interface}", cause.errno) from cause
+            found.append((frame, kind == socket.PACKET_HOST))
+        return found
+
+    def lost(self) -> int:
+        """How many frames were lost since the last call, because nobody fetched them in time."""
+        try:
+            counted = self._socket.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 8)
+        except OSError as cause:
+            raise KernelRefused(f"count losses on {self.interface}", cause.errno) from cause
+        return int(struct.unpack("=II", counted)[1])
+
+
+def is_station(mac: bytes) -> bool:
+    """Whether a hardware address can be that of one station."""
+    return len(mac) == 6 and not mac[0] & 1 and any(mac)
+
+
+def mac_bytes(mac: str) -> bytes:
+    """`02:00:00:00:00:01` as bytes."""
+    return bytes.fromhex(mac.replace(":", ""))
+
+
+def read_flag(path: str) -> bool:
+    """Whether a sysctl is not 0; one that does not exist is 0."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        return os.read(descriptor, 16).strip() not in (b"0", b"")
+    finally:
+        os.close(descriptor)

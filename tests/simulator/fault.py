@@ -8,18 +8,20 @@ from typing import Any
 
 from simulator.world import BACK_WITHIN_US, World
 
+HOLDER, ALWAYS, NEVER = "when it hits the holder", "always", "never"
+
 Action = Callable[[World, str, str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """`begin` and `end` get the world, a director's name and a segment's. `is_benign`: it gives no
-    reason to take the VIPs away from anybody. `excuse`: after its end two may answer for as long as
-    one heartbeat and one probe take, which is what the protocol promises."""
+    """`begin` and `end` get the world, a director's name and a segment's. `moves`: whether it is a
+    reason to move VIPs. `excuses`: after its end two may answer for as long as one heartbeat and
+    one probe take, which is what the protocol promises."""
 
     begin: Action
     end: Action | None = None
-    is_benign: bool = False
+    moves: str = HOLDER
     excuses: bool = False
 
 
@@ -63,6 +65,8 @@ def thaw_excuse_us(world: World) -> int:
 def begin(world: World, fault: Fault) -> None:
     kind = KINDS[fault.kind]
     world.say(f"*** {fault.kind} {fault.node} {fault.segment}".rstrip())
+    if kind.moves is ALWAYS or (kind.moves is HOLDER and world.holds(fault.node)):
+        world.is_moving = True
     kind.begin(world, fault.node, fault.segment)
     world.judge.look()
     if fault.for_ms and kind.end is not None:
@@ -204,19 +208,19 @@ KINDS: dict[str, Kind] = {
     "deafen": Kind(_port(hears=False), _port(hears=True), excuses=True),
     "mute": Kind(_port(speaks=False), _port(speaks=True), excuses=True),
     "carrier": Kind(_carrier(is_up=False), _carrier(is_up=True), excuses=True),
-    "split": Kind(_split, _join, excuses=True),
-    "links": Kind(_link(is_cut=True, both=True), _link(is_cut=False, both=True), is_benign=True),
-    "link": Kind(_link(is_cut=True, both=True), _link(is_cut=False, both=True), is_benign=True),
-    "one-way": Kind(_link(is_cut=True, both=False), _link(is_cut=False, both=True), is_benign=True),
-    "loss": Kind(_loss(0.05), _loss(0.0), is_benign=True),
-    "slow": Kind(_slow(5_000, 60_000), _slow(100, 800), is_benign=True),
+    "split": Kind(_split, _join, moves=ALWAYS, excuses=True),
+    "links": Kind(_link(is_cut=True, both=True), _link(is_cut=False, both=True), moves=NEVER),
+    "link": Kind(_link(is_cut=True, both=True), _link(is_cut=False, both=True), moves=NEVER),
+    "one-way": Kind(_link(is_cut=True, both=False), _link(is_cut=False, both=True), moves=NEVER),
+    "loss": Kind(_loss(0.05), _loss(0.0), moves=NEVER),
+    "slow": Kind(_slow(5_000, 60_000), _slow(100, 800), moves=NEVER),
     "kill": Kind(_director("kill"), _director("start")),
     "kill-both": Kind(_director("kill", with_guard=True), _director("start")),
-    "kill-guard": Kind(_director("kill_guard"), is_benign=True),
+    "kill-guard": Kind(_director("kill_guard"), moves=NEVER),
     "pause": Kind(_director("pause"), _director("resume")),
     "freeze": Kind(_director("freeze"), _director("thaw"), excuses=True),
-    "flush": Kind(_flush, is_benign=True),
-    "remove-address": Kind(_remove_address),
+    "flush": Kind(_flush, moves=NEVER),
+    "remove-address": Kind(_remove_address, moves=NEVER),
     "switch": Kind(_command("SWITCH")),
     "hold": Kind(_command("PAUSE"), _command("RESUME")),
     "stop": Kind(_command("STOP"), _director("start")),
@@ -226,8 +230,10 @@ KINDS: dict[str, Kind] = {
     "disk-full": Kind(
         _attribute("disk_is_full", value=True),
         _attribute("disk_is_full", value=False),
-        is_benign=True,
+        moves=NEVER,
     ),
-    "leak": Kind(_witnesses("leaks", value=True), _witnesses("leaks", value=False), is_benign=True),
-    "witness-dies": Kind(_witnesses("is_alive", value=False), _witnesses("is_alive", value=True)),
+    "leak": Kind(_witnesses("leaks", value=True), _witnesses("leaks", value=False), moves=NEVER),
+    "witness-dies": Kind(
+        _witnesses("is_alive", value=False), _witnesses("is_alive", value=True), moves=ALWAYS
+    ),
 }

@@ -94,7 +94,7 @@ def run(schedule: Schedule, core: Any, *, transcript: bool = False) -> Result:
         world.after(0, world.directors[name].start)
     _run_until_calm(world, world.now_us + bound_ms(world) * 1000)
     world.judge.check_liveness()
-    if all(KINDS[one.kind].is_benign for one in schedule.faults):
+    if not world.is_moving:
         world.judge.check_quiet(settled_us)
     takeovers = sum(at_us >= settled_us for at_us, _, _ in world.judge.takeovers)
     return Result(schedule, tuple(world.judge.violations), takeovers, tuple(world.lines or ()))

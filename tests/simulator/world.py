@@ -61,6 +61,8 @@ class World:
         self.directors: dict[str, Director] = {}
         self.addresses: dict[str, dict[str, Port]] = {name: {} for name in self.segments}
         self.pipes: dict[tuple[str, str, str], Pipe] = {}
+        self.is_moving = False
+        """Something happened that is a reason to move VIPs."""
         self.link_delay_us = (100, 800)
         self.slowest_us = self.longest_us
         """The longest that a message took in this history, while nothing was cut."""
@@ -143,6 +145,12 @@ class World:
             for director in self.directors.values()
             if not director.is_frozen
         )
+
+    def holds(self, name: str) -> bool:
+        """The director has a VIP, or is on its way to it."""
+        director = self.directors[name]
+        roles = director.node.groups.values() if director.node else ()
+        return bool(director.kernel.addresses) or any(g.role.is_holding for g in roles)
 
     def healthy(self, group: Any) -> bool:
         """A director could serve the group: it runs, and reaches a witness on every segment."""

@@ -21,6 +21,9 @@ def begin(group: GroupState, now_ms: int) -> None:
     group.conflict_probes = CONFLICT_PROBES
     group.conflict_probe_ms = now_ms + timing.confirm_gap_ms
     group.announce_at_ms = now_ms + timing.garp_again_ms
+    # who handed it over still accepts packets; do not pass it on before that is over
+    group.no_yield_until_ms = now_ms + timing.overlap_ms + timing.heartbeat_ms
+    group.wake(group.no_yield_until_ms)
     group.change(now_ms, Role.ACTIVE, group.reason)
     group.announce(now_ms, timing.garp_count)
 

@@ -285,12 +285,12 @@ class Node:
         if self._next_beat_ms <= now_ms:
             self._next_beat_ms = now_ms + around.timing.heartbeat_ms
         self._send(now_ms)
-        is_alone = not around.fresh(now_ms)
+        is_anybody_silent = bool(around.silent(now_ms))
         for group in self.groups.values():
             has_vips = group.role in {Role.ACTIVE, Role.YIELDING} or group.is_adopting
             if has_vips and active.keeps_witness_rule(group, now_ms):
                 group.renew(now_ms)
-            if group.role is Role.ACTIVE and not group.is_shut and is_alone:
+            if group.role is Role.ACTIVE and not group.is_shut and is_anybody_silent:
                 group.probe_one()
         for name, sight in around.sights.items():
             around.ask(name, sight.turn())

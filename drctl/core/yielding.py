@@ -65,7 +65,7 @@ def step(group: GroupState, now_ms: int) -> None:
         return
     if group.release_ms is not None:
         if now_ms >= group.release_ms:
-            _finish(group, now_ms)
+            _finish(group, now_ms, group.target)
         else:
             group.wake(group.release_ms)
         return
@@ -79,7 +79,7 @@ def step(group: GroupState, now_ms: int) -> None:
             group.wake(group.release_ms)
             return
         if is_higher and peer.config.node != group.target:
-            group.release(now_ms, f"{peer.config.node} claims it")
+            _finish(group, now_ms, peer.config.node)
             return
     if now_ms >= group.yield_ms + timing.handover_ms or _is_declined(group, now_ms):
         _go_back(group, now_ms)
@@ -98,15 +98,15 @@ def _is_declined(group: GroupState, now_ms: int) -> bool:
     )
 
 
-def _finish(group: GroupState, now_ms: int) -> None:
+def _finish(group: GroupState, now_ms: int, successor: str) -> None:
     order = group.order
     group.order = None
     group.has_stood_down = order is not None
-    group.release(now_ms, f"handed over to {group.target}")
+    group.release(now_ms, f"handed over to {successor}")
     if order is not None:
         if order[0] == "pause":
             group.is_held = True
-        text = f"{group.target} holds it"
+        text = f"{successor} holds it"
         group.around.emit(Reply(group.name, is_done=True, text=text))
 
 

@@ -29,14 +29,14 @@ class Kind:
 class Fault:
     """One fault of a schedule. `for_ms` 0: it does not end by itself."""
 
-    at_ms: int
+    at_ms: float
     kind: str
     node: str = ""
     segment: str = ""
     for_ms: int = 0
 
     def __str__(self) -> str:
-        words = [f"at {self.at_ms}", self.kind, self.node, self.segment]
+        words = [f"at {self.at_ms:g}", self.kind, self.node, self.segment]
         words += [f"for {self.for_ms}"] if self.for_ms else []
         return " ".join(word for word in words if word)
 
@@ -44,7 +44,7 @@ class Fault:
 def parse(line: str) -> Fault:
     """The inverse of `str(fault)`; a segment is told from a director by its name."""
     words = line.split()
-    at_ms, kind = int(words[1]), words[2]
+    at_ms, kind = float(words[1]), words[2]
     for_ms = int(words[words.index("for") + 1]) if "for" in words else 0
     names = [word for word in words[3:] if word != "for" and not word.isdigit()]
     node = next((name for name in names if name.startswith("lb")), "")

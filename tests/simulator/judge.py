@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from simulator.director import Director
     from simulator.world import World
 
 SLACK_US = 25_000
@@ -31,6 +32,8 @@ class Judge:
     violations: list[Violation] = field(default_factory=list)
     excused_until_us: dict[str, int] = field(default_factory=dict)
     healed_at_us: int = -(1 << 60)
+    is_seamless: bool = False
+    """Nothing but a planned switchover happens."""
     claims: dict[tuple[str, str], int] = field(default_factory=dict)
     takeovers: list[tuple[int, str, str]] = field(default_factory=list)
     _double_since_us: dict[str, int] = field(default_factory=dict)
@@ -56,6 +59,8 @@ class Judge:
                     break
             else:
                 self._double_since_us.pop(vip, None)
+        if self.is_seamless:
+            self._look_for_gap()
         if is_double and not self._is_polling:
             self._is_polling = True
             self.world.after(1000, self._poll)
@@ -75,15 +80,17 @@ class Judge:
         if not any(v.text == text for v in self.violations):
             self.blame("safety", text)
 
+    def _is_helpless(self, director: Director) -> bool:
+        """It does not run, or was started a moment ago and listens."""
+        listen_us = 4000 * self.world.timing.heartbeat_ms
+        return not director.is_running or self.world.now_us - director.started_at_us < listen_us
+
     def _is_leased(self, holders: list[str]) -> bool:
-        """Both held it while a cut lay between them, and one can do nothing since, or has just been
-        started and listens: its lease ends."""
+        """Both held it while a cut lay between them, and one can do nothing since: its lease ends."""
         timing = self.world.timing
-        listen_ms = 4 * timing.heartbeat_ms
         for name in holders:
             director = self.world.directors[name]
-            started_ms = (self.world.now_us - director.started_at_us) // 1000
-            if director.is_running and started_ms > listen_ms:
+            if not self._is_helpless(director):
                 continue
             is_fenced = timing.has_fence and not director.kernel.was_flushed
             lease_ms = timing.fence_ms if is_fenced else timing.lease_ms + 500
@@ -100,8 +107,9 @@ class Judge:
             director = self.world.directors[name]
             since_us = self.world.now_us - director.yielded_at_us
             is_recent = since_us <= (timing.handover_ms + timing.lease_ms + 500) * 1000
-            if is_recent and director.kernel.table is None:
-                return span_us <= limit_us or not director.is_running
+            is_bounded = span_us <= limit_us or self._is_helpless(director)
+            if is_recent and director.kernel.table is None and is_bounded:
+                return True
         return False
 
     # what the directors report
@@ -146,11 +154,12 @@ class Judge:
                 self.blame("isolation", f"{node} still answers for {vip} of {group}, cut off")
                 return
 
-    def check_seamless(self, since_us: int) -> None:
+    def _look_for_gap(self) -> None:
         """In a planned switchover somebody accepts packets at every instant."""
         for vip in self.world.vips:
             if not self.world.is_accepted(vip):
-                self.blame("seamless", f"nobody accepts packets for {vip} since {since_us}")
+                self.blame("seamless", f"nobody accepts packets for {vip}")
+                self.is_seamless = False
                 return
 
     def check_quiet(self, since_us: int) -> None:

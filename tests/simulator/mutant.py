@@ -44,7 +44,6 @@ FENCED = (*ONE_PAIR, ("has_fence", True))
 UNFENCED = (*ONE_PAIR, ("has_fence", False))
 THREE = (("nodes", 3), ("services", ("svc",)), ("is_synced", False), ("heartbeat_ms", 100))
 NO_LINKS = ("links", "lb1", 0, 50, 6000)
-SWITCH_MS = 400
 
 MUTANTS = (
     Mutant(
@@ -72,7 +71,7 @@ MUTANTS = (
             ),
             ("sight", "            self.is_blind = True\n", "            self.is_blind = False\n"),
         ),
-        topology=FENCED,
+        topology=(*FENCED, ("links", ("svc",))),
         timeline=(("cut", "lb2", 0, 50, 1500),),
     ),
     Mutant(
@@ -111,9 +110,10 @@ MUTANTS = (
         timeline=(NO_LINKS, ("pause", "lb1", 100, 150, 1500)),
     ),
     Mutant(
-        "no comparison of epochs",
+        "no comparison of epochs, where ARP does not tell",
         "safety",
         (
+            ("frame", "        active.contested(group, now_ms, peer)", "        pass"),
             (
                 "active",
                 "if holder is not None and group.peer_key(holder[0]) > group.key():",
@@ -132,7 +132,7 @@ MUTANTS = (
             (
                 "yielding",
                 "            group.release_ms = now_ms + timing.overlap_ms\n",
-                "            group.release_ms = now_ms\n",
+                "            return _finish(group, now_ms, group.target)\n",
             ),
         ),
         topology=FENCED,
@@ -179,7 +179,7 @@ MUTANTS = (
         "safety",
         (("standby", 'hands over", peer, end_ms)', 'hands over", peer)'),),
         topology=(*FENCED, ("heartbeat_ms", 100), ("is_preempting", False)),
-        timeline=(("switch", "lb1", 400, 400, 0), ("pause", "lb2", 400, 403, 3000)),
+        timeline=(("switch", "lb1", 400, 400, 0), ("pause", "lb2", 400, 402, 1500)),
     ),
     Mutant(
         "two that ask at the same time do not notice each other",
@@ -348,7 +348,7 @@ def schedules(mutant: Mutant) -> Iterator[Schedule]:
         start_ms = settled_ms(topology)
         faults = tuple(
             Fault(
-                int(start_ms + random.uniform(low, high)),
+                round(start_ms + random.uniform(low, high), 1),
                 kind,
                 node,
                 "" if kind in {"links", "one-way"} else "svc",

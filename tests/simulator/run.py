@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -87,9 +88,10 @@ def run(schedule: Schedule, core: Any, *, transcript: bool = False) -> Result:
     world.judge.check_liveness()
     settled_us = world.now_us
     for one in schedule.faults:
-        world.at(one.at_ms * 1000, fault.begin, world, one)
+        world.at(int(one.at_ms * 1000), fault.begin, world, one)
     _watch(world, schedule)
-    world.run(end_ms * 1000 + 1)
+    _check_between(world, schedule)
+    world.run(int(end_ms * 1000) + 1)
     for name in world.directors:
         world.after(0, world.directors[name].start)
     _run_until_calm(world, world.now_us + bound_ms(world) * 1000)
@@ -98,6 +100,14 @@ def run(schedule: Schedule, core: Any, *, transcript: bool = False) -> Result:
         world.judge.check_quiet(settled_us)
     takeovers = sum(at_us >= settled_us for at_us, _, _ in world.judge.takeovers)
     return Result(schedule, tuple(world.judge.violations), takeovers, tuple(world.lines or ()))
+
+
+def _check_between(world: World, schedule: Schedule) -> None:
+    """Liveness also before the end, where nothing changes for long enough."""
+    changes = sorted(t for one in schedule.faults for t in (one.at_ms, one.at_ms + one.for_ms))
+    for earlier_ms, later_ms in itertools.pairwise(changes):
+        if later_ms - earlier_ms > bound_ms(world):
+            world.at(int(later_ms * 1000) - 1, world.judge.check_liveness)
 
 
 def _run_until_calm(world: World, limit_us: int) -> None:
@@ -114,9 +124,7 @@ def _watch(world: World, schedule: Schedule) -> None:
     if len(schedule.faults) != 1:
         return
     one = schedule.faults[0]
-    if one.kind == "switch":
-        for at_ms in range(one.at_ms, one.at_ms + 600, 2):
-            world.at(at_ms * 1000, world.judge.check_seamless, one.at_ms)
+    world.judge.is_seamless = one.kind in {"switch", "hold"}
     timing = world.timing
     let_go_ms = timing.suspect_ms + timing.confirm_ms + 2 * timing.heartbeat_ms
     let_go_ms += timing.fence_ms or timing.lease_ms + 500
@@ -124,7 +132,7 @@ def _watch(world: World, schedule: Schedule) -> None:
         for group in world.groups:
             if one.segment in group.interfaces:
                 world.at(
-                    (one.at_ms + let_go_ms) * 1000,
+                    int((one.at_ms + let_go_ms) * 1000),
                     world.judge.check_isolation,
                     one.node,
                     group.name,

@@ -12,10 +12,10 @@ from drctl.core.beat import Beat
 class Started:
     """The first event.
 
-    `present` are VIPs that this host's kernel holds already, `answering` those of them that no fence
-    closes; `epoch` is the one below which every epoch may have been used; `stations` are (interface,
-    address) heard in an earlier run, `peer_macs` and `peer_priorities` what it knew of the peers;
-    `held` are groups that the operator paused.
+    `present` are VIPs that this host's kernel holds already, `answering` those of them that no
+    fence closes; `epoch` is the one below which every epoch may have been used; `stations` are
+    (interface, address) heard in an earlier run, `peer_macs` and `peer_priorities` what it knew of
+    the peers; `held` are groups that the operator paused.
     """
 
     now_ms: int

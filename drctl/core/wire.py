@@ -1,0 +1,122 @@
+"""A heartbeat as bytes: versioned, strict, and limited in size.
+
+Layout of version 1, integers big-endian: `DR`, version (1 byte), boot, sequence, echo boot, echo
+(8 bytes each), then the node's name and the digest as strings, the MACs (a count and 6 bytes each),
+the groups (a count of 2 bytes, and each one's name, role, flags, epoch, priority and target). A
+string is a length of 1 byte and that much UTF-8. Nothing may follow.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+from drctl.core.beat import Beat, GroupBeat
+from drctl.core.role import Role
+
+MAGIC = b"DR"
+VERSION = 1
+SIZE_LIMIT_BYTES = 64 * 1024
+MACS_LIMIT = 64
+GROUPS_LIMIT = 255
+
+_HEAD = struct.Struct(">2sBQQQQ")
+_GROUP = struct.Struct(">BBQB")
+_COUNT = struct.Struct(">B")
+_FLAGS = ("is_eligible", "may_answer", "is_blind", "wants")
+_MAC_BYTES = 6
+
+
+class WireError(ValueError):
+    """The bytes are no heartbeat; `str()` says where they stop being one."""
+
+
+class OtherVersion(WireError):
+    """A heartbeat of a version that this one does not understand."""
+
+
+def encode(beat: Beat) -> bytes:
+    """The bytes of a heartbeat; a value that does not fit is a `WireError`."""
+    if len(beat.macs) > MACS_LIMIT or len(beat.groups) > GROUPS_LIMIT:
+        raise WireError(f"{len(beat.macs)} MACs, {len(beat.groups)} groups: too many")
+    head = (MAGIC, VERSION, beat.boot, beat.sequence, beat.echo_boot, beat.echo)
+    parts = [_HEAD.pack(*head), _string(beat.node), _string(beat.digest)]
+    parts.append(_COUNT.pack(len(beat.macs)))
+    parts += [bytes.fromhex(mac.replace(":", "")) for mac in beat.macs]
+    parts.append(_COUNT.pack(len(beat.groups)))
+    for group in beat.groups:
+        flags = sum(getattr(group, name) << bit for bit, name in enumerate(_FLAGS))
+        parts.append(_string(group.name))
+        parts.append(_GROUP.pack(group.role, flags, group.epoch, group.priority))
+        parts.append(_string(group.target))
+    return b"".join(parts)
+
+
+def _string(text: str) -> bytes:
+    raw = text.encode()
+    if len(raw) > 255:
+        raise WireError(f"{text[:20]!r}... is longer than 255 bytes")
+    return bytes((len(raw),)) + raw
+
+
+def decode(data: bytes) -> Beat:
+    """The heartbeat that these bytes are; anything else is a `WireError`."""
+    if len(data) > SIZE_LIMIT_BYTES:
+        raise WireError(f"{len(data)} bytes: more than {SIZE_LIMIT_BYTES}")
+    reader = _Reader(data)
+    magic, version, boot, sequence, echo_boot, echo = reader.unpack(_HEAD)
+    if magic != MAGIC:
+        raise WireError("it does not begin as a heartbeat does")
+    if version != VERSION:
+        raise OtherVersion(f"heartbeat of version {version}, this is {VERSION}")
+    node, digest = reader.string(), reader.string()
+    macs = tuple(reader.mac() for _ in range(reader.count(MACS_LIMIT)))
+    groups = tuple(reader.group() for _ in range(reader.count(GROUPS_LIMIT)))
+    if len({group.name for group in groups}) != len(groups):
+        raise WireError("a group is named twice")
+    reader.end()
+    return Beat(node, boot, sequence, echo_boot, echo, digest, macs, groups)
+
+
+class _Reader:
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.at = 0
+
+    def unpack(self, layout: struct.Struct) -> tuple[Any, ...]:
+        return layout.unpack(self.take(layout.size))
+
+    def take(self, size: int) -> bytes:
+        end = self.at + size
+        if end > len(self.data):
+            raise WireError(f"it ends at byte {len(self.data)}, {end} were expected")
+        part, self.at = self.data[self.at : end], end
+        return part
+
+    def count(self, limit: int) -> int:
+        (count,) = self.unpack(_COUNT)
+        if count > limit:
+            raise WireError(f"{count} entries at byte {self.at}: more than {limit}")
+        return count
+
+    def string(self) -> str:
+        (size,) = self.take(1)
+        try:
+            return self.take(size).decode()
+        except UnicodeDecodeError as error:
+            raise WireError(f"no UTF-8 before byte {self.at}") from error
+
+    def mac(self) -> str:
+        return self.take(_MAC_BYTES).hex(":")
+
+    def group(self) -> GroupBeat:
+        name = self.string()
+        role, flags, epoch, priority = self.unpack(_GROUP)
+        if role > max(Role) or flags >> len(_FLAGS):
+            raise WireError(f"role {role}, flags {flags:#x} of group {name!r}")
+        values = {key: bool(flags >> bit & 1) for bit, key in enumerate(_FLAGS)}
+        return GroupBeat(name, Role(role), epoch, priority, **values, target=self.string())
+
+    def end(self) -> None:
+        if self.at != len(self.data):
+            raise WireError(f"{len(self.data) - self.at} bytes follow the heartbeat")

@@ -94,7 +94,7 @@ class _Reader:
         return part
 
     def count(self, limit: int) -> int:
-        (count,) = self.unpack(_COUNT)
+        count: int = self.unpack(_COUNT)[0]
         if count > limit:
             raise WireError(f"{count} entries at byte {self.at}: more than {limit}")
         return count

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from simulator.kernel import Kernel
 
@@ -225,7 +225,7 @@ class Director:
                 self.world.after(500, self._execute_later, self.run)
                 return
             action = self.todo.popleft()
-            cost_us = HANDLERS[type(action).__name__](self, action)
+            cost_us = self.HANDLERS[type(action).__name__](self, action)
             if cost_us:
                 self.world.after(cost_us, self._execute_later, self.run)
                 return
@@ -391,25 +391,24 @@ class Director:
         self._end()
         return 0
 
-
-HANDLERS = {
-    "SendBeat": Director._send_beat,
-    "Probe": Director._probe,
-    "Ask": Director._ask,
-    "PrepareFence": Director._prepare_fence,
-    "TellGuard": Director._tell_guard,
-    "StartGuard": Director._start_guard,
-    "TakeVips": Director._take_vips,
-    "RenewVips": Director._renew_vips,
-    "DropVips": Director._drop_vips,
-    "OpenFence": Director._open_fence,
-    "RenewFence": Director._renew_fence,
-    "ShutArp": Director._shut_arp,
-    "CloseFence": Director._close_fence,
-    "Announce": Director._announce,
-    "ReserveEpochs": Director._reserve_epochs,
-    "Report": Director._report,
-    "Alarm": Director._alarm,
-    "Reply": Director._reply,
-    "Stop": Director._stop,
-}
+    HANDLERS: ClassVar = {
+        "SendBeat": _send_beat,
+        "Probe": _probe,
+        "Ask": _ask,
+        "PrepareFence": _prepare_fence,
+        "TellGuard": _tell_guard,
+        "StartGuard": _start_guard,
+        "TakeVips": _take_vips,
+        "RenewVips": _renew_vips,
+        "DropVips": _drop_vips,
+        "OpenFence": _open_fence,
+        "RenewFence": _renew_fence,
+        "ShutArp": _shut_arp,
+        "CloseFence": _close_fence,
+        "Announce": _announce,
+        "ReserveEpochs": _reserve_epochs,
+        "Report": _report,
+        "Alarm": _alarm,
+        "Reply": _reply,
+        "Stop": _stop,
+    }

@@ -58,7 +58,7 @@ def heal_excuse_us(world: World) -> int:
 
 
 def thaw_excuse_us(world: World) -> int:
-    """The host's clocks stood still, so that only a beat can tell it: when the connection is back."""
+    """Its clocks stood still, so that only a beat can tell it: when the connection is back."""
     return heal_excuse_us(world) + BACK_WITHIN_US
 
 

@@ -86,7 +86,7 @@ class Judge:
         return not director.is_running or self.world.now_us - director.started_at_us < listen_us
 
     def _is_leased(self, holders: list[str]) -> bool:
-        """Both held it while a cut lay between them, and one can do nothing since: its lease ends."""
+        """Both held it with a cut between them, and one can do nothing since: its lease ends."""
         timing = self.world.timing
         for name in holders:
             director = self.world.directors[name]

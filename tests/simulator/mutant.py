@@ -144,7 +144,11 @@ MUTANTS = (
         (
             (
                 "yielding",
-                '        group.around.beat_soon = False\n        group.is_waiting = True\n        group.shut("yielding")',
+                (
+                    "        group.around.beat_soon = False\n"
+                    "        group.is_waiting = True\n"
+                    '        group.shut("yielding")'
+                ),
                 '        group.release(group.yield_ms, "yielding")',
             ),
         ),
@@ -242,8 +246,14 @@ MUTANTS = (
         (
             (
                 "group",
-                '        self.around.emit(ShutArp(self.around.take_number(self, "shut"), self.name))',
-                '        self.around.emit(RenewFence(self.around.take_number(self, "shut"), self.name))',
+                (
+                    "        self.around.emit(ShutArp(self.around.take_number("
+                    'self, "shut"), self.name))'
+                ),
+                (
+                    "        self.around.emit(RenewFence(self.around.take_number("
+                    'self, "shut"), self.name))'
+                ),
             ),
         ),
         topology=FENCED,
@@ -295,7 +305,10 @@ MUTANTS = (
         (
             (
                 "frame",
-                "    if peer is None and not around.may_be_peer(event.interface, event.mac, now_ms):\n        text",
+                (
+                    "    if peer is None and not around.may_be_peer(event.interface, event.mac, now_ms):\n"
+                    "        text"
+                ),
                 "    if False:\n        text",
             ),
         ),
@@ -308,7 +321,11 @@ MUTANTS = (
         (
             (
                 "peer",
-                "        if self.heard_ms is None or now_ms - self.heard_ms > self.timing.suspect_ms:\n            return False\n",
+                (
+                    "        if self.heard_ms is None"
+                    " or now_ms - self.heard_ms > self.timing.suspect_ms:\n"
+                    "            return False\n"
+                ),
                 "",
             ),
         ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(slots=True)
@@ -55,6 +56,6 @@ class Pipe:
     segment: str
     is_cut: bool = False
     is_connected: bool = True
-    waiting: list[object] = field(default_factory=list)
+    waiting: list[tuple[int, Any]] = field(default_factory=list)
     last_arrival_us: int = 0
     blocked_since_us: int | None = None

@@ -30,7 +30,7 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """`takeovers` counts claims after things had settled; `transcript` is empty unless asked for."""
+    """`takeovers` counts claims after things had settled; `transcript` is kept when asked for."""
 
     schedule: Schedule
     violations: tuple[Violation, ...]
@@ -81,7 +81,8 @@ def run(schedule: Schedule, core: Any, *, transcript: bool = False) -> Result:
         if schedule.topology.has_fence:
             director.kernel.table = {}
         world.after(world.random.randint(0, 60_000), director.start)
-    start_ms = end_ms = settled_ms(schedule.topology)
+    start_ms = settled_ms(schedule.topology)
+    end_ms: float = start_ms
     for one in schedule.faults:
         end_ms = max(end_ms, one.at_ms + one.for_ms)
     world.run(start_ms * 1000 - 1)
@@ -111,7 +112,7 @@ def _check_between(world: World, schedule: Schedule) -> None:
 
 
 def _run_until_calm(world: World, limit_us: int) -> None:
-    """To the limit, or until every VIP has had its one holder for a while: nothing new would come."""
+    """To the limit, or until every VIP has had a holder for a while: nothing new would come."""
     calm = 0
     while world.now_us < limit_us and calm < CALM_STEPS:
         world.run(min(limit_us, world.now_us + world.timing.heartbeat_ms * 1000))

@@ -1,0 +1,110 @@
+"""Heartbeats as bytes: what is written is read, and nothing else is."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from drctl.core.beat import Beat, GroupBeat
+from drctl.core.role import Role
+from drctl.core.wire import (
+    GROUPS_LIMIT,
+    SIZE_LIMIT_BYTES,
+    VERSION,
+    OtherVersion,
+    WireError,
+    decode,
+    encode,
+)
+
+NUMBERS = st.integers(0, 2**64 - 1)
+NAMES = st.text(st.characters(codec="utf-8"), max_size=60)
+MACS = st.binary(min_size=6, max_size=6).map(lambda raw: raw.hex(":"))
+GROUPS = st.builds(
+    GroupBeat,
+    NAMES,
+    st.sampled_from(Role),
+    NUMBERS,
+    st.integers(0, 255),
+    is_eligible=st.booleans(),
+    may_answer=st.booleans(),
+    is_blind=st.booleans(),
+    wants=st.booleans(),
+    target=NAMES,
+)
+BEATS = st.builds(
+    Beat,
+    NAMES,
+    NUMBERS,
+    NUMBERS,
+    NUMBERS,
+    NUMBERS,
+    NAMES,
+    st.lists(MACS, max_size=5).map(tuple),
+    st.lists(GROUPS, max_size=4, unique_by=lambda group: group.name).map(tuple),
+)
+PLAIN = Beat(
+    "lb1", 1, 2, 3, 4, "digest", ("02:00:00:00:00:01",), (GroupBeat("g", Role.ACTIVE, 9, 150),)
+)
+
+
+@given(BEATS)
+def test_wire_any_beat_comes_back(beat: Beat) -> None:
+    assert decode(encode(beat)) == beat
+
+
+@given(st.binary(max_size=300))
+def test_wire_any_bytes_are_a_beat_or_an_error(data: bytes) -> None:
+    try:
+        beat = decode(data)
+    except WireError:
+        return
+    assert encode(beat) == data
+
+
+@given(BEATS, st.data())
+def test_wire_changed_byte_is_another_beat_or_an_error(beat: Beat, draw: st.DataObject) -> None:
+    data = bytearray(encode(beat))
+    at = draw.draw(st.integers(0, len(data) - 1))
+    data[at] ^= draw.draw(st.integers(1, 255))
+    try:
+        other = decode(bytes(data))
+    except WireError:
+        return
+    assert other != beat
+
+
+def test_wire_every_truncation_is_an_error() -> None:
+    data = encode(PLAIN)
+    for size in range(len(data)):
+        with pytest.raises(WireError):
+            decode(data[:size])
+
+
+def test_wire_bytes_that_follow_are_an_error() -> None:
+    with pytest.raises(WireError, match="1 bytes follow"):
+        decode(encode(PLAIN) + b"\0")
+
+
+def test_wire_other_version_is_told() -> None:
+    data = bytearray(encode(PLAIN))
+    data[2] = VERSION + 1
+    with pytest.raises(OtherVersion, match="version 2, this is 1"):
+        decode(bytes(data))
+
+
+def test_wire_group_named_twice_is_an_error() -> None:
+    twice = Beat("lb1", 1, 2, groups=(GroupBeat("g", Role.ACTIVE, 9, 150),) * 2)
+    with pytest.raises(WireError, match="twice"):
+        decode(encode(twice))
+
+
+def test_wire_more_than_the_limit_is_an_error() -> None:
+    many = tuple(GroupBeat(str(number), Role.STANDBY, 1, 1) for number in range(GROUPS_LIMIT + 1))
+    with pytest.raises(WireError, match="too many"):
+        encode(Beat("lb1", 1, 2, groups=many))
+    with pytest.raises(WireError, match="more than"):
+        decode(bytes(SIZE_LIMIT_BYTES + 1))
+    with pytest.raises(WireError, match="longer than 255"):
+        encode(Beat("x" * 256, 1, 2))

@@ -28,7 +28,8 @@ class Reading(NamedTuple):
     the innermost one, None when it is unknown. `keyword` is None for entries, braces and unknown
     words. `section` is the block that it is a statement of, None when keepalived does not get to it
     as such: `lost_with` is then the header of the block that is skipped, when there is one.
-    `opened` is the block that it opens itself.
+    `opened` is the block that it opens itself. `sections` are the blocks around it, the outermost
+    first.
     """
 
     line: Line
@@ -38,6 +39,7 @@ class Reading(NamedTuple):
     section: Section | None
     opened: Section | None = None
     lost_with: Line | None = None
+    sections: tuple[Section, ...] = ()
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -128,7 +130,7 @@ class Blocks:
             keyword = None
             if section.block.entry is None:
                 keyword = section.block.keywords.get(line.words[0])
-            return Reading(line, headers, section.block, keyword, section, opened)
+            return Reading(line, headers, section.block, keyword, section, opened, sections=path)
         headers = headers_at(self.lines, index)
         block = self._block_by(headers)
         keyword = block.keywords.get(line.words[0]) if block is not None else None

@@ -118,10 +118,23 @@ def _is_keepalived(found: Found) -> bool:
 
 
 def default_text(keyword: Keyword) -> str:
-    """The value that counts without the keyword, with its unit; empty when there is none."""
+    """The value that counts without the keyword and those that it follows, with its unit; empty
+    when there is none."""
     if keyword.default is None:
         return ""
     return f"{keyword.default} {keyword.unit}" if keyword.unit else keyword.default
+
+
+def unset_text(keyword: Keyword) -> str:
+    """What counts without the keyword: the keywords that it follows, then its default."""
+    names = [*map(followed_text, keyword.default_from), default_text(keyword)]
+    return ", else ".join(filter(None, names))
+
+
+def followed_text(name: str) -> str:
+    """A keyword that another one follows, for people."""
+    block, _, keyword = name.rpartition(".")
+    return f"{keyword} of {block}" if block else keyword
 
 
 def repeat_text(found: Found) -> str:
@@ -213,7 +226,7 @@ def _facts(page: Page, found: Found) -> None:
         return
     if keyword.aliases:
         page.row("aliases", ", ".join(keyword.aliases))
-    if default := default_text(keyword):
+    if default := unset_text(keyword):
         page.row("default", default)
     if keyword.advised is not None:
         low, high = ("" if end is None else number(end) for end in keyword.advised)
@@ -296,6 +309,7 @@ def _as_json(found: Found, version: tuple[int, ...]) -> dict[str, Any]:
         "notes": list(keyword.notes) if keyword is not None else [],
         "arguments": [_argument_json(found, one) for one in found.args_in(version)],
         "default": keyword.default if keyword is not None else None,
+        "default_from": list(keyword.default_from) if keyword is not None else [],
         "unit": keyword.unit if keyword is not None else None,
         "repeat": "adds" if keyword is None or keyword.repeatable else keyword.again,
         "aliases": list(keyword.aliases) if keyword is not None else [],

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from drctl.lint.section import Section
 from drctl.report.explain_block import Reading
+from drctl.report.explain_default import Around, Unset, left_out, unset
 from drctl.report.explain_keyword import default_text
 from drctl.report.explain_place import MOST_READINGS, PlaceView
 from drctl.report.explain_text import Page
@@ -14,17 +15,15 @@ from drctl.syntax.expand_line import visible
 from drctl.text.secret import MASK, masked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
-    from drctl.schema.table import Dialect, Keyword
+    from drctl.schema.table import Dialect
     from drctl.syntax.expanded import Line, Step
 
 _SECRET = frozenset({"auth_pass", "password", "key"})
 _MOST_STEPS = 12
 _MOST_DEFAULTS = 12
 _LONGEST = 200
-_GLOBAL = re.compile(r"\b(?:[Aa]s|that of)(?: the global)? `(\w+)`(?:, for this| unless set)")
-"""How the text of a keyword names the one of global_defs that stands in for it."""
 _NUMBER = re.compile(r"[0-9.]+")
 
 
@@ -120,20 +119,36 @@ def _reading(page: Page, view: PlaceView, reading: Reading, setting: Setting) ->
     page.row("counts", counts(reading, here))
     keyword = reading.keyword
     if keyword is not None:
-        _keyword(page, reading, keyword, setting)
+        _keyword(page, view, reading, setting)
     elif reading.block is not None and reading.block.entry is not None:
         for argument in reading.block.entry:
             page.row("entry", f"{argument.name.upper()}: {setting.dialect.types[argument.type]}")
         page.row("means", f"{reading.block.doc} (drctl explain {reading.block.path})")
     if reading.opened is not None:
-        _inside(page, view, reading.opened, setting)
+        _inside(page, view, reading, setting)
 
 
-def _keyword(page: Page, reading: Reading, keyword: Keyword, setting: Setting) -> None:
+def _around(view: PlaceView, sections: tuple[Section, ...], setting: Setting) -> Around:
+    return Around(sections, view.settings, setting.dialect, setting.version)
+
+
+def _unset_text(found: Unset, here: str) -> str:
+    """The value that counts where a keyword is missing, and the line that it comes from."""
+    line = found.line
+    if line is None:
+        return default_text(found.keyword)
+    return f"{visible(masked(' '.join(line.words)))} ({_where(line.path, line.number, here)})"
+
+
+def _keyword(page: Page, view: PlaceView, reading: Reading, setting: Setting) -> None:
+    keyword = reading.keyword
+    assert keyword is not None
     if value := value_text(reading):
         page.row("value", value)
-    if default := default_text(keyword):
-        page.row("default", f"{default}, without this line")
+    if reading.block is not None:
+        found = unset(keyword, reading.block, _around(view, reading.sections, setting))
+        if default := _unset_text(found, view.source.path):
+            page.row("default", f"{default}, without this line")
     page.row("means", keyword.doc)
     if reading.block is not None and not reading.block.knows(keyword, setting.version):
         page.row("version", f"{'.'.join(map(str, setting.version))} does not know it")
@@ -156,8 +171,10 @@ def value_text(reading: Reading) -> str:
     return ""
 
 
-def _inside(page: Page, view: PlaceView, section: Section, setting: Setting) -> None:
-    """What a block sets, and the defaults of what it leaves out."""
+def _inside(page: Page, view: PlaceView, reading: Reading, setting: Setting) -> None:
+    """What a block sets, and what counts for what it leaves out."""
+    section = reading.opened
+    assert section is not None
     given = list(dict.fromkeys(_names(section)))
     if section.block.entry is not None:
         lines = sum(not isinstance(item, Section) for item in section.items)
@@ -165,12 +182,13 @@ def _inside(page: Page, view: PlaceView, section: Section, setting: Setting) -> 
         return
     if given:
         page.row("sets", ", ".join(given))
-    for name, line in inherited(section, view.settings):
-        where = _where(line.path, line.number, view.source.path)
-        page.row("global", f"{name} as {visible(' '.join(line.words))} ({where})")
-    left = list(left_out(section, setting))
+    left = list(left_out(section, _around(view, (*reading.sections, section), setting)))
+    for name, found in left:
+        if found.line is not None:
+            page.row("follows", f"{name}: {_unset_text(found, view.source.path)}")
+    left = [(name, found) for name, found in left if found.line is None]
     if left:
-        shown = [f"{name} ({default})" for name, default in left[:_MOST_DEFAULTS]]
+        shown = [f"{name} ({default_text(found.keyword)})" for name, found in left[:_MOST_DEFAULTS]]
         if len(left) > _MOST_DEFAULTS:
             shown.append(f"and {len(left) - _MOST_DEFAULTS} more")
         page.row("defaults", ", ".join(shown))
@@ -182,29 +200,6 @@ def _names(section: Section) -> Iterator[str]:
             yield item.block.keyword
         else:
             yield item.words[0]
-
-
-def left_out(section: Section, setting: Setting) -> Iterator[tuple[str, str]]:
-    """Keywords that a block leaves out and that have a default, which then counts."""
-    block = section.block
-    given = set(_names(section))
-    for name, keyword in block.keywords.items():
-        is_given = not given.isdisjoint({keyword.name, *keyword.aliases})
-        is_usual = name == keyword.name and not keyword.deprecated
-        is_known = block.knows(keyword, setting.version)
-        if is_usual and not is_given and keyword.default and is_known:
-            yield name, default_text(keyword)
-
-
-def inherited(section: Section, settings: Mapping[str, Line]) -> Iterator[tuple[str, Line]]:
-    """Keywords that a block leaves out and that global_defs sets for all blocks."""
-    block = section.block
-    given = set(_names(section))
-    for name, keyword in block.keywords.items():
-        found = _GLOBAL.search(keyword.doc)
-        is_left_out = given.isdisjoint({keyword.name, *keyword.aliases}) and name == keyword.name
-        if found is not None and is_left_out and found[1] in settings:
-            yield name, settings[found[1]]
 
 
 def _hidden(view: PlaceView, text: str) -> str:
@@ -333,7 +328,7 @@ def to_json(view: PlaceView, setting: Setting) -> dict[str, Any]:
         "dialect": setting.dialect.name,
         "text": masked(_hidden(view, view.source.line(view.number))),
         "what": kind_of(view) or None,
-        "statements": [_reading_json(one, setting) for one in view.readings],
+        "statements": [_reading_json(view, one, setting) for one in view.readings],
         "count": view.total,
         "conditions": [
             {"name": one.name, "negated": one.is_negated, "met": one.is_met}
@@ -362,7 +357,7 @@ def _definition_json(view: PlaceView) -> dict[str, Any]:
     }
 
 
-def _reading_json(reading: Reading, setting: Setting) -> dict[str, Any]:
+def _reading_json(view: PlaceView, reading: Reading, setting: Setting) -> dict[str, Any]:
     keyword, winner = reading.keyword, reading.winner
     line = reading.line
     place = line.whole
@@ -384,12 +379,24 @@ def _reading_json(reading: Reading, setting: Setting) -> dict[str, Any]:
         "doc": None if keyword is None else keyword.doc,
         "default": None if keyword is None else keyword.default,
         "unit": None if keyword is None else keyword.unit,
-        "left_out": []
-        if reading.opened is None
-        else [
-            {"keyword": name, "default": text} for name, text in left_out(reading.opened, setting)
-        ],
+        "default_from": [] if keyword is None else list(keyword.default_from),
+        "left_out": [] if reading.opened is None else _left_json(view, reading, setting),
     }
+
+
+def _left_json(view: PlaceView, reading: Reading, setting: Setting) -> list[dict[str, Any]]:
+    section = reading.opened
+    assert section is not None
+    around = _around(view, (*reading.sections, section), setting)
+    rows = []
+    for name, found in left_out(section, around):
+        line = found.line
+        row: dict[str, Any] = {"keyword": name, "default": default_text(found.keyword)}
+        if line is not None:
+            row["default"] = masked(" ".join(line.words[1:]))
+            row["from"] = {"path": line.path, "line": line.number, "keyword": line.words[0]}
+        rows.append(row)
+    return rows
 
 
 def _step_json(reading: Reading, step: Step) -> dict[str, Any]:

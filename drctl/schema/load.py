@@ -16,6 +16,7 @@ A block's table is `grammar/<dialect>/<path>.toml`, that of the outermost level 
     [keyword.port]
     args = ["port port"]              # NAME TYPE[?|*|+] [MINIMUM..MAXIMUM] or NAME TYPE A|B|C
     default = "80"
+    default_from = ["server.port"]    # what counts before the default: see table.Keyword
     doc = "Port of the virtual service"
     since = "1.2.20"                  # also removed, deprecated, replacement
     missing = "stops"                 # also extra, again: see table.Keyword
@@ -89,6 +90,7 @@ _KEYWORD_KEYS: Mapping[str, type] = {
     "args": list,
     "doc": str,
     "default": str,
+    "default_from": list,
     "unit": str,
     "field": str,
     "opens": str,

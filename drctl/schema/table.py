@@ -60,10 +60,13 @@ class Case:
 class Keyword:
     """One keyword of one block.
 
-    `default` is written as in a file; None means unset. `unit` is the unit of its numbers (`s`,
-    `ms`, `us`). `opens` is the path of the block that the keyword opens. `since` is the first
-    version that knows the keyword, `removed` the first known to refuse it, `deprecated` the first
-    that advises `replacement` instead. `field` is the model's field, where one statement sets one.
+    `default` is written as in a file; None means unset. `default_from` names keywords whose value
+    counts without this one, before `default` does, and in this order: `BLOCK.KEYWORD` of a block
+    around this one or of one that all share, `KEYWORD` of the block itself. `unit` is the unit of
+    its numbers (`s`, `ms`, `us`). `opens` is the path of the block that the keyword opens. `since`
+    is the first version that knows the keyword, `removed` the first known to refuse it,
+    `deprecated` the first that advises `replacement` instead. `field` is the model's field, where
+    one statement sets one.
 
     What the dialect's own program does with a statement that is not as it should be:
 
@@ -84,6 +87,7 @@ class Keyword:
     args: tuple[Argument, ...]
     doc: str
     default: str | None = None
+    default_from: tuple[str, ...] = ()
     unit: str | None = None
     field: str | None = None
     opens: str | None = None

@@ -300,9 +300,9 @@ def test_block_names_the_settings_of_global_defs_that_count_in_it(
     )
     (tmp_path / "a.conf").write_text(text)
     page = explain(capsys, "a.conf:6")
-    assert "global garp_master_delay as vrrp_garp_master_delay 10 (line 2)" in page
-    assert "global smtp_alert as smtp_alert_vrrp on (line 4)" in page
-    assert not any(line.startswith("global version") for line in page)
+    assert "follows garp_master_delay: vrrp_garp_master_delay 10 (line 2)" in page
+    assert "follows smtp_alert: smtp_alert_vrrp on (line 4)" in page
+    assert not any(line.startswith("follows version") for line in page)
 
 
 @pytest.mark.parametrize(
@@ -388,3 +388,62 @@ def test_lvs_cf_that_pulse_rejects_says_so(
     assert found["pulse"] is not None
     page = " ".join(explain(capsys, "lvs.cf:9"))
     assert "pulse 0.8.6 rejects this file at line 2" in page
+
+
+FOLLOWING = """\
+global_defs {
+smtp_alert on
+vrrp_garp_master_delay 7
+}
+vrrp_script s {
+script "/bin/true"
+interval 3
+timeout 2
+}
+virtual_server 192.0.2.1 80 {
+delay_loop 9
+retry 4
+real_server 192.0.2.11 80 {
+retry 2
+weight 3
+DNS_CHECK {
+retry 1
+}
+}
+}
+"""
+
+
+def test_left_out_keyword_follows_the_blocks_around_it(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "a.conf").write_text(FOLLOWING)
+    server = explain(capsys, "a.conf:13")
+    assert "follows delay_loop: delay_loop 9 (line 11)" in server
+    assert "follows smtp_alert: smtp_alert on (line 2)" in server
+    check = explain(capsys, "a.conf:16")
+    assert "follows delay_loop: delay_loop 9 (line 11)" in check
+    assert "follows delay_before_retry: delay_loop 9 (line 11)" in " ".join(check)
+    assert not any(line.startswith("follows retry") for line in check)
+
+
+def test_default_of_a_line_is_what_counts_without_it(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "a.conf").write_text(FOLLOWING)
+    assert "default retry 2 (line 14), without this line" in explain(capsys, "a.conf:17")
+    assert "default retry 4 (line 12), without this line" in explain(capsys, "a.conf:14")
+    assert "default 1, without this line" in explain(capsys, "a.conf:15")
+    assert "default interval 3 (line 7), without this line" in explain(capsys, "a.conf:8")
+
+
+def test_json_of_a_left_out_keyword_names_the_line_it_follows(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "a.conf").write_text(FOLLOWING)
+    found = as_json(capsys, "a.conf:13")
+    assert isinstance(found["statements"], list)
+    rows = {row["keyword"]: row for row in found["statements"][0]["left_out"]}
+    assert rows["delay_loop"]["default"] == "9"
+    assert rows["delay_loop"]["from"]["line"] == 11
+    assert rows["connect_timeout"] == {"keyword": "connect_timeout", "default": "5 s"}

@@ -286,7 +286,7 @@ def test_tree_tells_definition_and_file_of_a_value() -> None:
 def test_text_without_such_statements_is_read_as_ever(inside: str) -> None:
     text = "global_defs {\n notification_email {\n a@example.org\n }\n}\n" + INSTANCE % inside
     reading = effective(text)
-    plain = keepalived.read(parse(SourceFile(MAIN, text), "keepalived"))
+    plain = keepalived.read(parse(SourceFile(MAIN, text), "keepalived"), is_effective=True)
     assert reading.view is None
     assert reading.configuration == plain.configuration
     assert reading.diagnostics == plain.diagnostics

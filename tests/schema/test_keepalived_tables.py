@@ -301,3 +301,53 @@ def test_since_names_the_first_release_that_knows_the_keyword(
 def test_since_is_left_out_for_what_was_always_known() -> None:
     assert DIALECT.root.keywords["vrrp_instance"].since is None
     assert DIALECT.blocks["vrrp_instance"].keywords["priority"].since is None
+
+
+def test_keyword_that_another_one_follows_is_in_a_block_around_it() -> None:
+    shared, count = {"global_defs", "vrrp_sync_group", "track_file"}, 0
+    for path, block in DIALECT.blocks.items():
+        if path.startswith("common/"):
+            continue
+        for keyword in block.keywords.values():
+            around = {one for one in DIALECT.blocks if one and path.startswith(f"{one}/")}
+            found = []
+            for name in keyword.default_from:
+                outer, _, word = name.rpartition(".")
+                homes = {one for one in around | shared if one.rpartition("/")[2] == outer}
+                homes = homes if outer else {path}
+                found += [DIALECT.blocks[one].keywords[word] for one in homes]
+                count += 1
+            assert bool(found) == bool(keyword.default_from), (path, keyword.name)
+            for one in found:
+                assert one.unit == keyword.unit, (path, keyword.name)
+                assert one is not keyword, (path, keyword.name)
+    assert count > 100
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "default"),
+    [
+        ("virtual_server", "lb_algo", "wlc"),
+        ("virtual_server", "lb_kind", "NAT"),
+        ("virtual_server", "protocol", "UDP"),
+        ("vrrp_track_process", "terminate_delay", "0"),
+        ("virtual_server/real_server/HTTP_GET/url", "regex_min_offset", "0"),
+        ("virtual_server/real_server/MISC_CHECK", "retry", "0"),
+        ("virtual_server/real_server/DNS_CHECK", "retry", "3"),
+        ("virtual_server/real_server/HTTP_GET", "delay_before_retry", "3"),
+        ("virtual_server/real_server", "smtp_alert", "on"),
+    ],
+)
+def test_default_is_that_of_the_source(path: str, name: str, default: str) -> None:
+    assert DIALECT.blocks[path].keywords[name].default == default
+
+
+@needs_inventory
+@pytest.mark.parametrize("row", INVENTORY, ids=lambda row: f"{row['block']}-{row['keyword']}")
+def test_numeric_default_is_that_of_the_inventory(row: Mapping[str, str]) -> None:
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)(?: s)?", row["default"])
+    keyword = DIALECT.blocks[path_of(row)].keywords.get(row["keyword"])
+    if found is None or keyword is None or keyword.args[0].type == "extra_interval":
+        return
+    assert keyword.default_from or keyword.default is not None
+    assert keyword.default is None or float(keyword.default) == float(found[1])

@@ -96,7 +96,7 @@ def _verify(group: GroupState, now_ms: int) -> None:
         return
     if group.run_burst(now_ms):
         group.is_waiting = True
-        group.open_fence(now_ms, group.burst.sent_ms + 2 * group.around.timing.confirm_ms)
+        group.open_fence(now_ms, group.burst.vouched_ms + 2 * group.around.timing.confirm_ms)
 
 
 def _probe_for_conflicts(group: GroupState, now_ms: int) -> None:
@@ -140,13 +140,9 @@ def contested(group: GroupState, now_ms: int, peer: PeerView | None) -> None:
 
 
 def _is_stronger(group: GroupState, peer: PeerView) -> bool:
-    """By priority and name, which both know once they have heard each other. Who does not know is
-    the weaker one."""
-    theirs = peer.priorities.get(group.name)
-    if theirs is None:
-        return False
-    node = group.around.settings.node
-    return (group.standing.priority, node) > (theirs, peer.config.node)
+    """By name, which both know in the same way whatever they have heard; who does not know whom he
+    sees is the weaker one. A priority that was heard may have changed since, and then both keep."""
+    return group.around.settings.node < peer.config.node
 
 
 def settled(group: GroupState, now_ms: int, kind: str, outcome: Outcome, why: str) -> None:

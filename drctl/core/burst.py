@@ -12,9 +12,11 @@ QUICK_GAP_MS = 2
 
 
 class Burst:
-    """Probes that count only when none after the last answer was answered.
+    """Probes that must stay unanswered, each vouched for.
 
-    `sent_ms` is the instant of the last probe: that nobody answers is known up to it.
+    An answer makes the count begin anew. A probe counts only when a witness answered after it and
+    before the next one: else it may be our own interface that has just died, and the silence ours.
+    `vouched_ms` is the instant of the last probe that counts: up to it nobody answers.
     """
 
     __slots__ = (
@@ -24,8 +26,11 @@ class Burst:
         "answered_ms",
         "count",
         "gap_ms",
+        "is_answered",
+        "is_pending",
         "sent_ms",
         "start_ms",
+        "vouched_ms",
     )
 
     def __init__(self, group: Group, timing: Timing, now_ms: int, *, is_quick: bool) -> None:
@@ -36,8 +41,11 @@ class Burst:
         if is_quick:
             self.hurry()
         self.count = 0
+        self.is_pending = False
         self.sent_ms = now_ms
+        self.vouched_ms = now_ms
         self.answered_ms: int | None = None
+        self.is_answered = False
         self._turn = 0
 
     def hurry(self) -> None:
@@ -49,9 +57,10 @@ class Burst:
         While somebody answers: at once for as long as a dead director's lease can last, then once
         a heartbeat, so that a lasting fault does not flood the segment.
         """
-        if self.count == 0:
-            if self.answered_ms is None:
-                return self.start_ms
+        if not self._turn:
+            return self.start_ms
+        if self.is_answered:
+            assert self.answered_ms is not None
             patience_ms = max(self._timing.fence_ms, self._timing.lease_ms) + 500
             if self.answered_ms - self.start_ms > patience_ms:
                 return self.answered_ms + self._timing.heartbeat_ms
@@ -59,7 +68,8 @@ class Burst:
 
     def probe(self, now_ms: int) -> tuple[tuple[str, tuple[str, ...]], ...]:
         """The next round: pairs of interface and addresses to ask for."""
-        self.count += 1
+        self.is_pending = True
+        self.is_answered = False
         self.sent_ms = now_ms
         rounds = sample(self._group, self._turn)
         self._turn += 1
@@ -67,17 +77,26 @@ class Burst:
 
     def answered(self, now_ms: int) -> None:
         """Somebody who counts answered: all begins anew."""
-        self.count = 0
+        self.is_pending = False
+        self.is_answered = True
         self.answered_ms = now_ms
+        self.count = 0
 
-    def is_clear(self, now_ms: int) -> bool:
-        """Enough probes were sent, and the last one had its time."""
-        return self.count >= self._timing.confirm_probes and now_ms >= self.sent_ms + self.gap_ms
+    def is_due(self, now_ms: int) -> bool:
+        """The last probe has had its time, and waits to be counted."""
+        return self.is_pending and now_ms >= self.sent_ms + self.gap_ms
 
-    def clear_ms(self) -> int:
-        """The earliest instant at which it can be clear."""
-        missing = max(0, self._timing.confirm_probes - self.count)
-        return self.next_ms() + missing * self.gap_ms
+    def settle(self, *, is_vouched: bool) -> None:
+        """Count the last probe, or not."""
+        self.is_pending = False
+        if is_vouched:
+            self.count += 1
+            self.vouched_ms = self.sent_ms
+
+    @property
+    def is_clear(self) -> bool:
+        """Enough probes stayed unanswered."""
+        return self.count >= self._timing.confirm_probes
 
 
 def sample(group: Group, turn: int, count: int = SAMPLE) -> tuple[tuple[str, tuple[str, ...]], ...]:

@@ -47,6 +47,7 @@ def _claimed(group: GroupState, event: FrameHeard) -> None:
         return
     if group.burst is not None:
         group.burst.answered(now_ms)
+    group.is_adopting = False
     if group.role is Role.SUSPECT:
         name = peer.config.node if peer else f"a director ({event.mac})"
         text = f"{name} is not heard, but answers for {event.sender}"
@@ -61,7 +62,9 @@ def _claimed_by_living(group: GroupState, event: FrameHeard, peer: PeerView) -> 
     """Beats decide between directors that hear each other; an answer may be older than a beat."""
     theirs = peer.groups.get(group.name)
     says_no = theirs is not None and not theirs.may_answer and not theirs.role.is_holding
-    if group.role is Role.ACTIVE and says_no:
+    if group.role is Role.ACTIVE and theirs is not None and theirs.role is Role.ACTIVE:
+        active.contested(group, event.now_ms, peer)
+    elif group.role is Role.ACTIVE and says_no:
         since_ms = max(group.since_ms, peer.beat_after_ms - group.around.timing.heartbeat_ms)
         if event.now_ms - group.since_ms > 10 * group.around.timing.heartbeat_ms and since_ms:
             text = f"{peer.config.node} answers for {event.sender}, and says it does not hold it"

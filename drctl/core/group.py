@@ -230,18 +230,17 @@ class GroupState:
             self.around.ask(name, self.around.sights[name].some(4))
 
     def run_burst(self, now_ms: int) -> bool:
-        """Probe when it is time; true when nobody answers and every interface has a witness."""
-        assert self.burst is not None
-        if self.burst.is_clear(now_ms) and self.has_proof(self._proof_since_ms(now_ms)):
+        """Probe when it is time; true when nobody answers, and witnesses vouch for it."""
+        burst = self.burst
+        assert burst is not None
+        if burst.is_due(now_ms):
+            burst.settle(is_vouched=self.has_proof(burst.sent_ms))
+        if burst.is_clear:
             return True
-        if now_ms >= self.burst.next_ms():
+        if now_ms >= burst.next_ms():
             self.probe(now_ms)
-        self.wake(self.burst.next_ms())
+        self.wake(burst.next_ms())
         return False
-
-    def _proof_since_ms(self, now_ms: int) -> int:
-        assert self.burst is not None
-        return max(self.burst.start_ms, now_ms - self.around.timing.suspect_ms)
 
     def start_burst(self, now_ms: int) -> None:
         silent = self.around.silent(now_ms)

@@ -230,11 +230,15 @@ class Node:
 
     def _restore_address(self, event: AddressVanished) -> None:
         for group in self.groups.values():
-            if group.role is Role.ACTIVE and event.address in group.config.addresses:
-                text = f"somebody removed {event.address}; it is put back"
-                self.around.alarm(event.now_ms, ("address", event.address), text)
-                group.take_vips(event.now_ms, group.lease_end_ms())
-                group.announce_at_ms = event.now_ms
+            if not group.role.is_holding or event.address not in group.config.addresses:
+                continue
+            text = f"somebody removed {event.address}; it is put back"
+            self.around.alarm(event.now_ms, ("address", event.address), text)
+            if group.role is Role.TAKING:
+                group.release(event.now_ms, text)
+                continue
+            group.take_vips(event.now_ms, group.lease_end_ms())
+            group.announce_at_ms = event.now_ms
 
     def _start_guard(self) -> None:
         any_group = next(iter(self.groups.values()))
@@ -285,12 +289,11 @@ class Node:
         if self._next_beat_ms <= now_ms:
             self._next_beat_ms = now_ms + around.timing.heartbeat_ms
         self._send(now_ms)
-        is_anybody_silent = bool(around.silent(now_ms))
         for group in self.groups.values():
             has_vips = group.role in {Role.ACTIVE, Role.YIELDING} or group.is_adopting
             if has_vips and active.keeps_witness_rule(group, now_ms):
                 group.renew(now_ms)
-            if group.role is Role.ACTIVE and not group.is_shut and is_anybody_silent:
+            if _looks_for_others(group, now_ms):
                 group.probe_one()
         for name, sight in around.sights.items():
             around.ask(name, sight.turn())
@@ -359,3 +362,12 @@ class Node:
             if group.role.is_holding:
                 times.append(group.lease_end_ms())
         return min(at for at in times if at > now_ms)
+
+
+def _looks_for_others(group: GroupState, now_ms: int) -> bool:
+    """It may not be the only one that answers: a peer is silent, or says that it holds it too."""
+    if group.is_adopting:
+        return True
+    if group.role is not Role.ACTIVE or group.is_shut:
+        return False
+    return bool(group.around.silent(now_ms)) or group.holder(now_ms) is not None

@@ -121,10 +121,11 @@ def _safe_before_ms(group: GroupState, now_ms: int) -> int | None:
     gap_ms = min(QUICK_GAP_MS, around.timing.confirm_gap_ms)
     valid_ms = gap_ms * (around.timing.confirm_probes - 1)
     if group.run_burst(now_ms):
-        if now_ms < group.burst.sent_ms + valid_ms:
-            return min(before_ms, group.burst.sent_ms + valid_ms)
-        group.probe(now_ms)
-        group.wake(now_ms + group.burst.gap_ms)
+        if now_ms < group.burst.vouched_ms + valid_ms:
+            return min(before_ms, group.burst.vouched_ms + valid_ms)
+        if not group.burst.is_pending:
+            group.probe(now_ms)
+        group.wake(group.burst.sent_ms + group.burst.gap_ms)
     return None
 
 

@@ -49,7 +49,13 @@ MUTANTS = (
     Mutant(
         "no ARP check before a takeover",
         "safety",
-        (("burst", "        self.count = 0\n        self.answered_ms = now_ms", "        return"),),
+        (
+            (
+                "burst",
+                "        self.is_pending = False\n        self.is_answered = True",
+                "        return",
+            ),
+        ),
         topology=FENCED,
         timeline=(NO_LINKS,),
     ),
@@ -208,7 +214,7 @@ MUTANTS = (
         (
             (
                 "node",
-                "if group.role is Role.ACTIVE and not group.is_shut and is_alone:",
+                "if _looks_for_others(group, now_ms):",
                 "if False:",
             ),
         ),
@@ -233,7 +239,7 @@ MUTANTS = (
             ),
             (
                 "burst",
-                "        self.count = 0\n        self.answered_ms = now_ms",
+                "        self.is_pending = False\n        self.is_answered = True",
                 "        return",
             ),
         ),

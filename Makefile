@@ -8,10 +8,11 @@ STAMP := $(VENV)/installed
 DEV_STAMP := $(VENV)/installed-dev
 FUZZ_STAMP := $(VENV)/installed-fuzz
 SOURCES := pyproject.toml
+SCHEDULES := 1000000
 # where PYTHONDONTWRITEBYTECODE is set, nothing else does, and every start takes 0.1 s more
 COMPILE := $(BIN)/python -m compileall -q drctl
 
-.PHONY: help install demo test test-full lint bench agree agree-meaning fuzz clean
+.PHONY: help install demo test test-full lint bench agree agree-meaning simulate fuzz clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -52,6 +53,10 @@ agree: $(DEV_STAMP) ## drctl lint against keepalived -t: a corpus, and 10,000 mu
 agree-meaning: $(DEV_STAMP) ## drctl show against what keepalived itself dumps
 	@sh tools/packages.sh lab test
 	@$(BIN)/python tools/agree_meaning.py --strict
+
+simulate: $(DEV_STAMP) ## a million random histories of the failover core (SCHEDULES=100000)
+	@$(COMPILE)
+	@$(BIN)/python tools/simulate.py --count $(SCHEDULES)
 
 fuzz: $(FUZZ_STAMP) ## any bytes into every part, ten minutes each (FUZZ_SECONDS=60 for one)
 	@$(BIN)/python tools/fuzz.py

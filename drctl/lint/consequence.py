@@ -31,7 +31,12 @@ _OF_UNKNOWN = frozenset(
 _LEFT_AS_IT_IS = frozenset({*_UNKNOWN, *_BRACES, *_REFUSED, "DR218", "DR311"})
 _FOLLOWS: dict[str, frozenset[str]] = {
     "DR012": frozenset(_UNKNOWN),
-    "DR101": frozenset({"DR101", *_UNKNOWN, *_REFUSED, "DR206", "DR221", "DR110", "DR111"}),
+    "DR101": frozenset(
+        {
+            *("DR101", *_UNKNOWN, *_REFUSED, "DR105", "DR206", "DR221", "DR110", "DR111"),
+            *("DR375", "DR380"),
+        }
+    ),
     "DR104": frozenset(_UNKNOWN),
     "DR105": frozenset({*_REFUSED, "DR218"}),
     "DR106": frozenset({"DR218"}),
@@ -40,7 +45,7 @@ _FOLLOWS: dict[str, frozenset[str]] = {
     "DR124": _LEFT_AS_IT_IS,
     "DR126": _LEFT_AS_IT_IS,
     "DR128": _LEFT_AS_IT_IS,
-    "DR131": _LEFT_AS_IT_IS,
+    "DR131": _LEFT_AS_IT_IS | {"DR213", "DR313"},
     "DR140": frozenset(_UNKNOWN),
     "DR223": _LEFT_AS_IT_IS,
     **dict.fromkeys(_UNKNOWN, _OF_UNKNOWN),
@@ -63,7 +68,7 @@ _WORDS = frozenset({"DR211"})
 _NOTHING: frozenset[str] = frozenset()
 _FROM_THERE_ON = frozenset({"DR120", "DR124", "DR140"})
 """Of these follows only what stands at their place or behind it."""
-_GENERATED = re.compile(r"\d+")
+_GENERATED = re.compile(r"\S*\d\S*")
 
 
 def without_consequences(found: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:

@@ -20,6 +20,13 @@ _VALUE_BLOCKS = (
     *("vrrp_instance/virtual_ipaddress", "vrrp_instance/unicast_peer", "virtual_server_group"),
     *("vrrp_instance/virtual_routes", "vrrp_instance/virtual_rules"),
 )
+_ONLY_OUTERMOST = frozenset(
+    {
+        *("global_defs", "vrrp_instance", "vrrp_script", "vrrp_sync_group", "virtual_server"),
+        *("virtual_server_group", "bfd_instance", "static_ipaddress", "static_routes"),
+    }
+)
+"""Blocks that stand nowhere else."""
 _LONGEST = 5_000
 """Lines of a fragment; a longer file is none."""
 
@@ -35,6 +42,9 @@ def fragment_of(lines: Sequence[Line], statements: Statements) -> Block | None:
         return None
     words = {line.words[0] for line in outermost}
     if not words.isdisjoint(statements.dialect.root.keywords):
+        return None
+    if not _ONLY_OUTERMOST.isdisjoint(line.words[0] for line in lines):
+        # a block without end that has swallowed the file
         return None
     for path in _KEYWORD_BLOCKS:
         if words <= blocks[path].keywords.keys():

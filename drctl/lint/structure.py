@@ -321,20 +321,26 @@ class Structure:
             return
         if frame.start >= 0:
             self._remember(frame)
-        block = section.block
+        self._tell_end(frame, line)
+
+    def _tell_end(self, frame: Frame, line: Line) -> None:
+        """What keepalived says at the end of a block, which is `line`."""
+        section, block = frame.section, frame.section.block
         if frame.is_value:
             if block.empty == "reported" and not section.items:
                 text = f"{block.keyword} is empty"
                 self.report.add(line, Problem(kind.EMPTY_BLOCK, -1, text, "fill it or remove it"))
-            return
-        if block.required and block.path not in _SAID_AFTER_READING:
+        elif block.required and block.path not in _SAID_AFTER_READING:
             self._tell_missing(section, line)
 
     def _finish(self) -> None:
         """The end of the file: braces that are still open."""
-        for frame in self._frames:
+        for frame in reversed(self._frames):
+            header = frame.section.header
             if frame.is_skipped:
                 self.root.items = [item for item in self.root.items if item is not frame.section]
+            elif header is not None:
+                self._tell_end(frame, header)
         for header in self._opened:
             self.is_sound = False
             text = f"{header.words[0]} is not closed before the end of the file"

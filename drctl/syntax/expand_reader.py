@@ -141,7 +141,7 @@ class Reader:
             if self.findings.is_full(one.kind):
                 continue
             place = file.columns(number, offset + one.begin, offset + one.end)
-            self.findings.add(one.kind, place, one.message, one.hint)
+            self.findings.add(one.kind, place, one.message, one.hint, severity=one.severity)
 
     def _physical(self, file: FileText, number: int, raw: str) -> None:
         """A physical line that needs more, or several when it is too long."""
@@ -160,7 +160,9 @@ class Reader:
         rewriter = self.rewriter
         raw = buffer.text
         clean = decomment(raw, keeps_continuation=self._is_old)
-        self._remark(buffer.file, buffer.number, offset, remarks(raw, clean, self.options.version))
+        is_inside = rewriter.growing is not None
+        found = remarks(raw, clean, self.options.version, is_continued=is_inside)
+        self._remark(buffer.file, buffer.number, offset, found)
         self._continuation(buffer, clean)
         buffer.become(clean.text, clean.cuts)
         self.differs = self.differs or clean.is_changed_again

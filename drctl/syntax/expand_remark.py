@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from drctl.syntax import expand_kind as kind
 from drctl.syntax.expand_line import visible
-from drctl.syntax.expand_script import ESCAPED_ONCE, SPLIT_ONCE, Version, is_command
-from drctl.syntax.expand_text import Clean, split_braces, word_ranges
+from drctl.syntax.expand_script import ESCAPED_ONCE, SPLIT_ONCE, Version, is_command, line_words
+from drctl.syntax.expand_text import Clean, ends_in_escape, split_braces, word_ranges
+from drctl.text.diagnostic import Severity
 
 if TYPE_CHECKING:
     from drctl.syntax.expand_kind import Kind
@@ -25,6 +26,11 @@ SCRIPT_KEYWORDS = frozenset(
     }
 )
 """Keywords whose words keepalived splits by rules of their own."""
+_REPORTED_COMMANDS = frozenset(
+    {"script", "misc_path", "regex", "startup_script", "shutdown_script"},
+)
+"""Of these keepalived says, or shows by crashing, that their last escape has no end; the others it
+drops without a word."""
 _MAY_TOUCH = frozenset(" \t\f\v\r{}\"'")
 
 
@@ -36,12 +42,16 @@ class Remark(NamedTuple):
     end: int
     message: str
     hint: str = ""
+    severity: Severity | None = None
 
 
-def remarks(line: str, clean: Clean, version: Version) -> tuple[Remark, ...]:
-    """The remarks on `line`, of which `clean` is what remains without the comment."""
+def remarks(
+    line: str, clean: Clean, version: Version, *, is_continued: bool = False
+) -> tuple[Remark, ...]:
+    """The remarks on `line`, of which `clean` is what remains without the comment; with
+    `is_continued` the backslash at its end leads to the next line of a definition."""
     found = []
-    text = clean.text
+    text = clean.text[:-1].rstrip() if is_continued and clean.is_continued else clean.text
     if clean.is_open or (text.count('"') % 2 and not _is_split_anew(text, version)):
         found.append(_unterminated(line, text, is_open=clean.is_open))
     elif '"' in text and (glued := _glued(line, text)):
@@ -99,9 +109,14 @@ def _is_split_anew(text: str, version: Version) -> bool:
 
 def _script(line: str, text: str, version: Version) -> Remark | None:
     """A command whose own quotes, single ones too, or last escape have no end."""
-    offset = line.find(text)
-    if offset < 0 or text.isalnum():
+    if text.isalnum():
         return None
+    offset = line.find(text)
+    if offset < 0:
+        # the backslash that ends the line stands apart
+        offset = line.find(text.rstrip("\\")) if text.endswith("\\") else -1
+        if offset < 0:
+            return None
     # the braces of a name divide no line
     named = _NAME.sub(lambda found: "n" * len(found[0]), text)
     for start, end in split_braces(named):
@@ -111,14 +126,27 @@ def _script(line: str, text: str, version: Version) -> Remark | None:
             continue
         if is_command(part, version):
             continue
-        begin = ranges[1][0]
-        shown = visible(text[start + begin : end], 40)
-        message = f"{shown} is no command: a quote or an escape in it has no end"
-        hint = "close it on this line: keepalived may crash"
-        return Remark(
-            kind.UNTERMINATED_QUOTE, offset + start + begin, offset + start + end, message, hint
-        )
+        begin, stop = offset + start + ranges[1][0], offset + start + end
+        stop = len(line.rstrip()) if end == len(text) else stop
+        shown = visible(text[start + ranges[1][0] : end], 40)
+        what = kind.UNTERMINATED_QUOTE
+        keyword = part[slice(*ranges[0])].strip('"')
+        if keyword in _REPORTED_COMMANDS or not _has_open_escape(part, version):
+            message = f"{shown} is no command: a quote or an escape in it has no end"
+            hint = "close it on this line: keepalived may crash"
+            return Remark(what, begin, stop, message, hint)
+        message = f"{shown} is dropped without a word: the backslash at its end escapes nothing"
+        hint = "remove the backslash"
+        return Remark(what, begin, stop, message, hint, Severity.WARNING)
     return None
+
+
+def _has_open_escape(text: str, version: Version) -> bool:
+    """Whether a script line, or the command in it, ends in the middle of an escape."""
+    if ends_in_escape(text):
+        return True
+    words = line_words(text, version)
+    return words is not None and len(words) > 1 and ends_in_escape(words[1])
 
 
 def _glued(line: str, text: str) -> Remark | None:

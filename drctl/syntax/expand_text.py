@@ -50,7 +50,7 @@ class Clean(NamedTuple):
         comment then, and a backslash that only blanks followed ends the line."""
         if self.escapes:
             return True
-        return not self.is_continued and self.text[-1:] == "\\" and _ends_odd(self.text)
+        return not self.is_continued and self.text[-1:] == "\\" and ends_in_escape(self.text)
 
 
 def decomment(line: str, *, keeps_continuation: bool = True) -> Clean:
@@ -83,7 +83,7 @@ def decomment(line: str, *, keeps_continuation: bool = True) -> Clean:
         at += 1
     if escapes:
         text = "".join((*pieces, text[kept_to:]))
-    is_continued = _ends_odd(text)
+    is_continued = ends_in_escape(text)
     if is_continued and comment >= 0 and not keeps_continuation:
         is_continued = False
         kept = text[:comment].rstrip(BLANK)
@@ -98,7 +98,7 @@ def decomment(line: str, *, keeps_continuation: bool = True) -> Clean:
     return Clean(kept + end, tuple(cuts), is_open, is_continued, at_comment, tuple(escapes))
 
 
-def _ends_odd(text: str) -> bool:
+def ends_in_escape(text: str) -> bool:
     """Whether the last backslash of a text that ends in some is not escaped."""
     run = _BACKSLASHES.search(text)
     return run is not None and (run.end() - run.start()) % 2 == 1

@@ -33,6 +33,7 @@ READ = frozenset({0, 2, 4, 5, 6})
 AFTER_READING = frozenset(code for saying in SAYINGS for code in saying.codes if code > "DR3")
 _NEVER_TOLD = frozenset(
     {
+        *("DR010", "DR113"),
         *("DR013", "DR102", "DR103", "DR105", "DR106", "DR120", "DR124", "DR140", "DR209", "DR216"),
         *("DR218", "DR374", "DR375"),
     }
@@ -65,6 +66,11 @@ class Verdict:
     def is_silent(self) -> bool:
         """Whether there is nothing but script security and what is no complaint."""
         said = [*self.unplaced, *(message for *_, message in self.placed)]
+        has_ended = self.exit != "0" and any("Config files missing" in m for m in said)
+        is_about_scripts = any(_SECURITY.search(m) for m in said)
+        if has_ended and not is_about_scripts:
+            # of the kinds of include that must find something
+            return False
         return all(_SECURITY.search(m) or _NO_COMPLAINT.search(m) for m in said)
 
     @property
@@ -146,7 +152,7 @@ def _on_lines(
 ) -> list[Disagreement]:
     """What keepalived names a line for, against the findings on this line."""
     reasons = []
-    last = max(statements, default=None)
+    last = max((*statements, *by_line), default=None)
     said: defaultdict[Place, set[str]] = defaultdict(set)
     for name, line, message in verdict.placed:
         if not _NO_COMPLAINT.search(message):

@@ -18,7 +18,7 @@ _BLOCKS = {
     "script": "vrrp_script",
 }
 _STRUCTURE = frozenset(f"DR20{digit}" for digit in range(1, 10))
-_LEXER = frozenset({"DR101", "DR120", "DR124"})
+_LEXER = frozenset({"DR101", "DR105", "DR120", "DR121", "DR124", "DR126", "DR128", "DR131"})
 _SCRIPTS = "script notify* misc_path quorum_up quorum_down *fifo_script startup_* shutdown_*"
 
 
@@ -43,6 +43,27 @@ def _saying(pattern: str, codes: str, at: str = "") -> Saying:
 _ID, _VIP = "- virtual_router_id", "- virtual_ipaddress"
 _AUTH = "authentication"
 _PEERS = "unicast_* check_unicast_src old_unicast_checksum"
+_ENDS = (
+    _saying(r"No script set for vrrp_script (?P<script>.*) - removing", "DR220", "-"),
+    _saying(r"No file set for track_file", "DR220", "track_file vrrp_track_file"),
+    _saying(r"track process '.*' process name not specified", "DR220", "vrrp_track_process"),
+    _saying(r"Configuration error: BFD instance", "DR220", "bfd_instance"),
+    _saying(r"virtual server group .* has no entries", "DR363", "virtual_server_group"),
+    _saying(r"garp group \d+ does not have any delay", "DR372", "garp_group"),
+    _saying(r"HTTP/SSL_GET checker", "DR220", "HTTP_GET SSL_GET"),
+    _saying(r"No script path has been specified for MISC_CHECKER", "DR220", "MISC_CHECK"),
+    _saying(r"FILE_CHECK has no track_file", "DR220", "FILE_CHECK"),
+    _saying(r"\(.*\) No name has been specified for BFD_CHECKER", "DR220", "BFD_CHECK"),
+    _saying(r"UDP_CHECK min_reply length", "DR368", "UDP_CHECK"),
+    _saying(r"Checker link local address", "DR366", "*_CHECK *_GET"),
+    _saying(r"Address family of virtual server and real server", "DR350", "real_server"),
+    _saying(r"Address family of virtual server and sorry server", "DR350", "virtual_server"),
+    _saying(_INSTANCE + r"unicast with .* requires vmac_xmit_base", "DR307", "-"),
+    _saying(_INSTANCE + r"Cannot use unicast_ttl", "DR308", "-"),
+    _saying(r"Warning - sync group (?P<group>\S+) has empty group block", "DR217", "group"),
+    _saying(r"(?:instance|group|vrrp_\w+) .*missing", "DR210", "*"),
+)
+"""Said at the end of a block; without a line where the file ends first."""
 SAYINGS = (
     _saying(r"SECURITY VIOLATION", "DR370", _SCRIPTS),
     _saying(r"Disabling track script (?P<script>.+?) (?:since|due)", "DR371 DR380", "script"),
@@ -57,7 +78,7 @@ SAYINGS = (
     _saying(
         _INSTANCE + r"preempt.delay (?:is incompatible|will not work)", "DR329", "preempt_delay"
     ),
-    _saying(_INSTANCE + r"advertisement interval", "DR330", "advert_int"),
+    _saying(_INSTANCE + r"advertisement interval", "DR330 DR211", "advert_int"),
     _saying(_INSTANCE + r"State MASTER must match", "DR331", "state"),
     _saying(_INSTANCE + r"accept mode for VRRP", "DR331", "accept"),
     _saying(_INSTANCE + r"must be link local", "DR331", "virtual_ipaddress"),
@@ -105,6 +126,7 @@ SAYINGS = (
     _saying(_SERVICE + r"hysteresis", "DR361", "- hysteresis quorum"),
     _saying(r".*inhibit setting differs", "DR362", "sorry_server"),
     _saying(r"There are \d+ missing '}'s", "DR207 DR209 DR206"),
+    *_ENDS,
 )
 
 
@@ -131,7 +153,7 @@ def is_covered(
 
 def _stands_for(code: str, saying: Saying) -> bool:
     """Whether a finding of the lexer hides that a value is refused."""
-    return code in _LEXER and not saying.codes.isdisjoint({"DR211", "DR210"})
+    return code in _LEXER and not saying.codes.isdisjoint({"DR211", "DR210", "DR371"})
 
 
 def _is_there(

@@ -78,6 +78,11 @@ def test_a_list_of_addresses_is_judged_as_a_fragment() -> None:
     assert found("192.0.2.1\n192.0.2.2/24 dev eth0\n") == []
 
 
+def test_a_block_without_end_that_swallows_the_file_makes_no_fragment_of_it() -> None:
+    text = "virtual_ipaddress {\n192.0.2.1\n" + instance("accept") + "}\nstate MASTER\n"
+    assert found(text)[0] == "1 DR202"
+
+
 def test_statements_of_no_common_block_are_no_fragment() -> None:
     assert found("interface eth0\nreal_server 192.0.2.1 80 {\n}\n")[0] == "1 DR202"
 
@@ -88,3 +93,18 @@ def test_a_deep_nest_of_braces_ends_in_findings() -> None:
 
 def test_a_hostile_file_has_a_bounded_number_of_findings() -> None:
     assert len(diagnostics("vrrp_instance V {\n" + "nonsense\n" * 20_000 + "}\n")) < 6_000
+
+
+@pytest.mark.parametrize(
+    ("text", "codes"),
+    [
+        ("vrrp_script S {\ninterval 1\n", ["1 DR209", "1 DR220"]),
+        ("track_file F {\nweight 1\n", ["1 DR209", "1 DR220"]),
+        ("bfd_instance B {\nmultiplier 3\n", ["1 DR209", "1 DR220"]),
+        ("vrrp_sync_group G {\ngroup {\n", ["1 DR209", "1 DR343", "2 DR209", "2 DR217"]),
+    ],
+)
+def test_what_a_block_lacks_is_told_too_where_the_file_ends_first(
+    text: str, codes: list[str]
+) -> None:
+    assert found(text) == codes

@@ -30,6 +30,11 @@ FOUND = {
     "single quote without end in a script": ("script 'a b\n", "1:8 DR101"),
     "quote in a quoted script": ('notify "a \'b" c\n', "1:8 DR101"),
     "escape at the end of a script": ("script a\\\n", "1:8 DR101 1:1 DR105"),
+    "escape behind a blank at the end of a script": (
+        'script "a b" \\\n',
+        "1:8 DR101 1:1 DR105",
+    ),
+    "escape at the end of a definition's line": ("$A= \\\nscript b \\\nuser root\n$A\n", ""),
     "single quote elsewhere": ("router_id 'a b\n", ""),
     "closed quotes in a script": ("script \"a 'b c' d\"\nnotify 'a b'\n", ""),
     "single quote in the arguments": ('script "a b" \'c\n', "1:8 DR101"),

@@ -1,0 +1,239 @@
+"""Carries out what the core asks for, by the adapters. Decides nothing.
+
+An action that touches the kernel is answered by one `Settled`, whatever became of it; the loop
+feeds the answers before it takes in anything else.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from drctl.adapters.addresses import Addresses
+from drctl.adapters.fence import Fence, FenceGone, Gate
+from drctl.adapters.segment import Segment
+from drctl.core import wire
+from drctl.core.action import (
+    Action,
+    Alarm,
+    Announce,
+    Ask,
+    CloseFence,
+    DropVips,
+    OpenFence,
+    PrepareFence,
+    Probe,
+    RenewFence,
+    RenewVips,
+    Reply,
+    Report,
+    ReserveEpochs,
+    SendBeat,
+    ShutArp,
+    StartGuard,
+    Stop,
+    TakeVips,
+    TellGuard,
+)
+from drctl.core.event import Outcome, Settled
+from drctl.core.value import Settings, Vip
+from drctl.errors import DrctlError
+
+LATE = (Outcome.LATE, "")
+DONE = (Outcome.DONE, "")
+
+Answer = tuple[Outcome, str]
+
+
+def now_ms() -> int:
+    """The clock of all events: CLOCK_MONOTONIC in whole milliseconds."""
+    return time.monotonic_ns() // 1_000_000
+
+
+class Transport(Protocol):
+    """What the heartbeat is sent by."""
+
+    def send(self, peer: str, payload: bytes) -> None: ...
+
+
+class Protector(Protocol):
+    """The guard, as the executor needs it."""
+
+    def hold(self, addresses: frozenset[str]) -> None:
+        """Have the guard answer for exactly these addresses, before this returns."""
+
+    def restart(self, addresses: frozenset[str]) -> None:
+        """Start another guard that answers for these."""
+
+
+class Epochs(Protocol):
+    """Where epochs are written down."""
+
+    def reserve(self, below: int) -> None: ...
+
+
+class Listener(Protocol):
+    """Who is told what happens: log, history, hooks, operators."""
+
+    def changed(self, report: Report) -> None: ...
+
+    def alarmed(self, alarm: Alarm) -> None: ...
+
+    def replied(self, reply: Reply) -> None: ...
+
+    def stopped(self) -> None: ...
+
+
+class Executor:
+    """One node's hands. `fence` is None where there is no nftables."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        kernel: tuple[Addresses, Fence | None],
+        segments: Mapping[str, Segment],
+        transport: Transport,
+        protector: Protector,
+        epochs: Epochs,
+        listener: Listener,
+    ) -> None:
+        self._groups = {group.name: group for group in settings.groups}
+        self._lease_ms = settings.timing.lease_ms
+        self._addresses, self._fence = kernel
+        self._segments = segments
+        self._transport = transport
+        self._protector = protector
+        self._epochs = epochs
+        self._listener = listener
+        self._guarded: dict[str, frozenset[str]] = {}
+        self.settled: deque[Settled] = deque()
+        self._hands: dict[type, Callable[..., Answer | None]] = {
+            SendBeat: self._send_beat,
+            Probe: self._probe,
+            Ask: self._ask,
+            PrepareFence: self._prepare_fence,
+            TellGuard: self._tell_guard,
+            StartGuard: self._start_guard,
+            TakeVips: self._take_vips,
+            RenewVips: self._renew_vips,
+            DropVips: self._drop_vips,
+            OpenFence: self._open_fence,
+            RenewFence: self._renew_fence,
+            ShutArp: self._shut_arp,
+            CloseFence: self._close_fence,
+            Announce: self._announce,
+            ReserveEpochs: self._reserve_epochs,
+            Report: self._listener.changed,
+            Alarm: self._listener.alarmed,
+            Reply: self._listener.replied,
+            Stop: lambda _: self._listener.stopped(),
+        }
+
+    def carry_out(self, actions: tuple[Action, ...]) -> None:
+        """All of them, in order; answers are added to `settled`."""
+        for action in actions:
+            number = getattr(action, "number", None)
+            try:
+                answer = self._hands[type(action)](action)
+            except DrctlError as refused:
+                if number is None:
+                    raise
+                answer = (Outcome.FAILED, str(refused))
+            if number is not None:
+                assert answer is not None
+                self.settled.append(Settled(now_ms(), number, *answer))
+
+    def _vips(self, group: str) -> tuple[Vip, ...]:
+        return self._groups[group].vips
+
+    def _send_beat(self, action: SendBeat) -> None:
+        self._transport.send(action.peer, wire.encode(action.beat))
+
+    def _probe(self, action: Probe) -> None:
+        self._segments[action.interface].probe(action.addresses)
+
+    def _ask(self, action: Ask) -> None:
+        self._segments[action.interface].ask(action.addresses)
+
+    def _prepare_fence(self, action: PrepareFence) -> Answer:
+        assert self._fence is not None
+        gate = Gate.SHUT if action.is_shut else Gate.OPEN if action.is_open else Gate.CLOSED
+        self._fence.prepare_group(action.group, self._vips(action.group), gate)
+        return DONE
+
+    def _tell_guard(self, action: TellGuard) -> Answer:
+        self._guarded[action.group] = self._groups[action.group].addresses
+        self._protector.hold(frozenset[str]().union(*self._guarded.values()))
+        return DONE
+
+    def _start_guard(self, _action: StartGuard) -> Answer:
+        self._protector.restart(frozenset[str]().union(*self._guarded.values()))
+        return DONE
+
+    def _take_vips(self, action: TakeVips) -> Answer:
+        if now_ms() >= action.before_ms:
+            return LATE
+        vips = self._vips(action.group)
+        failed = self._addresses.delete_strays(vips) + self._addresses.add(vips, self._lease_ms)
+        return _outcome(failed)
+
+    def _renew_vips(self, action: RenewVips) -> Answer:
+        vips = self._vips(action.group)[action.first : action.end]
+        return _outcome(self._addresses.renew(vips, self._lease_ms))
+
+    def _drop_vips(self, action: DropVips) -> Answer:
+        return _outcome(self._addresses.delete(self._groups[action.group].addresses))
+
+    def _open_fence(self, action: OpenFence) -> Answer:
+        assert self._fence is not None
+        if now_ms() >= action.before_ms:
+            return LATE
+        self._fence.open(action.group)
+        return DONE
+
+    def _renew_fence(self, action: RenewFence) -> Answer:
+        assert self._fence is not None
+        return DONE if self._fence.renew(action.group) else (Outcome.LAPSED, "")
+
+    def _shut_arp(self, action: ShutArp) -> Answer:
+        assert self._fence is not None
+        self._fence.shut_arp(action.group)
+        return DONE
+
+    def _close_fence(self, action: CloseFence) -> Answer:
+        assert self._fence is not None
+        try:
+            self._fence.close(action.group)
+        except FenceGone:
+            # nothing is fenced, but the VIPs are dropped next; the watch tells of the table
+            return DONE
+        return DONE
+
+    def _announce(self, action: Announce) -> None:
+        if now_ms() >= action.before_ms:
+            return
+        vips = self._vips(action.group)
+        for interface in {vip.interface for vip in vips}:
+            self._segments[interface].announce(vips, action.count)
+
+    def _reserve_epochs(self, action: ReserveEpochs) -> Answer:
+        self._epochs.reserve(action.below)
+        return DONE
+
+
+def _outcome(failed: list[DrctlError]) -> Answer:
+    if not failed:
+        return DONE
+    more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
+    return Outcome.FAILED, f"{failed[0]}{more}"
+
+
+def packed(addresses: frozenset[str]) -> list[bytes]:
+    """Addresses as the guard is told them."""
+    return [
+        socket.inet_pton(socket.AF_INET6 if ":" in address else socket.AF_INET, address)
+        for address in sorted(addresses)
+    ]

@@ -155,7 +155,7 @@ def ask(questions: Iterable[Question]) -> Iterator[Answer]:
     A sheet on which keepalived stops, hangs or crashes tells nothing of what stands behind: its
     questions are asked again, one by one.
     """
-    for sheet in _sheets(questions):
+    for sheet in sheets(questions):
         answers = list(_answers(sheet))
         if len(sheet) > 1 and answers[0].exit not in READ_TO_THE_END:
             answers = [answer for question in sheet for answer in _answers([question])]
@@ -179,13 +179,14 @@ def surroundings(path: str) -> str:
     return text
 
 
-def _sheets(questions: Iterable[Question]) -> list[list[Question]]:
-    """Each statement once on a sheet, so that a second one is not what is complained of."""
-    sheets: list[list[Question]] = []
+def sheets(questions: Iterable[Question]) -> list[list[Question]]:
+    """The questions, sheet by sheet: each statement once on a sheet, so that a second one is not
+    what is complained of."""
+    alone: list[list[Question]] = []
     shared: list[tuple[set[tuple[str, str]], list[Question]]] = []
     for question in questions:
         if question.is_alone or question.word in ALONE:
-            sheets.append([question])
+            alone.append([question])
             continue
         key = (question.path, question.word if "/" not in question.path else question.path)
         for keys, sheet in shared:
@@ -196,7 +197,7 @@ def _sheets(questions: Iterable[Question]) -> list[list[Question]]:
             shared.append((keys, sheet))
         keys.add(key)
         sheet.append(question)
-    return sheets + [sheet for _, sheet in shared]
+    return alone + [sheet for _, sheet in shared]
 
 
 def written(sheet: Sequence[Question]) -> tuple[str, list[tuple[int, int, int, int]]]:

@@ -47,6 +47,7 @@ _FOLLOWS: dict[str, frozenset[str]] = {
     "DR128": _LEFT_AS_IT_IS,
     "DR131": _LEFT_AS_IT_IS | {"DR213", "DR313"},
     "DR140": frozenset(_UNKNOWN),
+    "DR150": frozenset({"DR209", "DR217", "DR220"}),
     "DR223": _LEFT_AS_IT_IS,
     **dict.fromkeys(_UNKNOWN, _OF_UNKNOWN),
     "DR201": _OF_UNKNOWN | {"DR103"},

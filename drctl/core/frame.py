@@ -31,7 +31,7 @@ def heard(around: Around, groups: Mapping[str, GroupState], event: FrameHeard) -
     for peer in around.peers.values():
         if (event.interface, event.sender) in peer.config.addresses:
             peer.macs.add(event.mac)
-    return is_awaited or any(group.burst is not None for group in groups.values())
+    return is_awaited
 
 
 def _claimed(group: GroupState, event: FrameHeard) -> None:

@@ -205,7 +205,7 @@ class Director:
             return
         self.timer_at_ms = at_ms
         delay_us = max(0, int(at_ms * 1000 / self.drift) + 1 - (self.world.now_us - self.frozen_us))
-        jitter_us = self.world.random.randint(20, 400)
+        jitter_us = int(20 + 380 * self.world.random.random())
         self.world.after(delay_us + jitter_us, self._timer, self.run, at_ms)
 
     def _timer(self, run: int, at_ms: int) -> None:
@@ -265,7 +265,7 @@ class Director:
         return 0
 
     def _cost_us(self, count: int = 1) -> int:
-        return self.world.random.randint(30, 300) + 15 * count
+        return int(30 + 270 * self.world.random.random()) + 15 * count
 
     def _prepare_fence(self, action: Any) -> int:
         is_open = action.is_open or action.is_shut

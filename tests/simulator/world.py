@@ -204,7 +204,8 @@ class World:
             return
         if segment.loss and self.random.random() < segment.loss:
             return
-        self.after(self.random.randint(*segment.delay_us), function, *more)
+        low_us, high_us = segment.delay_us
+        self.after(int(low_us + self.random.random() * (high_us - low_us)), function, *more)
 
     def probe(self, host: str, interface: str, addresses: tuple[str, ...]) -> None:
         """Who has these? Everybody hears it, and kernels answer."""

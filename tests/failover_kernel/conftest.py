@@ -1,0 +1,39 @@
+"""A client and a director at one switch; the tests run in the director's namespace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from failover_stage import Client, Stage
+from netns_case import segment
+
+from drctl.adapters.arp import ArpSocket
+from drctl.adapters.fence import unusable_reason
+from drctl.adapters.nd import NdSocket
+from tools import refuse
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    with segment() as made:
+        director = made.host("director", "192.0.2.1/24", "2001:db8::1/64")
+        host = made.host("client", "192.0.2.9/24", "2001:db8::9/64")
+        with host.inside():
+            arp = ArpSocket("eth0", [("192.0.2.9", 24)])
+            nd = NdSocket("eth0", [("2001:db8::9", 64)])
+        try:
+            with director.inside():
+                yield Stage(made, director, Client(host, arp, nd))
+        finally:
+            arp.close()
+            nd.close()
+
+
+@pytest.fixture
+def fenced_stage(stage: Stage) -> Stage:
+    """A stage whose kernel has nftables."""
+    reason = unusable_reason()
+    if reason:
+        refuse(reason)
+    return stage

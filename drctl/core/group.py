@@ -150,8 +150,9 @@ class GroupState:
         return all(self.around.sights[name].has_proof(since_ms) for name in self.config.interfaces)
 
     def is_eligible(self, now_ms: int) -> bool:
-        """It could take the VIPs now."""
-        if self.role not in {Role.STANDBY, Role.SUSPECT} or now_ms < self.listen_until_ms:
+        """It could take the VIPs now, or as soon as it has listened: of two that start together the
+        one of lower priority waits for the other."""
+        if self.role not in {Role.STANDBY, Role.SUSPECT}:
             return False
         return self.obstacle(now_ms) is None
 

@@ -234,7 +234,8 @@ class Node:
                 continue
             text = f"somebody removed {event.address}; it is put back"
             self.around.alarm(event.now_ms, ("address", event.address), text)
-            if group.role is Role.TAKING:
+            # nobody answered for it meanwhile: whom we do not hear may have taken it
+            if group.role is Role.TAKING or group.has_doubt(event.now_ms):
                 group.release(event.now_ms, text)
                 continue
             group.take_vips(event.now_ms, group.lease_end_ms())

@@ -43,6 +43,7 @@ class Director:
         self.reserved = 0
         self.disk_is_full = False
         self.drop_fails = False
+        self.robbed: set[str] = set()
         self.held: frozenset[str] = frozenset()
         self.failures: dict[str, bool] = {}
         self.frames: deque[Any] = deque()
@@ -293,6 +294,7 @@ class Director:
         if self._is_late(action):
             return self._cost_us()
         vips = self._group(action).vips
+        self.robbed.clear()
         end_us = self.clock_us() + self.world.timing.lease_ms * 1000
         for vip in vips:
             self.kernel.add(vip.address, end_us)

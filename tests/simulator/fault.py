@@ -165,6 +165,7 @@ def _remove_address(world: World, node: str, _segment: str) -> None:
     for vip in world.vips:
         if director.kernel.has(vip, director.clock_us()):
             director.kernel.delete(vip)
+            director.robbed.add(vip)
             director.put(world.core.event.AddressVanished(0, vip))
             return
 

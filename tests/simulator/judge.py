@@ -123,9 +123,11 @@ class Judge:
         self.claims[node, group] = max(known, epoch)
 
     def announced(self, node: str, vip: str) -> None:
-        """Announcements pass the fence: who makes one must be answering, and be allowed to."""
+        """Announcements pass the fence: who makes one must be answering, and be allowed to.
+        One from whom somebody has just taken the address cannot know that yet."""
         director = self.world.directors[node]
-        if not director.kernel.answers(vip, director.clock_us()):
+        is_answering = director.kernel.answers(vip, director.clock_us())
+        if not is_answering and vip not in director.robbed:
             self.blame("announcement", f"{node} announces {vip} without answering for it")
 
     def installed(self, node: str, vip: str) -> None:

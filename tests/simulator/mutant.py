@@ -282,8 +282,8 @@ MUTANTS = (
         "a claim does not raise the epoch",
         "monotony",
         (("taking", "epoch = group.seen_epoch + 1", "epoch = max(1, group.seen_epoch)"),),
-        topology=FENCED,
-        timeline=(("kill", "lb1", 0, 10, 700), ("kill", "lb2", 1200, 1210, 700)),
+        topology=(*FENCED, ("is_preempting", False)),
+        timeline=(("switch", "lb1", 0, 10, 0), ("switch", "lb2", 600, 610, 0)),
     ),
     Mutant(
         "announced before the fence is open",

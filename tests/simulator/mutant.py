@@ -312,8 +312,8 @@ MUTANTS = (
             (
                 "frame",
                 (
-                    "    if peer is None and not around.may_be_peer(event.interface, event.mac, now_ms):\n"
-                    "        text"
+                    "    if peer is None and not around.may_be_peer"
+                    "(event.interface, event.mac, now_ms):\n        text"
                 ),
                 "    if False:\n        text",
             ),

@@ -263,7 +263,7 @@ def shown_value(name: str, value: Any) -> str:
     if name.endswith("_ms"):
         return f"{value / 1000:g} s"
     if name.endswith("_us"):
-        return f"{value / 1_000_000:g} s"
+        return f"{value / 1_000_000:.6f}".rstrip("0").rstrip(".") + " s"
     if name.endswith("_s") and isinstance(value, int):
         return f"{value} s"
     if name.endswith("_bytes"):

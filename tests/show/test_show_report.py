@@ -190,3 +190,70 @@ def test_control_characters_do_not_reach_the_terminal() -> None:
     assert "\x1b" not in to_tree(reading)
     assert "\x1b" not in to_table(reading)
     assert "\x1b" not in to_summary(reading.diagnostics, reading.document.source)
+
+
+NETWORK = """\
+vrrp_script alive {
+    script "/bin/check --password S3cret"
+    weight -5 reverse
+}
+vrrp_track_process web {
+    process nginx -g
+    fork_delay 0.000001
+}
+bfd_instance uplink {
+    neighbor_ip 192.0.2.1
+    min_rx 20.5
+    weight 7
+}
+vrrp_instance A {
+    virtual_routes {
+        blackhole 198.51.100.0/24 mtu lock 1400 onlink
+        default nexthop via 192.0.2.2 weight 2 nexthop dev eth1
+    }
+    virtual_rules {
+        not from 192.0.2.0/24 goto 20 priority 10
+    }
+    auth_hmac {
+        key 1 S3cret
+    }
+    use_vmac
+}
+static_ipaddress {
+    192.0.2.5
+}
+"""
+
+
+def test_table_has_what_is_tracked_and_how_packets_go() -> None:
+    shown = rows(to_table(read(NETWORK)))
+    assert ["script", "alive", "/bin/check", "--password", "********", "-5", "reverse"] in [
+        row[:7] for row in shown
+    ]
+    assert ["process", "web", "nginx", "-g", "-", "line", "5"] in shown
+    assert ["bfd", "uplink", "192.0.2.1", "7", "line", "9"] in shown
+    assert ["blackhole", "198.51.100.0/24", "A", "-", "-", "-", "line", "16"] in shown
+    assert ["default", "A", "192.0.2.2", "eth1", "-", "-", "line", "17"] in shown
+    assert ["10", "A", "not", "192.0.2.0/24", "-", "goto", "20", "line", "20"] in shown
+
+
+def test_tree_shows_options_ways_and_times_below_a_millisecond() -> None:
+    shown = rows(to_tree(read(NETWORK)))
+    assert ["options", "mtu", "lock", "1400", "onlink", "line", "16"] in shown
+    assert ["fork", "delay", "0.000001", "s", "line", "7"] in shown
+    assert ["min", "receive", "0.0205", "s", "line", "11"] in shown
+    # what a line says in parts has its place
+    assert ["weight", "2", "line", "17"] in shown
+    assert ["vmac", "line", "25"] in shown
+    assert ["static", "address", "line", "28"] in shown
+    assert ["track", "process", "line", "5"] in shown
+    assert ["password", "********", "line", "23"] in shown
+
+
+def test_json_has_options_as_pairs_and_no_key() -> None:
+    (instance,) = shown(NETWORK)["model"]["instances"]
+    first, second = instance["routes"]
+    assert first["options"] == [["mtu", "lock 1400"], ["onlink", ""]]
+    assert second["hops"][1] == {"via": None, "device": "eth1", "weight": None, "options": []}
+    assert instance["hmac"]["keys"] == [{"number": 1, "password": "********"}]
+    assert "S3cret" not in to_json(read(NETWORK))

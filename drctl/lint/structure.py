@@ -40,6 +40,8 @@ _JUDGED_LATER = frozenset({"real_server"})
 """A second one is found after reading."""
 _REPEATED = frozenset({"virtual_server/real_server"})
 """Blocks of which a configuration has thousands with the same body, which is then read once."""
+_ADDED_UP = "global_defs"
+"""Several blocks of this kind are one for keepalived."""
 _IPV4, _IPV6 = ("inet",), ("inet6",)
 _MOST_SIZES = 8
 
@@ -65,6 +67,7 @@ class Structure:
         self.is_sound = True
         self.refused: set[int] = set()
         self._plain: dict[str, set[Words]] = {}
+        self._seen: dict[Words, Line] = {}
         block = statements.dialect.root if fragment_of is None else fragment_of
         self.root = Section(block, None, self.refused)
         outermost = self._frame(self.root, is_value=block.entry is not None)
@@ -163,7 +166,10 @@ class Structure:
 
     def _frame(self, section: Section, *, is_value: bool) -> Frame:
         plain = self._plain.setdefault(section.block.path, set())
-        return Frame(section, plain, is_value=is_value)
+        frame = Frame(section, plain, is_value=is_value)
+        if section.block.path == _ADDED_UP:
+            frame.seen = self._seen
+        return frame
 
     def _before(self, line: Line) -> Line:
         """The statement that an opening brace belongs to: the one before it."""

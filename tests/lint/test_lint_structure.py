@@ -95,6 +95,11 @@ def test_a_hostile_file_has_a_bounded_number_of_findings() -> None:
     assert len(diagnostics("vrrp_instance V {\n" + "nonsense\n" * 20_000 + "}\n")) < 6_000
 
 
+def test_a_statement_is_a_second_one_in_another_block_of_settings_too() -> None:
+    block = "global_defs {\nlvs_sync_daemon eth0\n}\n"
+    assert found(block * 2) == ["5 DR213"]
+
+
 @pytest.mark.parametrize(
     ("text", "codes"),
     [

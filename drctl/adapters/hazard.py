@@ -19,6 +19,8 @@ from drctl.errors import FileRefused
 _SYSCTL = Path("/proc/sys/net")
 _NO_REPLY_AT_ALL = 8
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -48,7 +50,7 @@ def findings(vips: Sequence[Vip], host: Host) -> list[Finding]:
             continue
         found += _about_link(link)
         if any(not vip.is_v6 for vip in mine):
-            found += about_arp(interface, mine, has_fence=host.has_fence)
+            found += about_arp(interface, mine, host)
         if any(vip.is_v6 for vip in mine):
             found += about_ipv6(interface, has_fence=host.has_fence)
         found += about_subnets(mine, host)
@@ -63,7 +65,7 @@ def _about_link(link: LinkState) -> list[Finding]:
     return []
 
 
-def about_arp(interface: str, vips: Iterable[Vip], *, has_fence: bool) -> list[Finding]:
+def about_arp(interface: str, vips: Sequence[Vip], host: Host) -> list[Finding]:
     """Settings under which ARP requests for a VIP are not answered, or answered by everybody."""
     found = []
     ignore = max(_ipv4(name, "arp_ignore") for name in ("all", interface))
@@ -71,10 +73,16 @@ def about_arp(interface: str, vips: Iterable[Vip], *, has_fence: bool) -> list[F
         text = f"arp_ignore is 8 on {interface}: no address is answered, 0 to 2 is needed"
         found.append(Finding(True, text))
     elif ignore == 2:
-        lone = [vip.address for vip in vips if not vip.is_v6 and vip.prefix == 32]
+        # the kernel answers whom one subnet of the interface holds together with the VIP
+        around = _subnets([each for each in host.present if each.interface == interface])
+        lone = [
+            vip.address
+            for vip in vips
+            if not vip.is_v6 and vip.prefix == 32 and not _holding(vip.address, around)
+        ]
         if lone:
-            text = f"arp_ignore is 2 on {interface}: {lone[0]}/32 is answered to nobody else"
-            found.append(Finding(True, text))
+            text = f"arp_ignore is 2 on {interface}: {lone[0]}/32 is in no subnet there"
+            found.append(Finding(True, text + ", and answered to nobody"))
     elif ignore == 3:
         hidden = [vip.address for vip in vips if not vip.is_v6 and vip.scope == "host"]
         if hidden:
@@ -84,7 +92,8 @@ def about_arp(interface: str, vips: Iterable[Vip], *, has_fence: bool) -> list[F
             found.append(Finding(True, text))
     if any(_ipv4(name, "proxy_arp") for name in ("all", interface)):
         text = f"proxy_arp is 1 on {interface}: a standby may answer for the VIPs"
-        found.append(Finding(not has_fence, text + (", only the fence hinders it" * has_fence)))
+        words = ", only the fence hinders it" if host.has_fence else ""
+        found.append(Finding(not host.has_fence, text + words))
     return found
 
 
@@ -103,15 +112,10 @@ def about_ipv6(interface: str, *, has_fence: bool) -> list[Finding]:
 def about_subnets(vips: Sequence[Vip], host: Host) -> list[Finding]:
     """VIPs that stations look for on another interface than the one that they are to lie on."""
     names = {vip.address for vip in vips}
-    subnets = [
-        (ipaddress.ip_interface(f"{each.address}/{each.prefix}").network, each.interface)
-        for each in host.present
-        if each.address not in names
-    ]
+    subnets = _subnets([each for each in host.present if each.address not in names])
     found = []
     for vip in vips:
-        address = ipaddress.ip_address(vip.address)
-        at = {where for network, where in subnets if network.prefixlen and address in network}
+        at = _holding(vip.address, subnets)
         if at and vip.interface not in at:
             text = f"{vip.address} is to lie on {vip.interface}, but its subnet is on "
             found.append(Finding(False, text + ", ".join(sorted(at))))
@@ -150,6 +154,22 @@ def promote_secondaries(interface: str) -> None:
         path.write_text("1\n", "ascii")
     except OSError as cause:
         raise FileRefused("write", str(path), cause) from cause
+
+
+def _subnets(present: Iterable[Present]) -> list[tuple[Network, str]]:
+    """Subnets of more than one address, and the interface that each is on."""
+    found = []
+    for each in present:
+        network = ipaddress.ip_interface(f"{each.address}/{each.prefix}").network
+        if 0 < network.prefixlen < network.max_prefixlen:
+            found.append((network, each.interface))
+    return found
+
+
+def _holding(address: str, subnets: Iterable[tuple[Network, str]]) -> set[str]:
+    """Interfaces of the subnets that an address is in."""
+    wanted = ipaddress.ip_address(address)
+    return {interface for network, interface in subnets if wanted in network}
 
 
 def _path(family: str, interface: str, name: str) -> Path:

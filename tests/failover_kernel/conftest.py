@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from failover_stage import Client, Stage
+from failover_stage import OWN, Client, Stage
 from netns_case import segment
 
 from drctl.adapters.arp import ArpSocket
@@ -14,20 +14,30 @@ from drctl.adapters.nd import NdSocket
 from tools import refuse
 
 
-@pytest.fixture
-def stage() -> Iterator[Stage]:
+@pytest.fixture(scope="module")
+def whole_stage() -> Iterator[Stage]:
+    """Built once for all tests of a file: building takes longer than most tests."""
     with segment() as made:
-        director = made.host("director", "192.0.2.1/24", "2001:db8::1/64")
+        director = made.host("director", *OWN)
         host = made.host("client", "192.0.2.9/24", "2001:db8::9/64")
         with host.inside():
             arp = ArpSocket("eth0", [("192.0.2.9", 24)])
             nd = NdSocket("eth0", [("2001:db8::9", 64)])
         try:
-            with director.inside():
-                yield Stage(made, director, Client(host, arp, nd))
+            yield Stage(made, director, Client(host, arp, nd), director.mac())
         finally:
             arp.close()
             nd.close()
+
+
+@pytest.fixture
+def stage(whole_stage: Stage) -> Iterator[Stage]:
+    """The stage as it was built, and the test inside of the director."""
+    with whole_stage.director.inside():
+        try:
+            yield whole_stage
+        finally:
+            whole_stage.restore()
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ BOTH = {GROUP: (VIP, VIP6)}
 @pytest.fixture
 def fence(fenced_stage: Stage) -> Iterator[Fence]:
     """A prepared fence, closed, on a host that has the VIPs."""
+    need("nft", "nftables")
     for vip in (VIP, VIP6):
         nodad = ("nodad",) if vip.is_v6 else ()
         place = (f"{vip.address}/{vip.prefix}", "dev", vip.interface)
@@ -32,6 +33,7 @@ def fence(fenced_stage: Stage) -> Iterator[Fence]:
     made.prepare(BOTH)
     yield made
     made.close_sockets()
+    run("nft", "flush", "ruleset")
 
 
 @pytest.fixture

@@ -35,6 +35,7 @@ class Around:
         "reports",
         "settings",
         "sights",
+        "stopped_ms",
         "timing",
     )
 
@@ -64,6 +65,9 @@ class Around:
         self.arbiter_grants = False
         self.beat_soon = False
         self.boot = 0
+        self.stopped_ms = 0
+        """When this process last found that it had been late by half a heartbeat: what waits to
+        be read then is from before."""
         self.epochs_below = 0
         self.is_stopping = False
 

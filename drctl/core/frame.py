@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from drctl.core import active
+from drctl.core import active, yielding
 from drctl.core.around import Around
 from drctl.core.event import FrameHeard
 from drctl.core.group import GroupState
@@ -41,6 +41,9 @@ def _claimed(group: GroupState, event: FrameHeard) -> None:
     if peer is None and not around.may_be_peer(event.interface, event.mac, now_ms):
         text = f"{event.mac} answers for {event.sender} on {event.interface}, and is no director"
         around.alarm(now_ms, ("leak", event.sender, event.mac), text)
+        return
+    if peer is not None and group.role is Role.YIELDING:
+        yielding.see_claim(group, now_ms, peer)
         return
     if peer is not None and peer.is_fresh(now_ms):
         _claimed_by_living(group, event, peer)

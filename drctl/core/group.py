@@ -29,7 +29,6 @@ from drctl.core.value import Group
 Key = tuple[int, int, str]
 """Epoch, priority, node: of two that hold a group, the higher one keeps it."""
 
-RENEWED_WITHIN_MS = 1000
 RETRY_MS = 1000
 NEVER_MS = 1 << 62
 
@@ -188,7 +187,7 @@ class GroupState:
     def has_doubt(self, now_ms: int) -> bool:
         """The kernel of a peer may answer for the VIPs, and only the segment can tell."""
         for peer in self.around.peers.values():
-            if not peer.is_fresh(now_ms):
+            if not peer.is_fresh(now_ms) or peer.beat_after_ms < self.around.stopped_ms:
                 return True
             group = peer.groups.get(self.name)
             if group is None or (group.may_answer and not group.role.is_holding):
@@ -274,7 +273,7 @@ class GroupState:
 
     def _slices(self) -> int:
         """In how many parts the leases of the VIPs are renewed, a part with every heartbeat."""
-        turns = RENEWED_WITHIN_MS // self.around.timing.heartbeat_ms
+        turns = self.around.timing.renew_ms // self.around.timing.heartbeat_ms
         return max(1, min(turns, len(self.config.vips)))
 
     def open_fence(self, now_ms: int, before_ms: int) -> None:
@@ -303,7 +302,7 @@ class GroupState:
         slices = len(self.vips_until_ms)
         if not slices:
             return
-        every = max(1, RENEWED_WITHIN_MS // timing.heartbeat_ms // slices)
+        every = max(1, timing.renew_ms // timing.heartbeat_ms // slices)
         self.renew_turn += 1
         if self.renew_turn % every:
             return

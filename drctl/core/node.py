@@ -68,6 +68,8 @@ class Node:
         now_ms = event.now_ms
         around = self.around
         around.out = []
+        if self.deadline_ms and now_ms - self.deadline_ms > around.timing.heartbeat_ms // 2:
+            around.stopped_ms = now_ms
         self._let_go_of_lapsed(now_ms)
         if not self._take_in(event) and not around.out and now_ms < self.deadline_ms:
             return ()

@@ -65,6 +65,11 @@ class Timing:
         return 3 * self.heartbeat_ms
 
     @cached_property
+    def renew_ms(self) -> int:
+        """How often an address's lease is renewed: once a second, and well before it ends."""
+        return min(1000, self.lease_ms // 2)
+
+    @cached_property
     def has_fence(self) -> bool:
         return self.fence_ms > 0
 

@@ -221,7 +221,7 @@ KINDS: dict[str, Kind] = {
     "pause": Kind(_director("pause"), _director("resume")),
     "freeze": Kind(_director("freeze"), _director("thaw"), excuses=True),
     "flush": Kind(_flush, moves=NEVER),
-    "remove-address": Kind(_remove_address, moves=NEVER),
+    "remove-address": Kind(_remove_address),
     "switch": Kind(_command("SWITCH")),
     "hold": Kind(_command("PAUSE"), _command("RESUME")),
     "stop": Kind(_command("STOP"), _director("start")),

@@ -65,7 +65,8 @@ class Kernel:
 
     def prepare(self, group: str, until_us: int, *, is_shut: bool) -> None:
         if self.table is None:
-            self.table = {}
+            # the whole table comes back in one transaction
+            self.table = {name: Element() for name in self.group_of.values()}
         self.table[group] = Element(until_us, is_shut)
 
     def open(self, group: str, until_us: int) -> bool:

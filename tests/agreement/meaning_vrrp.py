@@ -17,6 +17,7 @@ LONGEST_V2_MS, LONGEST_V3_MS = 255_000, 40_950
 _WITH_VALUE = {"scope", "brd", "broadcast", "peer", "preferred_lft", "track_group"}
 
 
+_DEFINED = {"file": "track_files", "process": "track_processes", "bfd": "bfd_sessions"}
 _SCOPES = {"0": "global", "200": "site", "253": "link", "254": "host", "255": "nowhere"}
 
 
@@ -41,13 +42,9 @@ class _Teller:
                 self.scripts.setdefault(one["name"], one)  # found first, others are not used
         self.groups = {m: g["name"] for g in model["sync_groups"] for m in g["members"]}
         self.of_group = {m: g for g in model["sync_groups"] for m in g["members"]}
-        self.weights = {
-            (kind, one["name"]): (first(one["weight"], usual), one["is_reversed"])
-            for kind, key, usual in (
-                ("file", "track_files", 1),
-                ("process", "track_processes", 0),
-                ("bfd", "bfd_sessions", 0),
-            )
+        self.defined = {
+            (kind, one["name"]): one
+            for kind, key in _DEFINED.items()
             for one in reversed(model[key])
         }
         self.tracked: set[str] = set()
@@ -158,7 +155,13 @@ class _Teller:
         for track in _firsts(one["tracks"]):
             kind, name = track["kind"], track["name"]
             weight = track["weight"]
-            usual, is_reverse = self.weights.get((kind, name), (0, False))
+            is_reverse = False
+            if kind in _DEFINED:
+                thing = self.defined.get((kind, name))
+                if thing is None or _is_below(thing, track):
+                    continue  # not known, or not yet
+                weight = first(weight, thing["weight"], 1 if kind == "file" else 0)
+                is_reverse = thing["is_reversed"]
             if track["options"]:
                 is_reverse = "reverse" in track["options"]
             if kind == "script":
@@ -172,8 +175,6 @@ class _Teller:
                     is_reverse = script["is_reversed"]
             elif kind == "interface" and name == one.get("interface"):
                 continue  # an instance tracks its own interface anyway
-            elif weight is None:
-                weight = usual
             if kind in {"interface", "script"}:
                 weight = max(-253, min(weight or 0, 253))
             if is_fixed and weight and kind != "process":

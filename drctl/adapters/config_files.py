@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
+from posixpath import dirname, join, lexists
 from typing import TYPE_CHECKING
 
 from drctl.syntax.expand_include import expand_braces
@@ -43,26 +44,27 @@ class ConfigFiles:
 
     def match(self, pattern: str, including: str) -> Matches:
         """What a pattern in the file `including` matches, in glob's order."""
-        from pathlib import Path
-
-        found = self._match(pattern, Path(including).parent)
+        found = self._match(pattern, dirname(including))
         if not found.paths and pattern.startswith(HOME):
-            return self._match(pattern.removeprefix(HOME), Path(self._main).parent)
+            return self._match(pattern.removeprefix(HOME), dirname(self._main))
         return found
 
-    def _match(self, pattern: str, folder: Path) -> Matches:
-        import glob
-
+    def _match(self, pattern: str, folder: str) -> Matches:
         paths: list[str] = []
         has_wildcard = has_missing = False
         for one in expand_braces(pattern):
-            whole = folder / one
-            if _WILDCARDS.isdisjoint(one):
-                if whole.exists() or whole.is_symlink():
-                    paths.append(str(whole))
-                else:
-                    has_missing = True
+            # before pathlib: of thousands of missing files it makes thousands of objects
+            if _WILDCARDS.isdisjoint(one) and not _exists(join(folder, one)):
+                has_missing = True
                 continue
+            from pathlib import Path
+
+            whole = Path(folder) / one
+            if _WILDCARDS.isdisjoint(one):
+                paths.append(str(whole))
+                continue
+            import glob
+
             has_wildcard = True
             # not Path.glob, which finds hidden files too
             paths += sorted(glob.iglob(str(whole)))[:MOST_MATCHES]  # noqa: PTH207
@@ -98,6 +100,14 @@ class ConfigFiles:
             return str(folder)
         beside = Path(self._main).absolute().parent
         return os.path.normpath(Path(self._home) / os.path.relpath(folder, beside))
+
+
+def _exists(path: str) -> bool:
+    """Whether there is a file or a link, wherever that leads."""
+    try:
+        return lexists(path)
+    except ValueError:
+        return False
 
 
 def _kind_of(mode: int) -> str:

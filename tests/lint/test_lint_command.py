@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -206,3 +207,25 @@ def test_what_is_wrong_with_the_text_of_an_included_file_is_told_there(tmp_path:
     assert "b.conf:2:1DR016" in told
     assert any("DR014" in one for one in told)
     assert done.stdout.count("b.conf:1:1:") == 1, "the mark and the unknown keyword are one mistake"
+
+
+@pytest.mark.parametrize("command", ["lint", "show"])
+def test_fifo_without_a_writer_is_refused_at_once(tmp_path: Path, command: str) -> None:
+    os.mkfifo(tmp_path / "k.conf")
+    done = subprocess.run(
+        [sys.executable, "-m", "drctl", command, "k.conf"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        timeout=20,
+    )
+    assert done.returncode == 2
+    assert "it is a FIFO that nothing was written to" in done.stderr
+
+
+def test_pipe_that_is_written_to_late_is_read() -> None:
+    script = f"{sys.executable} -m drctl lint --format concise <(sleep 0.2; echo foo)"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "unknown keyword foo" in done.stdout

@@ -271,7 +271,7 @@ class Director:
     def _prepare_fence(self, action: Any) -> int:
         is_open = action.is_open or action.is_shut
         until_us = self.clock_us() + self.world.timing.fence_ms * 1000 if is_open else 0
-        self.kernel.prepare(action.group, until_us, is_shut=action.is_shut)
+        self.kernel.prepare(action.group, self.clock_us(), until_us, is_shut=action.is_shut)
         self.world.changed(f"{self.name}: fence prepared for {action.group}")
         self._settle(action, "DONE")
         return self._cost_us()

@@ -92,7 +92,7 @@ class Judge:
             director = self.world.directors[name]
             if not self._is_helpless(director):
                 continue
-            is_fenced = timing.has_fence and not director.kernel.was_flushed
+            is_fenced = timing.has_fence and not director.kernel.flushed
             lease_ms = timing.fence_ms if is_fenced else timing.lease_ms + 500
             if self.world.now_us - self.healed_at_us <= lease_ms * 1000:
                 return True

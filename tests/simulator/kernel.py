@@ -27,7 +27,8 @@ class Kernel:
     addresses: dict[str, int] = field(default_factory=dict)
     table: dict[str, Element] | None = None
     group_of: dict[str, str] = field(default_factory=dict)
-    was_flushed: bool = False
+    flushed: dict[str, Element] = field(default_factory=dict)
+    """What the table had when somebody removed it."""
 
     def has(self, address: str, now_us: int) -> bool:
         end_us = self.addresses.get(address)
@@ -63,10 +64,14 @@ class Kernel:
     def delete(self, address: str) -> None:
         self.addresses.pop(address, None)
 
-    def prepare(self, group: str, until_us: int, *, is_shut: bool) -> None:
+    def prepare(self, group: str, now_us: int, until_us: int, *, is_shut: bool) -> None:
+        """Have the group fenced; what is, and is closed, stays so."""
+        known = self.table.get(group) if self.table is not None else None
+        if known is not None and now_us >= known.until_us:
+            until_us = 0
         if self.table is None:
-            # the whole table comes back in one transaction
-            self.table = {name: Element() for name in self.group_of.values()}
+            # the whole table comes back in one transaction, with what is left of its leases
+            self.table = {name: e for name, e in self.flushed.items() if name != group}
         self.table[group] = Element(until_us, is_shut)
 
     def open(self, group: str, until_us: int) -> bool:
@@ -97,5 +102,5 @@ class Kernel:
 
     def flush(self) -> None:
         """Somebody removes the table."""
+        self.flushed = self.table or {}
         self.table = None
-        self.was_flushed = True

@@ -1,0 +1,140 @@
+"""What one director does, event by event."""
+
+from __future__ import annotations
+
+from drctl.core.action import (
+    Action,
+    Alarm,
+    CloseFence,
+    DropVips,
+    OpenFence,
+    RenewFence,
+    SendBeat,
+    TakeVips,
+    TellGuard,
+)
+from drctl.core.event import Command, GuardLost, OperatorAsked, Outcome, Settled, Started, TimeCame
+from drctl.core.node import Node
+from drctl.core.role import Role
+from drctl.core.value import Group, Interface, Link, Peer, Settings, Timing, Vip
+
+ACTIVE_MS = 2000
+
+
+def settings(**timing: int) -> Settings:
+    group = Group("web", (Vip("192.0.2.100", 24, "eth0"),), ("eth0",))
+    peer = Peer("lb2", (Link("a"),))
+    card = Interface("eth0", ("02:00:00:00:00:01",))
+    return Settings("lb1", (group,), (peer,), (card,), Timing(**timing))
+
+
+class Host:
+    """Feeds a node, and answers every action that wants it with DONE."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self.actions: list[Action] = []
+        self.outcomes: dict[type, Outcome] = {}
+
+    def feed(self, event: object) -> list[Action]:
+        """One event; all actions that follow from it, until nothing more does."""
+        waiting, done = [event], []
+        while waiting:
+            for action in self.node.feed(waiting.pop(0)):  # type: ignore[arg-type]
+                done.append(action)
+                number = getattr(action, "number", None)
+                if number is not None:
+                    outcome = self.outcomes.get(type(action), Outcome.DONE)
+                    waiting.append(Settled(event.now_ms, number, outcome, "why"))  # type: ignore[attr-defined]
+        self.actions += done
+        return done
+
+    def run(self, until_ms: int) -> None:
+        """Let time pass."""
+        while self.node.deadline_ms <= until_ms:
+            self.feed(TimeCame(self.node.deadline_ms))
+
+
+def active_host(**timing: int) -> Host:
+    """A director alone that has become active."""
+    host = Host(Node(settings(**timing)))
+    host.feed(Started(1000, 7, 0))
+    host.run(ACTIVE_MS)
+    assert host.node.groups["web"].role is Role.ACTIVE
+    return host
+
+
+def kinds(actions: list[Action]) -> list[type]:
+    return [type(action) for action in actions]
+
+
+def test_node_lapsed_lease_drops_the_vips_before_anything_else() -> None:
+    host = active_host()
+    done = host.feed(TimeCame(ACTIVE_MS + 600))
+    assert kinds(done)[:2] == [CloseFence, DropVips]
+    assert RenewFence not in kinds(done)
+    assert host.node.groups["web"].role is not Role.ACTIVE
+
+
+def test_node_guard_knows_before_the_kernel_does() -> None:
+    order = [
+        kind for kind in kinds(active_host().actions) if kind in {TellGuard, TakeVips, OpenFence}
+    ]
+    assert order == [TellGuard, TakeVips, OpenFence]
+
+
+def test_node_renewal_stands_behind_a_beat_of_the_same_turn() -> None:
+    host = active_host()
+    host.actions.clear()
+    host.run(ACTIVE_MS + 1000)
+    steps = [kind for kind in kinds(host.actions) if kind in {SendBeat, RenewFence}]
+    assert steps == [SendBeat, RenewFence] * (len(steps) // 2)
+    assert len(steps) >= 18
+
+
+def test_node_renewal_that_lapsed_in_the_kernel_lets_go() -> None:
+    host = active_host()
+    host.outcomes[RenewFence] = Outcome.LAPSED
+    done = host.feed(TimeCame(host.node.deadline_ms))
+    while RenewFence not in kinds(done):
+        done = host.feed(TimeCame(host.node.deadline_ms))
+    steps = [kind for kind in kinds(done) if kind in {RenewFence, CloseFence, DropVips}]
+    assert steps == [RenewFence, CloseFence, DropVips]
+
+
+def test_node_vips_that_cannot_be_installed_are_a_fault_for_a_while() -> None:
+    host = Host(Node(settings()))
+    host.outcomes[TakeVips] = Outcome.FAILED
+    host.feed(Started(1000, 7, 0))
+    host.run(ACTIVE_MS)
+    assert OpenFence not in kinds(host.actions)
+    assert any(isinstance(action, Alarm) and "why" in action.text for action in host.actions)
+    host.outcomes.clear()
+    host.run(ACTIVE_MS + 2000)
+    assert host.node.groups["web"].role is Role.ACTIVE
+
+
+def test_node_vips_that_cannot_be_dropped_are_dropped_until_they_are() -> None:
+    host = active_host()
+    host.outcomes[DropVips] = Outcome.FAILED
+    host.feed(OperatorAsked(ACTIVE_MS + 1, Command.STOP))
+    assert host.node.groups["web"].may_answer
+    host.actions.clear()
+    host.run(ACTIVE_MS + 500)
+    assert kinds(host.actions).count(DropVips) >= 4
+    host.outcomes.clear()
+    host.run(ACTIVE_MS + 700)
+    assert not host.node.groups["web"].may_answer
+
+
+def test_node_dead_guard_is_replaced_with_an_alarm() -> None:
+    host = active_host()
+    done = host.feed(GuardLost(ACTIVE_MS + 1))
+    assert [type(action).__name__ for action in done][:2] == ["Alarm", "StartGuard"]
+
+
+def test_node_without_a_fence_never_asks_for_one() -> None:
+    host = active_host(fence_ms=0)
+    host.run(ACTIVE_MS + 3000)
+    assert not {CloseFence, OpenFence, RenewFence} & set(kinds(host.actions))
+    assert host.node.groups["web"].role is Role.ACTIVE

@@ -1,0 +1,67 @@
+"""Whether an interface works: witnesses that answer, and those that do not."""
+
+from __future__ import annotations
+
+from drctl.core.sight import ASKED_AT_ONCE, Sight
+from drctl.core.value import Interface, Timing
+
+TIMING = Timing(heartbeat_ms=100)
+WITNESSES = tuple(f"192.0.2.{number}" for number in range(1, 21))
+
+
+def sight(count: int) -> Sight:
+    made = Sight(Interface("eth0", ("02:00:00:00:00:01",), WITNESSES[:count]), TIMING, ())
+    made.start(1000)
+    return made
+
+
+def test_sight_without_answers_asks_in_a_burst_and_gets_blind() -> None:
+    eye = sight(3)
+    assert eye.step(1150) == ()
+    asked = [now_ms for now_ms in range(1151, 1182) if eye.step(now_ms)]
+    assert asked == [1151, 1156, 1161, 1166, 1171, 1176]
+    assert eye.is_blind
+    assert eye.wake_ms() is None
+
+
+def test_sight_answer_to_us_ends_blindness() -> None:
+    eye = sight(1)
+    for now_ms in range(1151, 1182):
+        eye.step(now_ms)
+    eye.heard(1200, WITNESSES[0], "02:00:00:00:00:99", is_answer_to_me=False)
+    assert eye.wake_ms() is None
+    eye.heard(1201, WITNESSES[0], "02:00:00:00:00:99", is_answer_to_me=True)
+    assert not eye.is_blind
+    assert eye.has_proof(1201)
+    assert not eye.has_proof(1202)
+
+
+def test_sight_without_any_station_never_gets_blind() -> None:
+    eye = sight(0)
+    assert eye.is_waived
+    assert [eye.step(now_ms) for now_ms in (2000, 3000, 9000)] == [(), (), ()]
+    assert eye.has_proof(9000)
+
+
+def test_sight_first_station_heard_begins_the_rule() -> None:
+    eye = sight(0)
+    eye.heard(5000, "192.0.2.50", "02:00:00:00:00:50", is_answer_to_me=False)
+    assert not eye.is_waived
+    assert not eye.has_proof(5000)
+    assert eye.step(5100) == ()
+    assert eye.step(5151) == ("192.0.2.50",)
+
+
+def test_sight_turn_asks_who_answered_last_and_the_next_one() -> None:
+    eye = sight(4)
+    eye.heard(1000, WITNESSES[2], "02:00:00:00:00:03", is_answer_to_me=True)
+    turns = [eye.turn() for _ in range(3)]
+    assert {turn[0] for turn in turns} == {WITNESSES[2]}
+    assert {turn[1] for turn in turns} == {WITNESSES[0], WITNESSES[1], WITNESSES[3]}
+
+
+def test_sight_some_is_bounded_and_without_doubles() -> None:
+    eye = sight(20)
+    for _ in range(40):
+        asked = eye.some(ASKED_AT_ONCE)
+        assert len(asked) == len(set(asked)) == ASKED_AT_ONCE

@@ -40,9 +40,11 @@ ONLY_IN = {
     "pyroute2": {"adapters"},
     "jinja2": {"render"},
     "pyparsing": {"schema"},
-    "socket": {"adapters", "lab"},
-    "subprocess": {"adapters", "lab", "cli"},
+    "socket": {"adapters", "lab", "daemon"},
+    "subprocess": {"adapters", "lab", "cli", "daemon"},
 }
+"""The daemon has sockets between its own processes and to operators, nothing else; what goes over a
+network is the adapters'."""
 NOT_IN_CORE = frozenset(
     {"asyncio", "socket", "time", "random", "os", "threading", "logging", "zmq", "pyroute2"}
 )

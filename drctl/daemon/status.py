@@ -1,0 +1,81 @@
+"""What `drctl status --json` says (schema 1), from the core's state and what the shell knows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from drctl import __version__
+from drctl.core.group import GroupState
+from drctl.core.node import Node
+from drctl.core.peer import PeerView
+from drctl.core.sight import Sight
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What only the shell knows.
+
+    `guard_pid` is None while there is no guard. `links` are (own address, peer's address) by
+    (peer, name of the link in the core). `alarms` are the texts of those that stand. `wall_ms` is
+    the time of day, in milliseconds since 1970, at the instant `now_ms`.
+    """
+
+    pid: int
+    guard_pid: int | None
+    wall_ms: int
+    links: Mapping[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
+    alarms: Iterable[str] = ()
+
+
+def status(node: Node, now_ms: int, facts: Facts) -> dict[str, Any]:
+    """The state of everything. `since_ms` of a group is the time of day when its role began, in
+    milliseconds since 1970."""
+    around = node.around
+    return {
+        "schema": SCHEMA,
+        "node": node.settings.node,
+        "pid": facts.pid,
+        "guard_pid": facts.guard_pid,
+        "version": __version__,
+        "config_digest": node.settings.digest,
+        "peers": [_peer(peer, now_ms, facts) for peer in around.peers.values()],
+        "witnesses": [_witness(name, sight, now_ms) for name, sight in around.sights.items()],
+        "groups": [_group(group, now_ms, facts) for group in node.groups.values()],
+        "alarms": list(facts.alarms),
+    }
+
+
+def _peer(peer: PeerView, now_ms: int, facts: Facts) -> dict[str, Any]:
+    links = []
+    for name, view in peer.links.items():
+        local, remote = facts.links.get((peer.config.node, name), ("", name))
+        is_heard = view.heard_ms is not None and now_ms - view.heard_ms <= peer.timing.stale_ms
+        links.append({"local": local, "peer": remote, "up": view.is_connected and is_heard})
+    return {"node": peer.config.node, "alive": peer.is_fresh(now_ms), "links": links}
+
+
+def _witness(name: str, sight: Sight, now_ms: int) -> dict[str, Any]:
+    """A station counts as answering when it did since its turn to be asked came last."""
+    turns = len(sight.stations) + 3
+    within_ms = turns * sight.timing.heartbeat_ms
+    answering = sum(
+        station.answered_ms is not None and now_ms - station.answered_ms <= within_ms
+        for station in sight.stations.values()
+    )
+    return {"interface": name, "known": len(sight.stations), "answering": answering}
+
+
+def _group(group: GroupState, now_ms: int, facts: Facts) -> dict[str, Any]:
+    return {
+        "name": group.name,
+        "role": group.role.word,
+        "epoch": group.epoch if group.role.is_holding else group.seen_epoch,
+        "priority": group.standing.priority,
+        "vips": [vip.address for vip in group.config.vips],
+        "since_ms": facts.wall_ms - (now_ms - group.since_ms),
+        "reason": group.reason,
+    }

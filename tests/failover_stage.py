@@ -78,3 +78,9 @@ class Stage:
             *(f"address add {own} dev eth0 nodad" for own in OWN if ":" in own),
             *(f"address add {own} dev eth0" for own in OWN if ":" not in own),
         )
+
+
+def many_vips(count: int) -> list[Vip]:
+    """One VIP of each family, and further ones of IPv4."""
+    more = [Vip(f"198.51.{n // 250}.{n % 250}", 32, "eth0") for n in range(count - 2)]
+    return [VIP, VIP6, *more][:count]

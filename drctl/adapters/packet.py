@@ -25,7 +25,10 @@ _PACKET_STATISTICS = 6
 _PACKET_IGNORE_OUTGOING = 23
 _LOAD_WORD, _LOAD_HALF, _LOAD_BYTE = 0x20, 0x28, 0x30
 _LOAD_LENGTH, _IF_EQUAL, _IF_AT_LEAST, _RETURN = 0x80, 0x15, 0x35, 0x06
-_VLAN_TAG_PRESENT = 0xFFFFF000 + 48
+_PACKET_TYPE = 0xFFFFF000 + 4
+_FOR_US = (socket.PACKET_HOST, socket.PACKET_BROADCAST, socket.PACKET_MULTICAST)
+"""A frame of a VLAN without an interface here counts as for another host (net/core/dev.c, which
+takes its tag away before it is delivered)."""
 
 Test = tuple[int, int, tuple[int, ...]]
 """Width in bytes, offset from the frame's beginning, and the values that are let through."""
@@ -51,7 +54,7 @@ class Heard:
 def frame_filter(tests: Sequence[Test], least_bytes: int, most_bytes: int) -> bytes:
     """A BPF program that lets frames through, cut to `most_bytes`, that stand all tests."""
     steps: list[tuple[int, int, int, tuple[int, ...]]] = []
-    steps.append((_LOAD_WORD, _VLAN_TAG_PRESENT, _IF_EQUAL, (0,)))
+    steps.append((_LOAD_WORD, _PACKET_TYPE, _IF_EQUAL, _FOR_US))
     steps.append((_LOAD_LENGTH, 0, _IF_AT_LEAST, (least_bytes,)))
     loads = {1: _LOAD_BYTE, 2: _LOAD_HALF, 4: _LOAD_WORD}
     steps += [(loads[width], offset, _IF_EQUAL, values) for width, offset, values in tests]

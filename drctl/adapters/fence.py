@@ -172,6 +172,10 @@ class Fence:
                 raise KernelRefused(operation, refused[0][1], refused[0][2])
         raise KernelRefused(operation, errno.EAGAIN, "others make it again")
 
+    def is_present(self) -> bool:
+        """A fence of that name is in the kernel, from this process or an earlier one."""
+        return bool(self._tables.tables(self.table_name))
+
     def fileno(self) -> int:
         """Readable when there may be `events`."""
         return self._watch.fileno()

@@ -56,7 +56,7 @@ def now_ms() -> int:
 class Transport(Protocol):
     """What the heartbeat is sent by."""
 
-    def send(self, peer: str, payload: bytes) -> None: ...
+    def send(self, peer: str, payload: bytes) -> int: ...
 
 
 class Protector(Protocol):

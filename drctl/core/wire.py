@@ -16,7 +16,7 @@ from drctl.core.role import Role
 
 MAGIC = b"DR"
 VERSION = 1
-SIZE_LIMIT_BYTES = 64 * 1024
+SIZE_LIMIT_BYTES = 16 * 1024
 MACS_LIMIT = 64
 GROUPS_LIMIT = 255
 

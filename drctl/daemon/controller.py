@@ -1,0 +1,205 @@
+"""The controller: one node, its adapters, and the loop between them."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from drctl.adapters.addresses import Addresses, AddressGone, LinkChanged, LinkGone
+from drctl.adapters.fence import Fence, FenceGone
+from drctl.adapters.heartbeat import Heartbeat
+from drctl.adapters.heartbeat_link import LinkDown
+from drctl.adapters.segment import Segment
+from drctl.core import wire
+from drctl.core.event import (
+    AddressVanished,
+    BeatHeard,
+    CarrierChanged,
+    Command,
+    Event,
+    FenceVanished,
+    FrameHeard,
+    GuardLost,
+    LinkLost,
+    OperatorAsked,
+    Started,
+)
+from drctl.core.node import Node
+from drctl.core.value import Settings
+from drctl.daemon.executor import Executor, Listener, now_ms
+from drctl.daemon.guard_keeper import GuardKeeper
+from drctl.daemon.loop import BEATS, FRAMES, LOCAL, Loop
+from drctl.daemon.state import State
+from drctl.errors import DrctlError
+
+ANSWERS = frozenset({"reply", "na"})
+
+
+@dataclass(slots=True)
+class Counters:
+    """What is not worth a line each."""
+
+    beats_refused: int = 0
+    frames_unsent: int = 0
+    last_refusal: str = ""
+
+
+@dataclass(slots=True)
+class Equipment:
+    """What a controller works with; `fence` is None where there is no nftables."""
+
+    addresses: Addresses
+    fence: Fence | None
+    heartbeat: Heartbeat
+    segments: dict[str, Segment]
+    guard: GuardKeeper
+    state: State
+    listener: Listener
+    counters: Counters = field(default_factory=Counters)
+
+
+class Controller:
+    """Runs one director until it is told to stop, and has let go of everything."""
+
+    def __init__(self, settings: Settings, equipment: Equipment) -> None:
+        self.settings = settings
+        self.node = Node(settings)
+        self._of = equipment
+        self.executor = Executor(
+            settings,
+            (equipment.addresses, equipment.fence),
+            equipment.segments,
+            equipment.heartbeat,
+            equipment.guard,
+            equipment.state,
+            equipment.listener,
+        )
+        self.loop = Loop(self.node, self.executor)
+        self._heard_ms = 0
+        self._guard_fileno = equipment.guard.fileno()
+        self._watch_all()
+
+    def run(self) -> None:
+        """Start the node, and work until `stop` has been carried out."""
+        self.loop.feed(self._started())
+        for link in self._of.addresses.links():
+            if link.interface in self.node.around.sights and not link.is_up:
+                self.loop.feed(CarrierChanged(now_ms(), link.interface, is_up=False))
+        self.loop.run()
+
+    def stop(self) -> None:
+        """Hand everything over, then end the loop."""
+        self.loop.feed(OperatorAsked(now_ms(), Command.STOP))
+
+    def _watch_all(self) -> None:
+        of = self._of
+        for segment in of.segments.values():
+            for descriptor in segment.filenos():
+                self.loop.watch(descriptor, FRAMES, self._reader(segment))
+        self.loop.watch(of.addresses.fileno(), LOCAL, self._local_events)
+        if of.fence is not None:
+            self.loop.watch(of.fence.fileno(), LOCAL, self._fence_events)
+        self.loop.watch(self._guard_fileno, LOCAL, self._guard_events)
+        self.loop.watch(of.heartbeat.fileno(), BEATS, self._heartbeat_events)
+        self.loop.after_turn = self._after_turn
+
+    def _started(self) -> Started:
+        """What this host and the state directory know at the beginning."""
+        vips = {vip.address for group in self.settings.groups for vip in group.vips}
+        present = frozenset(
+            each.address for each in self._of.addresses.observed() if each.address in vips
+        )
+        fence = self._of.fence
+        is_fenced = fence is not None and fence.is_present()
+        memory = self._of.state.memory()
+        return Started(
+            now_ms(),
+            secrets.randbits(63) + 1,
+            self._of.state.epoch,
+            present,
+            frozenset() if is_fenced else present,
+            memory.stations,
+            memory.peer_macs,
+            memory.peer_priorities,
+            self._of.state.paused,
+        )
+
+    # sources
+
+    def _reader(self, segment: Segment) -> Callable[[], Iterator[Event]]:
+        def read() -> Iterator[Event]:
+            for heard in segment.receive():
+                yield FrameHeard(
+                    now_ms(),
+                    segment.interface,
+                    heard.sender_address,
+                    heard.sender_mac,
+                    heard.target_address,
+                    heard.is_to_me and heard.kind in ANSWERS,
+                )
+
+        return read
+
+    def _local_events(self) -> Iterator[Event]:
+        for event in self._of.addresses.events():
+            match event:
+                case AddressGone():
+                    yield AddressVanished(now_ms(), event.address)
+                case LinkChanged():
+                    yield CarrierChanged(now_ms(), event.link.interface, event.link.is_up)
+                case LinkGone():
+                    yield CarrierChanged(now_ms(), event.interface, is_up=False)
+
+    def _fence_events(self) -> Iterator[Event]:
+        fence = self._of.fence
+        assert fence is not None
+        if not fence.events():
+            return
+        try:
+            fence.state()
+        except FenceGone:
+            yield FenceVanished(now_ms())
+
+    def _guard_events(self) -> Iterator[Event]:
+        self.loop.forget(self._guard_fileno)
+        yield GuardLost(now_ms())
+        self._guard_fileno = self._of.guard.fileno()
+        self.loop.watch(self._guard_fileno, LOCAL, self._guard_events)
+
+    def _heartbeat_events(self) -> Iterator[Event]:
+        self._heard_ms = now_ms()
+        for peer, link, payload in self._of.heartbeat.receive():
+            try:
+                beat = wire.decode(payload)
+            except wire.WireError as error:
+                self._of.counters.beats_refused += 1
+                self._of.counters.last_refusal = f"{peer}: {error}"
+                continue
+            yield BeatHeard(now_ms(), peer, link, beat)
+        for event in self._of.heartbeat.events():
+            if isinstance(event, LinkDown):
+                yield LinkLost(now_ms(), event.peer, event.link)
+
+    def _after_turn(self) -> None:
+        """The transport wants to be looked at once in a heartbeat, also when nothing comes."""
+        if now_ms() - self._heard_ms >= self.settings.timing.heartbeat_ms // 2:
+            for event in self._heartbeat_events():
+                self.loop.feed(event)
+
+    def close(self) -> None:
+        """End the guard, which gives up what is left, and give back what is open."""
+        of = self._of
+        problems: list[str] = []
+        for end in (of.guard.end, lambda: of.heartbeat.close(50), of.addresses.close):
+            try:
+                end()
+            except DrctlError as error:
+                problems.append(str(error))
+        for segment in of.segments.values():
+            segment.close()
+        if of.fence is not None:
+            of.fence.close_sockets()
+        of.state.close()
+        if problems:
+            raise DrctlError("; ".join(problems))

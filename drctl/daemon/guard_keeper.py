@@ -1,0 +1,37 @@
+"""The guard as the executor wants it: told of addresses, and replaced when it dies."""
+
+from __future__ import annotations
+
+from drctl.daemon.executor import packed
+from drctl.daemon.guard_client import GuardClient, Lock
+
+
+class GuardKeeper:
+    """Always one guard. `table_name` is the fence's, "" where there is none."""
+
+    def __init__(self, lock: Lock, table_name: str) -> None:
+        self._lock = lock
+        self._table_name = table_name
+        self._client = GuardClient.spawn(lock)
+
+    @property
+    def pid(self) -> int:
+        return self._client.pid
+
+    def fileno(self) -> int:
+        """Readable when the guard is dead; another descriptor after `restart`."""
+        return self._client.fileno()
+
+    def hold(self, addresses: frozenset[str]) -> None:
+        """It answers for these when this returns. Raises `GuardLost`."""
+        self._client.hold(packed(addresses), self._table_name)
+
+    def restart(self, addresses: frozenset[str]) -> None:
+        """Another guard that answers for these. Raises `GuardLost`."""
+        self._client.forget()
+        self._client = GuardClient.spawn(self._lock)
+        self.hold(addresses)
+
+    def end(self) -> None:
+        """It ends, and gives up what it still answers for."""
+        self._client.end(is_release=True)

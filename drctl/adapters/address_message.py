@@ -123,7 +123,8 @@ def addresses(netlink: Netlink, families: Collection[int]) -> Iterator[KernelAdd
     for family in families:
         request = message(GETADDR, NLM_F_DUMP, 1, _ADDRESS.pack(family, 0, 0, 0, 0))
         for received in netlink.dump(request, "list addresses"):
-            if received.kind == NEWADDR:
+            # a kernel without IPv6 answers with what it has
+            if received.kind == NEWADDR and received.body[0] == family:
                 yield KernelAddress(received.body)
 
 

@@ -9,7 +9,6 @@ they have to say is there to be read when it returns, and nothing here ever wait
 from __future__ import annotations
 
 import errno
-import os
 import socket
 import struct
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,7 +23,6 @@ NLM_F_ACK = 0x4
 NLM_F_DUMP_INTR = 0x10
 NLM_F_REPLACE = 0x100
 NLM_F_DUMP = 0x300
-NLM_F_EXCL = 0x200
 NLM_F_CREATE = 0x400
 NLM_F_CAPPED = 0x100
 NLM_F_ACK_TLVS = 0x200
@@ -282,8 +280,3 @@ def interface_index(name: str) -> int:
         return socket.if_nametoindex(name)
     except OSError as cause:
         raise KernelRefused(f"find interface {name}", cause.errno or errno.ENODEV) from cause
-
-
-def reason(number: int) -> str:
-    """An errno in words."""
-    return os.strerror(number)

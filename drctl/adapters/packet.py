@@ -7,14 +7,14 @@ interface). What is sent here passes the fence.
 from __future__ import annotations
 
 import errno
-import os
 import socket
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from drctl.adapters.netlink import attach_filter, bpf
-from drctl.errors import KernelRefused
+from drctl.errors import FileRefused, KernelRefused
 
 BROADCAST = b"\xff" * 6
 ETHERNET_BYTES = 14
@@ -71,7 +71,11 @@ def frame_filter(tests: Sequence[Test], least_bytes: int, most_bytes: int) -> by
 
 
 class PacketSocket:
-    """Frames of one Ethernet type on one interface. It never waits."""
+    """Frames of one Ethernet type on one interface. It never waits.
+
+    It outlives a link that is down for a while; for one that was removed and made again, under
+    whatever name, a new object is needed.
+    """
 
     def __init__(self, interface: str, ethertype: int, program: bytes) -> None:
         self.interface = interface
@@ -155,10 +159,9 @@ def mac_bytes(mac: str) -> bytes:
 def read_flag(path: str) -> bool:
     """Whether a sysctl is not 0; one that does not exist is 0."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        with Path(path).open("rb") as file:
+            return file.read(16).strip() not in (b"0", b"")
     except FileNotFoundError:
         return False
-    try:
-        return os.read(descriptor, 16).strip() not in (b"0", b"")
-    finally:
-        os.close(descriptor)
+    except OSError as cause:
+        raise FileRefused("read", path, cause) from cause

@@ -67,11 +67,16 @@ class Releaser:
             self.why_no_fence = str(refused)
 
     def rehearse(self, table_name: str) -> None:
-        """Go the same way without an effect, so that all of it is in memory."""
-        nobody = (bytes(4), bytes(16))
-        if table_name and self._tables is not None:
-            list(self._tables.sets(""))
-        am.delete(self._route, nobody)
+        """Go the same way without an effect, so that all of it is in memory.
+
+        Where there is no nftables, `why_no_fence` says it from then on.
+        """
+        try:
+            if self._tables is not None:
+                list(self._tables.sets(table_name))
+        except KernelRefused as refused:
+            self._tables, self.why_no_fence = None, str(refused)
+        am.delete(self._route, (bytes(4), bytes(16)))
 
     def release(self, table_name: str, packed: Collection[bytes]) -> list[DrctlError]:
         """Close the fence, then delete the addresses; each is tried whatever became of the other.

@@ -36,6 +36,9 @@ _LOCK_WHAT_IS_USED = 1 | 2 | 4
 _PR_SET_NAME = 15
 _NAME = b"drctl-guard"
 
+_ANY_TABLE = "drctl"
+"""The rehearsal asks for it; it need not exist."""
+
 GAVE_UP, ENDED_ON_REQUEST, COULD_NOT, SPOKE_WRONGLY = 0, 0, 1, 2
 """Exit codes: VIPs given up after the controller's death; ended because it was told to; not all
 could be given up; the controller sent something else than the protocol, which changes nothing."""
@@ -151,7 +154,7 @@ def main(arguments: list[str]) -> int:
         os.set_inheritable(descriptor, False)
     refused = prepare_process()
     releaser = Releaser()
-    releaser.rehearse("drctl")
+    releaser.rehearse(_ANY_TABLE)
     os.write(channel, frame(READY, "\n".join(refused).encode()))
     try:
         return Guard(channel, controller, releaser).run()

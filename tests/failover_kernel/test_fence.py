@@ -102,6 +102,29 @@ def test_packet_is_accepted_only_while_the_fence_is_open(fence: Fence, knocker: 
     assert not knocker.is_let_in()
 
 
+@pytest.mark.parametrize("vip", [VIP, VIP6], ids=["ipv4", "ipv6"])
+def test_closed_fence_lets_no_question_out_in_the_name_of_the_vip(
+    fence: Fence, client: Client, vip: Vip
+) -> None:
+    """A packet from the VIP to a stranger makes the kernel ask for that one, as the VIP."""
+    listener = client.nd if vip.is_v6 else client.arp
+    stranger = "2001:db8::66" if vip.is_v6 else "192.0.2.66"
+    heard = {}
+    for is_open in (False, True):
+        if is_open:
+            fence.open(GROUP)
+        listener.receive()
+        run("ip", "neighbour", "flush", "dev", "eth0")
+        family = socket.AF_INET6 if vip.is_v6 else socket.AF_INET
+        with socket.socket(family, socket.SOCK_DGRAM) as it:
+            it.bind((vip.address, 0))
+            it.sendto(b"x", (stranger, 9))
+        heard[is_open] = is_readable(listener, 60) and any(
+            each.sender_address == vip.address for each in listener.receive()
+        )
+    assert heard == {False: False, True: True}
+
+
 def test_fence_shut_for_arp_accepts_packets_and_answers_nobody(
     fence: Fence, knocker: Knocker, client: Client
 ) -> None:

@@ -14,6 +14,7 @@ from drctl.lint import kind
 from drctl.lint.frame import Frame
 from drctl.lint.kind import Problem
 from drctl.lint.section import Section
+from drctl.lint.section_fact import has_statement, is_unset, outside
 from drctl.lint.statement import SKIPPED_WHEN_REFUSED, Judgement, Statements
 
 if TYPE_CHECKING:
@@ -370,7 +371,7 @@ class Structure:
         key = (keyword.name, *line.words[1:2]) if is_named else (keyword.name,)
         first = frame.seen.get(key)
         if first is None:
-            if not _is_unset(frame.section.block, line.words):
+            if not is_unset(frame.section.block, line.words):
                 frame.seen[key] = line
             return False
         is_refused = keyword.again == "refused"
@@ -395,7 +396,7 @@ class Structure:
         if self._wrong is not None:
             closed, at = self._wrong
             if line.words[0] in closed.block.keywords:
-                problem = _outside(line, closed, at)
+                problem = outside(line, closed, at)
         elif len(self._frames) > 1 and line.words[0] in self.root.block.keywords:
             problem = self._not_closed(line, problem)
         self.report.add(line, problem)
@@ -428,7 +429,7 @@ class Structure:
         block = section.block
         for name in block.required:
             keyword = block.keywords[name]
-            if not self.statements.is_known(block, keyword) or _has(section, keyword):
+            if not self.statements.is_known(block, keyword) or has_statement(section, keyword):
                 continue
             if block.keyword in _MISSED_ONCE and section.written(name, *keyword.aliases):
                 continue
@@ -437,28 +438,7 @@ class Structure:
             self.report.add(line, Problem(kind.MISSING_STATEMENT, -1, text), related)
 
 
-def _is_unset(block: Block, words: Words) -> bool:
-    """Whether a value is that which stands for none, so that another statement may follow."""
-    return (
-        block.path == "vrrp_track_process"
-        and words[0] == "weight"
-        and not "".join(words[1:2]).strip("+-0")
-    )
-
-
 def _body_key(section: Section, words: Sequence[Words]) -> tuple[Words, ...]:
     """What makes two bodies the same: their words, and the family of the block's address, which
     some statements inside must be of."""
     return (_IPV6 if ":" in section.name else _IPV4, *words)
-
-
-def _has(section: Section, keyword: Keyword) -> bool:
-    if keyword.opens is not None:
-        return any(inner.block.path == keyword.opens for inner in section.sections)
-    return section.has(keyword.name, *keyword.aliases)
-
-
-def _outside(line: Line, closed: Section, at: Line) -> Problem:
-    keyword = closed.block.keyword
-    text = f"{line.words[0]} is read outside {keyword}, which the '}}' in line {at.number} closed"
-    return Problem(kind.OUTSIDE_ITS_BLOCK, -1, text, "mend the first fault above")

@@ -66,15 +66,7 @@ class Controller:
         self.settings = settings
         self.node = Node(settings)
         self._of = equipment
-        self.executor = Executor(
-            settings,
-            (equipment.addresses, equipment.fence),
-            equipment.segments,
-            equipment.heartbeat,
-            equipment.guard,
-            equipment.state,
-            equipment.listener,
-        )
+        self.executor = Executor(settings, equipment)
         self.loop = Loop(self.node, self.executor)
         self._heard_ms = 0
         self._guard_fileno = equipment.guard.fileno()

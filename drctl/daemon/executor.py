@@ -87,27 +87,44 @@ class Listener(Protocol):
     def stopped(self) -> None: ...
 
 
-class Executor:
-    """One node's hands. `fence` is None where there is no nftables."""
+class Tools(Protocol):
+    """What the hands hold; `fence` is None where there is no nftables."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        kernel: tuple[Addresses, Fence | None],
-        segments: Mapping[str, Segment],
-        transport: Transport,
-        protector: Protector,
-        epochs: Epochs,
-        listener: Listener,
-    ) -> None:
+    @property
+    def addresses(self) -> Addresses: ...
+
+    @property
+    def fence(self) -> Fence | None: ...
+
+    @property
+    def segments(self) -> Mapping[str, Segment]: ...
+
+    @property
+    def heartbeat(self) -> Transport: ...
+
+    @property
+    def guard(self) -> Protector: ...
+
+    @property
+    def state(self) -> Epochs: ...
+
+    @property
+    def listener(self) -> Listener: ...
+
+
+class Executor:
+    """One node's hands."""
+
+    def __init__(self, settings: Settings, tools: Tools) -> None:
         self._groups = {group.name: group for group in settings.groups}
         self._lease_ms = settings.timing.lease_ms
-        self._addresses, self._fence = kernel
-        self._segments = segments
-        self._transport = transport
-        self._protector = protector
-        self._epochs = epochs
-        self._listener = listener
+        self._addresses = tools.addresses
+        self._fence = tools.fence
+        self._segments = tools.segments
+        self._transport = tools.heartbeat
+        self._protector = tools.guard
+        self._epochs = tools.state
+        self._listener = tools.listener
         self._guarded: dict[str, frozenset[str]] = {}
         self.settled: deque[Settled] = deque()
         self._hands: dict[type, Callable[..., Answer | None]] = {

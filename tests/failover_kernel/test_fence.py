@@ -94,6 +94,21 @@ def test_own_address_is_answered_behind_a_closed_fence(
     assert client.has_holder(own)
 
 
+def test_question_behind_a_closed_fence_leaves_no_trace_here(
+    fence: Fence, client: Client, fenced_stage: Stage
+) -> None:
+    """It is dropped as it comes in: the kernel does not even learn who asked."""
+    traces = []
+    for is_open in (False, True):
+        if is_open:
+            fence.open(GROUP)
+        run("ip", "neighbour", "flush", "dev", "eth0")
+        assert client.has_holder(VIP.address) == is_open
+        traces.append("192.0.2.9 " in run("ip", "neighbour", "show", "dev", "eth0"))
+    assert traces == [False, True]
+    assert fenced_stage.mac
+
+
 def test_packet_is_accepted_only_while_the_fence_is_open(fence: Fence, knocker: Knocker) -> None:
     assert not knocker.is_let_in()
     fence.open(GROUP)

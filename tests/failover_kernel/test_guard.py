@@ -110,6 +110,8 @@ def test_killed_controller_leaves_no_holder(start: Start, stage: Stage) -> None:
     assert controller.is_guard_gone()
     assert vips_present() == set()
     assert not stage.client.has_holder(VIP6.address)
+    run("ip", "address", "add", f"{VIP.address}/24", "dev", "eth0")
+    assert not stage.client.has_holder(VIP.address), "the fence is not closed"
 
 
 def test_killed_controller_of_a_thousand_vips_leaves_none(start: Start, stage: Stage) -> None:

@@ -41,7 +41,7 @@ IPV6 = st.ip_addresses(v=6).map(str)
 BYTES = st.integers(0, 255)
 U32 = st.integers(0, 2**32 - 1)
 U31 = st.integers(0, 2**31 - 1)
-WEIGHTS = st.fixed_dictionaries(
+WEIGHTS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {"weight": st.integers(-253, 253), "is_reversed": st.booleans()}
 ) | st.just({})
 
@@ -111,7 +111,7 @@ def _rules_of(family: str, *, is_static: bool) -> Strategy:
             *({"action": one} for one in ("nop", "blackhole", "prohibit", "l3mdev")),
         )
     )
-    marks = st.fixed_dictionaries({"mark": U32, "mark_mask": maybe(U32)}) | st.just({})
+    marks: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries({"mark": U32, "mark_mask": maybe(U32)}) | st.just({})
     return st.builds(
         lambda action, mark, **rest: Rule(**action, **mark, **rest),
         action=actions,

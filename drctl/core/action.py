@@ -39,9 +39,9 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class PrepareFence:
-    """Have the fence for the group in the kernel, closed unless it `is_open` or `is_shut` (open, but
-    silent in ARP and ND). What is not fenced yet is then open for one lease; what is, and has been
-    closed meanwhile, stays closed."""
+    """Have the fence for the group in the kernel, closed unless it `is_open`, or `is_shut`: open,
+    but silent in ARP and ND. What is not fenced yet is then open for one lease; what is, and has
+    been closed meanwhile, stays closed."""
 
     number: int
     group: str

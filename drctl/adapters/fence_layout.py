@@ -3,7 +3,9 @@
 A VIP leads, by a map, to its group's chain, which drops the packet unless the group's *alive* set
 has an element; the element times out in the kernel. In family arp (and, for neighbour discovery, in
 ip6 by sets of their own) that silences the group; in ip and ip6 it refuses what arrives. Only ARP
-requests are refused: replies of others keep this host's own neighbour table right.
+requests are refused: replies of others keep this host's own neighbour table right. Packets are
+refused only for a VIP on the interface they came by: a standby that is a real server too has the
+VIP on `lo`, and serves what the active sends it.
 """
 
 from __future__ import annotations
@@ -127,10 +129,11 @@ def _base_rules(family: int) -> dict[str, tuple[bytes, ...]]:
             "input": (is_request + nf.load_header(network, 24, 4) + voices,),
             "output": (nf.load_header(network, 14, 4) + voices,),
         }
+    is_here = nf.load_type_at_interface() + nf.is_equal(nf.LOCAL)
     if family == nf.IPV4:
-        return {"input": (nf.load_header(network, 16, 4) + vips,)}
+        return {"input": (is_here + nf.load_header(network, 16, 4) + vips,)}
     return {
-        "input": (nf.load_header(network, 24, 16) + vips,),
+        "input": (is_here + nf.load_header(network, 24, 16) + vips,),
         "output": tuple(
             nf.load_meta(nf.META_L4PROTO)
             + nf.is_equal(bytes((_ICMPV6,)))

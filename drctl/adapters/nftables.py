@@ -55,6 +55,10 @@ _SET_MAP, _SET_TIMEOUT = 0x8, 0x10
 _BIG_ENDIAN_KEY = struct.pack("=BBI", 0, 4, 2)
 
 NETWORK_HEADER, TRANSPORT_HEADER = 1, 2
+LOCAL = struct.pack("=I", 2)
+"""RTN_LOCAL, as `load_type_at_interface` gives it."""
+
+_FIB_TYPE, _FIB_DADDR, _FIB_IIF = 3, 2, 8
 META_PROTOCOL, META_L4PROTO = 1, 16
 
 ETHERTYPE = {ARP: b"\x08\x06", IPV4: b"\x08\x00", IPV6: b"\x86\xdd"}
@@ -225,6 +229,12 @@ def load_header(header: int, offset: int, length: int) -> bytes:
 def load_meta(key: int) -> bytes:
     """A packet's property into register 1."""
     return _expression("meta", be32(1, 1), be32(2, key))
+
+
+def load_type_at_interface() -> bytes:
+    """Into register 1 what the packet's destination is, on the interface that it came by (RTN_*):
+    LOCAL only for an address that lies there. As `fib daddr . iif type`."""
+    return _expression("fib", be32(1, 1), be32(2, _FIB_TYPE), be32(3, _FIB_DADDR | _FIB_IIF))
 
 
 def is_equal(value: bytes) -> bytes:

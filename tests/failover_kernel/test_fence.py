@@ -140,6 +140,24 @@ def test_closed_fence_lets_no_question_out_in_the_name_of_the_vip(
     assert heard == {False: False, True: True}
 
 
+@pytest.mark.parametrize("vip", [VIP, VIP6], ids=["ipv4", "ipv6"])
+def test_standby_that_is_a_real_server_serves_behind_a_closed_fence(
+    fenced_stage: Stage, fence: Fence, vip: Vip
+) -> None:
+    """Its VIP is on `lo`, and what the active director forwards comes by the network."""
+    place = f"{vip.address}/{128 if vip.is_v6 else 32}"
+    fenced_stage.director.ip_batch(
+        f"address delete {vip.address}/{vip.prefix} dev eth0", f"address add {place} dev lo"
+    )
+    knocker = Knocker(fenced_stage, vip)
+    assert knocker.is_let_in()
+    assert not fenced_stage.client.has_holder(vip.address)
+    fenced_stage.director.ip("address", "add", f"{vip.address}/{vip.prefix}", "dev", "eth0")
+    fenced_stage.director.ip("address", "delete", place, "dev", "lo")
+    knocker.close()
+    assert fence.state() == {GROUP: Gate.CLOSED}
+
+
 def test_fence_shut_for_arp_accepts_packets_and_answers_nobody(
     fence: Fence, knocker: Knocker, client: Client
 ) -> None:

@@ -80,7 +80,8 @@ class Fence:
 
         Replaces only what differs; a group that is open stays so without a gap. One that this
         object has opened before does not get a new lease by this, only what is left of its own; if
-        that is over it stays closed. Whether anything was changed. Raises `KernelRefused`.
+        that is over it stays closed. One that an earlier process fenced, and that has closed since,
+        stays closed too. Whether anything was changed. Raises `KernelRefused`.
         """
         gates = dict.fromkeys(groups, Gate.CLOSED)
         gates.update(dict.fromkeys(shut_groups, Gate.SHUT))
@@ -228,7 +229,9 @@ class Fence:
                 left_ms = max(0, leased_ms + self.fence_ms - now_ms)
             for place in self._places[group]:
                 is_kept = place.family in whole and place.name in whole[place.family].lives
-                if not _passes(gate, place):
+                was_there = place.family in whole and place.name in whole[place.family].sets
+                is_lapsed = leased_ms is None and was_there and not is_kept
+                if not _passes(gate, place) or is_lapsed:
                     lives[place.family, place.name] = 0
                 elif not is_kept or leased_ms is None:
                     lives[place.family, place.name] = left_ms

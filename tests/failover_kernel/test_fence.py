@@ -16,7 +16,11 @@ from drctl.core.value import Vip
 from drctl.errors import DrctlError
 from tools import need
 
-FENCE_MS = 300
+SHORT_MS = 300
+"""A lease whose end a test waits for."""
+
+LONG_MS = 30_000
+"""One that no test outlives."""
 GROUP = "VI_1"
 BOTH = {GROUP: (VIP, VIP6)}
 
@@ -29,7 +33,7 @@ def fence(fenced_stage: Stage) -> Iterator[Fence]:
         nodad = ("nodad",) if vip.is_v6 else ()
         place = (f"{vip.address}/{vip.prefix}", "dev", vip.interface)
         fenced_stage.director.ip("address", "add", *place, *nodad)
-    made = Fence(fence_ms=FENCE_MS)
+    made = Fence(fence_ms=LONG_MS)
     made.prepare(BOTH)
     yield made
     made.close_sockets()
@@ -174,9 +178,10 @@ def test_fence_shut_for_arp_accepts_packets_and_answers_nobody(
 def test_fence_shut_for_arp_closes_wholly_when_its_lease_ends(
     fence: Fence, knocker: Knocker
 ) -> None:
+    fence.fence_ms = SHORT_MS
     fence.open(GROUP)
     fence.shut_arp(GROUP)
-    wait_until(time.monotonic() + (FENCE_MS + 40) / 1000)
+    wait_until(time.monotonic() + (SHORT_MS + 40) / 1000)
     assert not knocker.is_let_in()
     assert not fence.renew(GROUP)
     assert not knocker.is_let_in()
@@ -189,16 +194,18 @@ def test_shutting_a_closed_fence_opens_nothing(fence: Fence, knocker: Knocker) -
 
 
 def test_lease_ends_by_itself_in_time(fence: Fence, client: Client) -> None:
+    fence.fence_ms = SHORT_MS
     fence.open(GROUP)
     opened = last = time.monotonic()
     while client.holders(VIP.address, 5):
         last = time.monotonic()
-    assert FENCE_MS - 60 < (last - opened) * 1000 < FENCE_MS + 40
+    assert SHORT_MS - 60 < (last - opened) * 1000 < SHORT_MS + 40
 
 
 def test_renewed_lease_misses_no_question(fence: Fence, client: Client) -> None:
+    fence.fence_ms = SHORT_MS
     fence.open(GROUP)
-    end = time.monotonic() + 3 * FENCE_MS / 1000
+    end = time.monotonic() + 3 * SHORT_MS / 1000
     asked = 0
     while time.monotonic() < end:
         assert fence.renew(GROUP)
@@ -208,8 +215,9 @@ def test_renewed_lease_misses_no_question(fence: Fence, client: Client) -> None:
 
 
 def test_lease_that_is_over_cannot_be_renewed(fence: Fence, client: Client) -> None:
+    fence.fence_ms = SHORT_MS
     fence.open(GROUP)
-    wait_until(time.monotonic() + (FENCE_MS + 40) / 1000)
+    wait_until(time.monotonic() + (SHORT_MS + 40) / 1000)
     assert not fence.renew(GROUP)
     assert not client.has_holder(VIP.address)
     assert fence.state() == {GROUP: Gate.CLOSED}
@@ -236,16 +244,17 @@ def test_flushed_rules_are_noticed_and_put_back_with_what_is_left_of_the_lease(
     with pytest.raises(FenceGone):
         fence.state()
     assert fence.prepare(BOTH, open_groups=[GROUP])
-    assert 0 < fence.left_ms(GROUP) < FENCE_MS
+    assert 0 < fence.left_ms(GROUP) < LONG_MS
     assert fence.renew(GROUP)
     assert client.has_holder(VIP.address)
 
 
 def test_flushed_rules_are_put_back_closed_when_the_lease_is_over(fence: Fence) -> None:
     need("nft", "nftables")
+    fence.fence_ms = SHORT_MS
     fence.open(GROUP)
     run("nft", "flush", "ruleset")
-    wait_until(time.monotonic() + (FENCE_MS + 20) / 1000)
+    wait_until(time.monotonic() + (SHORT_MS + 20) / 1000)
     fence.prepare(BOTH, open_groups=[GROUP])
     assert fence.state() == {GROUP: Gate.CLOSED}
     assert not fence.renew(GROUP)
@@ -313,6 +322,19 @@ def test_groups_are_leased_apart(fence: Fence, client: Client) -> None:
     assert client.has_holder(VIP6.address)
     assert fence.renew("VI-1;")
     assert not fence.renew("täst 'x' {")
+
+
+def test_fence_of_an_earlier_process_is_adopted_only_while_it_lives(fence: Fence) -> None:
+    heir = Fence(fence_ms=LONG_MS)
+    heir.prepare(BOTH, open_groups=[GROUP])
+    assert heir.state() == {GROUP: Gate.CLOSED}
+    fence.open(GROUP)
+    second = Fence(fence_ms=2 * LONG_MS)
+    second.prepare(BOTH, open_groups=[GROUP])
+    assert second.state() == {GROUP: Gate.OPEN}
+    assert second.left_ms(GROUP) > LONG_MS
+    for each in (heir, second):
+        each.close_sockets()
 
 
 def test_one_more_group_is_prepared_beside_the_others(fence: Fence) -> None:

@@ -1,0 +1,290 @@
+"""Groups of VIPs out of instances and sync groups, with what the shell does for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from drctl.core.value import Group, Track, Vip
+from drctl.daemon.problem import Problem
+from drctl.model.configuration import Configuration
+from drctl.model.origin import SELF
+from drctl.model.pair import Hook
+from drctl.model.tracking import TrackFile, TrackProcess
+from drctl.model.vrrp import SyncGroup, TrackScript, VrrpInstance
+from drctl.model.vrrp import Track as ModelTrack
+from drctl.model.vrrp import Vip as ModelVip
+from drctl.text.place import Place
+
+LVS = "lvs"
+"""The one group of an lvs.cf."""
+DEFAULT_PRIORITY = 100
+_GARP_REPEAT, _GARP_DELAY_S = 5, 5
+MOST_GROUPS = 255
+LONGEST_NAME_BYTES = 255
+
+Watched = TrackScript | TrackFile | TrackProcess | None
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Something to report under `name`: an interface (`what` None), or a script, file or process
+    of the configuration. `is_reversed`: up counts as down."""
+
+    name: str
+    kind: str
+    target: str
+    what: Watched = None
+    is_reversed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GroupHook:
+    """A notify script. `kind` (INSTANCE or GROUP) and `owner` are its first two arguments, as
+    keepalived gives them; those of pulse get none (`kind` empty)."""
+
+    kind: str
+    owner: str
+    hook: Hook
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """How mail is sent: texts as in global_defs."""
+
+    recipients: tuple[str, ...]
+    sender: str | None = None
+    server: str | None = None
+    helo_name: str | None = None
+    timeout_s: int = 30
+
+    @classmethod
+    def of(cls, configuration: Configuration) -> Mail | None:
+        """None where nobody gets any."""
+        given = configuration.settings
+        if not given.notification_emails:
+            return None
+        return cls(
+            given.notification_emails,
+            given.notification_email_from,
+            given.smtp_server,
+            given.smtp_helo_name,
+            given.smtp_connect_timeout_s or 30,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class GroupParts:
+    """A group, and what belongs to it outside the core. `mails` are the instances and sync groups
+    of which changes are mailed."""
+
+    group: Group
+    watches: tuple[Watch, ...]
+    hooks: tuple[GroupHook, ...]
+    mails: tuple[str, ...]
+    garp_count: int = _GARP_REPEAT
+    garp_again_ms: int = 1000 * _GARP_DELAY_S
+    garp_refresh_ms: int = 0
+    place: Place | None = None
+
+
+def group_parts(
+    configuration: Configuration, path: str, problems: list[Problem], *, is_lvs_cf: bool
+) -> tuple[GroupParts, ...]:
+    """All groups in the order of the file; what stands in their way goes to `problems`."""
+    by_name = {one.name: one for one in configuration.instances}
+    maker = _Maker(configuration, path, problems)
+    taken: set[str] = set()
+    found: list[GroupParts] = []
+    if is_lvs_cf:
+        if configuration.instances:
+            sync = configuration.sync_groups[0] if configuration.sync_groups else None
+            made = maker.make(LVS, configuration.instances, sync)
+            return (replace(made, group=replace(made.group, is_preempting=False)),)
+        return ()
+    for sync in configuration.sync_groups:
+        members = [by_name[name] for name in sync.members if name in by_name]
+        members = [one for one in members if one.name not in taken]
+        if members:
+            taken.update(one.name for one in members)
+            found.append(maker.make(sync.name, members, sync))
+    alone = [one for one in configuration.instances if one.name not in taken]
+    found += [maker.make(one.name, (one,), None) for one in alone]
+    names = [one.group.name for one in found]
+    twice = {name for name in names if names.count(name) > 1}
+    problems += [Problem(path, 0, f"two groups are called {name}") for name in sorted(twice)]
+    if len(found) > MOST_GROUPS:
+        problems.append(Problem(path, 0, f"{len(found)} groups, at most {MOST_GROUPS}"))
+    return tuple(one for one in found if one.group.vips)
+
+
+class _Maker:
+    def __init__(self, configuration: Configuration, path: str, problems: list[Problem]) -> None:
+        self._of = configuration
+        self._path = path
+        self._problems = problems
+        self._watched: dict[tuple[str, str], Watched] = {
+            **{("script", one.name): one for one in configuration.scripts},
+            **{("file", one.name): one for one in configuration.track_files},
+            **{("process", one.name): one for one in configuration.track_processes},
+        }
+
+    def make(
+        self, name: str, members: Sequence[VrrpInstance], sync: SyncGroup | None
+    ) -> GroupParts:
+        """One group of these instances."""
+        place = _place(sync if sync is not None else members[0])
+        if len(name.encode()) > LONGEST_NAME_BYTES:
+            self._refuse(place, f"the name of a group has at most {LONGEST_NAME_BYTES} bytes")
+        vips = tuple(
+            made
+            for one in members
+            for vip in one.vips
+            if (made := self._vip(vip, self._interface(one))) is not None
+        )
+        vips = tuple({vip.address: vip for vip in reversed(vips)}.values())[::-1]
+        cards = [card for one in members if (card := self._interface(one)) is not None]
+        pairs = self._tracks(members, sync)
+        delays = [_preempt_delay_ms(one) for one in members]
+        group = Group(
+            name,
+            vips,
+            tuple(dict.fromkeys((*cards, *(vip.interface for vip in vips)))),
+            min(one.priority or DEFAULT_PRIORITY for one in members),
+            all(one.is_preempting or one.state == "MASTER" for one in members),
+            max(delays),
+            tuple(dict.fromkeys(track for track, _ in pairs)),
+        )
+        return self._with_announcements(
+            GroupParts(
+                group,
+                tuple(dict.fromkeys(watch for _, watch in pairs)),
+                _hooks(members, sync),
+                self._mails(members, sync),
+                place=place,
+            ),
+            members,
+        )
+
+    def _refuse(self, place: Place | None, reason: str) -> None:
+        if place is None:
+            self._problems.append(Problem(self._path, 0, reason))
+        else:
+            self._problems.append(Problem(place.path, place.line, reason))
+
+    def _interface(self, instance: VrrpInstance) -> str | None:
+        defaults = self._of.settings.vrrp
+        return instance.interface or (defaults.default_interface if defaults else None)
+
+    def _vip(self, vip: ModelVip, card: str | None) -> Vip | None:
+        from drctl.units import ip_address
+
+        address = ip_address(vip.address)
+        place = next(iter(vip.origins.values()), (None,))[0]
+        if address is None:
+            self._refuse(place, f"{vip.address} is no IP address")
+            return None
+        device = vip.device or card
+        if not device:
+            self._refuse(
+                place, f"{address} has no interface, neither of its own nor the instance's"
+            )
+            return None
+        options = dict(pairwise((*vip.options, "")))
+        bits = 128 if ":" in address else 32
+        return Vip(
+            address,
+            bits if vip.prefix is None else vip.prefix,
+            device,
+            vip.label or "",
+            options.get("scope", ""),
+            options.get("brd", options.get("broadcast", "")),
+        )
+
+    def _tracks(
+        self, members: Sequence[VrrpInstance], sync: SyncGroup | None
+    ) -> list[tuple[Track, Watch]]:
+        found: list[tuple[Track, Watch]] = []
+        for one in members:
+            # keepalived lets no weights count in a group that does not ask for them
+            has_weights = sync is None or sync.tracks_with_weight
+            found += [
+                made
+                for track in one.tracks
+                if (made := self._track(track, has_weights=has_weights)) is not None
+            ]
+        if sync is not None:
+            found += [
+                made
+                for track in sync.tracks
+                if (made := self._track(track, has_weights=sync.tracks_with_weight)) is not None
+            ]
+        return found
+
+    def _track(self, track: ModelTrack, *, has_weights: bool) -> tuple[Track, Watch] | None:
+        if track.kind == "bfd":
+            return None
+        what = self._watched.get((track.kind, track.name))
+        if what is None and track.kind != "interface":
+            self._refuse(_place(track), f"track_{track.kind} {track.name}: it is not defined")
+            return None
+        given = track.weight if track.weight is not None else (what.weight if what else None)
+        if given is None:
+            given = 1 if track.kind == "file" else 0
+        weight = given if has_weights else 0
+        is_reversed = "reverse" in track.options or (
+            "noreverse" not in track.options and what is not None and what.is_reversed
+        )
+        name = f"{track.kind}:{track.name}" + (":reverse" if is_reversed else "")
+        is_value = track.kind == "file" and weight != 0
+        return (
+            Track(name, weight, is_value),
+            Watch(name, track.kind, track.name, what, is_reversed),
+        )
+
+    def _mails(self, members: Sequence[VrrpInstance], sync: SyncGroup | None) -> tuple[str, ...]:
+        settings = self._of.settings
+        default = settings.vrrp_sends_mail
+        if default is None:
+            default = settings.sends_mail
+        owners: list[VrrpInstance | SyncGroup] = [*members, *([sync] if sync else [])]
+        return tuple(
+            one.name
+            for one in owners
+            if (bool(default) if one.sends_mail is None else one.sends_mail)
+        )
+
+    def _with_announcements(self, parts: GroupParts, members: Sequence[VrrpInstance]) -> GroupParts:
+        def value(instance: VrrpInstance, name: str, default: int) -> int:
+            own: int | None = getattr(instance, name)
+            if own is not None:
+                return own
+            shared: int | None = getattr(self._of.settings.vrrp, name, None)
+            return default if shared is None else shared
+
+        refresh = [value(one, "garp_master_refresh_s", 0) for one in members]
+        return replace(
+            parts,
+            garp_count=max(value(m, "garp_master_repeat", _GARP_REPEAT) for m in members),
+            garp_again_ms=1000
+            * max(value(m, "garp_master_delay_s", _GARP_DELAY_S) for m in members),
+            garp_refresh_ms=1000 * min((one for one in refresh if one), default=0),
+        )
+
+
+def _preempt_delay_ms(instance: VrrpInstance) -> int:
+    """keepalived clears it for an instance that begins as MASTER."""
+    return 0 if instance.state == "MASTER" else instance.preempt_delay_ms or 0
+
+
+def _hooks(members: Sequence[VrrpInstance], sync: SyncGroup | None) -> tuple[GroupHook, ...]:
+    found = [GroupHook("INSTANCE", one.name, hook) for one in members for hook in one.hooks]
+    if sync is not None:
+        found += [GroupHook("GROUP", sync.name, hook) for hook in sync.hooks]
+    return tuple(found)
+
+
+def _place(owner: VrrpInstance | SyncGroup | ModelTrack) -> Place | None:
+    places = owner.origins.get(SELF) or next(iter(owner.origins.values()), ())
+    return places[0] if places else None

@@ -1,0 +1,355 @@
+"""keepalived.conf and lvs.cf become settings of the failover core."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from corpus import keepalived_files, piranha_files
+
+from drctl.core.value import Track, Vip
+from drctl.daemon.config import DaemonConfig, LinkConfig, PeerConfig
+from drctl.daemon.config_reading import read_failover
+from drctl.daemon.failover_settings import Failover
+from drctl.daemon.host import Host, HostInterface
+from drctl.daemon.problem import ConfigRefused
+
+HOST = Host(
+    (
+        HostInterface(
+            "eth0", "02:00:00:00:00:01", ("192.0.2.2/24", "2001:db8::2/64"), ("192.0.2.1",)
+        ),
+        HostInterface("eth1", "02:00:00:00:00:02", ("198.51.100.1/24",)),
+    )
+)
+LINK = LinkConfig("198.51.100.1", "198.51.100.2")
+
+BASIC = """\
+vrrp_instance web {
+    state MASTER
+    interface eth0
+    virtual_router_id 51
+    priority 150
+    advert_int 1
+    virtual_ipaddress {
+        192.0.2.10/24 dev eth0 label eth0:web
+        192.0.2.11
+    }
+}
+"""
+
+
+def _built(tmp_path: Path, text: str, *links: LinkConfig, accepts: bool = False) -> Failover:
+    path = tmp_path / "keepalived.conf"
+    path.write_text(text)
+    peer = PeerConfig("lb2", "/etc/drctl/lb2.public", links or (LINK,))
+    config = DaemonConfig("drctl.toml", "lb1", str(path), "/etc/drctl/lb1.secret", (peer,))
+    return read_failover(config, HOST, accepts_unsupported=accepts)
+
+
+def _refused(tmp_path: Path, text: str) -> str:
+    with pytest.raises(ConfigRefused) as refused:
+        _built(tmp_path, text)
+    return str(refused.value)
+
+
+def _with(*lines: str) -> str:
+    """The basic instance with further statements in it."""
+    return BASIC.replace(
+        "    advert_int 1\n", "    advert_int 1\n" + "".join(f"    {x}\n" for x in lines)
+    )
+
+
+def test_an_instance_is_a_group_with_its_vips(tmp_path: Path) -> None:
+    built = _built(tmp_path, BASIC)
+    (group,) = built.settings.groups
+    assert (group.name, group.priority, group.interfaces) == ("web", 150, ("eth0",))
+    assert group.is_preempting
+    assert group.vips == (
+        Vip("192.0.2.10", 24, "eth0", "eth0:web"),
+        Vip("192.0.2.11", 32, "eth0"),
+    )
+
+
+def test_what_vrrp_has_on_the_wire_is_listed_as_replaced(tmp_path: Path) -> None:
+    told = [(one.line, str(one).split(": ")[1]) for one in _built(tmp_path, BASIC).replaced]
+    assert told == [(4, "virtual_router_id 51"), (6, "advert_int 1")]
+
+
+def test_a_password_is_not_shown(tmp_path: Path) -> None:
+    text = _with("authentication { auth_type PASS", "auth_pass geheim7", "}")
+    built = _built(tmp_path, text)
+    assert built.replaced
+    assert not any("geheim7" in str(one) for one in built.replaced)
+
+
+def test_a_sync_group_is_one_group_with_the_lowest_priority(tmp_path: Path) -> None:
+    other = BASIC.replace("web", "inside").replace("eth0", "eth1").replace("150", "90")
+    other = other.replace("192.0.2.1", "198.51.100.3")
+    sync = "vrrp_sync_group pair {\n group {\n web\n inside\n }\n}\n"
+    (group,) = _built(tmp_path, BASIC + other + sync).settings.groups
+    assert (group.name, group.priority, group.interfaces) == ("pair", 90, ("eth0", "eth1"))
+    assert len(group.vips) == 4
+
+
+def test_instances_without_a_sync_group_are_groups_of_their_own(tmp_path: Path) -> None:
+    other = BASIC.replace("web", "mail").replace("192.0.2.1", "192.0.2.2")
+    groups = _built(tmp_path, BASIC + other).settings.groups
+    assert [group.name for group in groups] == ["web", "mail"]
+
+
+def test_excluded_addresses_and_options_count(tmp_path: Path) -> None:
+    text = _with(
+        "virtual_ipaddress_excluded {",
+        "2001:db8::10/64",
+        "192.0.2.12/24 brd 192.0.2.255 scope link dev eth1",
+        "}",
+    )
+    vips = _built(tmp_path, text).settings.groups[0].vips
+    assert Vip("2001:db8::10", 64, "eth0") in vips
+    assert Vip("192.0.2.12", 24, "eth1", "", "link", "192.0.2.255") in vips
+
+
+@pytest.mark.parametrize(
+    ("state", "lines", "expected"),
+    [
+        ("BACKUP", (), (True, 0)),
+        ("BACKUP", ("nopreempt",), (False, 0)),
+        ("BACKUP", ("preempt_delay 30",), (True, 30_000)),
+        ("MASTER", ("nopreempt", "preempt_delay 30"), (True, 0)),
+    ],
+)
+def test_preemption_is_that_of_keepalived(
+    state: str, lines: tuple[str, ...], expected: tuple[bool, int], tmp_path: Path
+) -> None:
+    text = _with(*lines).replace("state MASTER", f"state {state}")
+    (group,) = _built(tmp_path, text).settings.groups
+    assert (group.is_preempting, group.preempt_delay_ms) == expected
+
+
+def test_tracks_have_the_weights_of_use_or_of_definition(tmp_path: Path) -> None:
+    text = (
+        'vrrp_script chk {\n script "/bin/true"\n weight -20\n}\n'
+        'vrrp_script own {\n script "/bin/true"\n weight -20\n}\n'
+        "track_file level {\n file /run/level\n weight 2\n}\n"
+        "vrrp_track_process haproxy {\n process haproxy\n}\n"
+    ) + _with(
+        "track_script {", "chk", "own weight 5", "}",
+        "track_interface {", "eth1", "}",
+        "track_file {", "level", "}",
+        "track_process {", "haproxy", "}",
+    )  # fmt: skip
+    built = _built(tmp_path, text)
+    assert set(built.settings.groups[0].tracks) == {
+        Track("script:chk", -20),
+        Track("script:own", 5),
+        Track("interface:eth1", 0),
+        Track("file:level", 2, is_value=True),
+        Track("process:haproxy", 0),
+    }
+    assert {one.name for one in built.watches} == {
+        track.name for track in built.settings.groups[0].tracks
+    }
+
+
+def test_a_script_that_is_not_defined_is_refused(tmp_path: Path) -> None:
+    assert "track_script nothing: it is not defined" in _refused(
+        tmp_path, _with("track_script {", "nothing", "}")
+    )
+
+
+def test_hooks_and_mail_come_along(tmp_path: Path) -> None:
+    text = "global_defs {\n notification_email { ops@example.net\n }\n}\n" + _with(
+        'notify_master "/usr/local/bin/up web"', "smtp_alert"
+    )
+    built = _built(tmp_path, text)
+    (part,) = built.parts
+    assert [(one.kind, one.owner, one.hook.event) for one in part.hooks] == [
+        ("INSTANCE", "web", "master")
+    ]
+    assert part.mails == ("web",)
+    assert built.mail is not None
+    assert built.mail.recipients == ("ops@example.net",)
+
+
+def test_announcements_are_as_configured(tmp_path: Path) -> None:
+    timing = _built(
+        tmp_path, _with("garp_master_repeat 3", "garp_master_delay 2", "garp_master_refresh 60")
+    ).settings.timing
+    assert (timing.garp_count, timing.garp_again_ms, timing.garp_refresh_ms) == (3, 2000, 60_000)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("use_vmac",),
+        ("dont_track_primary",),
+        ("no_accept",),
+        ("track_src_ip",),
+        ("linkbeat_use_polling",),
+        ("virtual_routes {", "203.0.113.0/24 via 192.0.2.1", "}"),
+        ("virtual_rules {", "from 192.0.2.0/24 lookup 100", "}"),
+        ("no_such_keyword 1",),
+    ],
+)
+def test_what_the_daemon_cannot_do_is_refused_with_its_line(
+    lines: tuple[str, ...], tmp_path: Path
+) -> None:
+    text = _with(*lines)
+    line = next(
+        n
+        for n, each in enumerate(text.split("\n"), 1)
+        if lines[-1 if len(lines) == 1 else 1] in each
+    )
+    message = _refused(tmp_path, text)
+    assert any(f"keepalived.conf:{at}: " in message for at in (line, line - 1)), message
+    assert "--accept-unsupported" in message
+    built = _built(tmp_path, text, accepts=True)
+    assert len(built.unsupported) == 1
+
+
+def test_all_unsupported_statements_are_told_at_once(tmp_path: Path) -> None:
+    message = _refused(tmp_path, _with("use_vmac", "dont_track_primary", "no_accept"))
+    assert message.count("keepalived.conf:") == 3
+
+
+def test_strict_mode_is_refused_unless_packets_are_accepted(tmp_path: Path) -> None:
+    strict = "global_defs {\n vrrp_strict\n}\n"
+    assert "vrrp_strict" in _refused(tmp_path, strict + BASIC)
+    assert _built(tmp_path, strict + _with("accept")).unsupported == ()
+
+
+def test_a_file_without_vips_is_refused(tmp_path: Path) -> None:
+    assert "nothing to fail over" in _refused(tmp_path, "global_defs {\n router_id lb1\n}\n")
+
+
+def test_an_address_of_two_groups_is_refused(tmp_path: Path) -> None:
+    message = _refused(tmp_path, BASIC + BASIC.replace("web", "mail"))
+    assert "192.0.2.10 is in group web and in group mail" in message
+
+
+def test_witnesses_are_direct_real_servers_and_the_gateway(tmp_path: Path) -> None:
+    services = """\
+virtual_server 192.0.2.10 80 {
+    lb_kind DR
+    protocol TCP
+    real_server 192.0.2.21 80 {
+    }
+    real_server 203.0.113.9 80 {
+    }
+}
+"""
+    (card,) = _built(tmp_path, BASIC + services).settings.interfaces
+    assert card.macs == ("02:00:00:00:00:01",)
+    assert card.witnesses == ("192.0.2.21", "192.0.2.1")
+
+
+def test_links_know_their_interfaces_and_peers(tmp_path: Path) -> None:
+    built = _built(tmp_path, BASIC, LINK, LinkConfig("192.0.2.2", "192.0.2.3", 7000))
+    (peer,) = built.settings.peers
+    assert [link.interface for link in peer.links] == ["eth1", "eth0"]
+    assert peer.addresses == (("eth1", "198.51.100.2"), ("eth0", "192.0.2.3"))
+    assert [link.port for link in built.links] == [5390, 7000]
+
+
+def test_the_digest_is_of_vips_and_timing_and_not_of_priorities(tmp_path: Path) -> None:
+    def digest(text: str) -> str:
+        return _built(tmp_path, text).settings.digest
+
+    assert digest(BASIC) == digest(BASIC.replace("priority 150", "priority 100"))
+    assert digest(BASIC) != digest(BASIC.replace("192.0.2.11", "192.0.2.12"))
+    assert digest(BASIC) != digest(_with("garp_master_repeat 3"))
+
+
+LVS_CF = """\
+primary = 192.0.2.2
+primary_private = 198.51.100.1
+backup = 192.0.2.3
+backup_private = 198.51.100.2
+backup_active = 1
+heartbeat_port = 1539
+service = lvs
+network = direct
+virtual web {
+    active = 1
+    address = 192.0.2.10 eth0:1
+    vip_nmask = 255.255.255.0
+    port = 80
+    server web1 {
+        address = 192.0.2.21
+        active = 1
+    }
+}
+"""
+
+
+def _from_pulse(tmp_path: Path, text: str, *, own: int = 0) -> Failover:
+    path = tmp_path / "lvs.cf"
+    path.write_text(text)
+    config = DaemonConfig(
+        "drctl.toml", "lb1", str(path), "/etc/drctl/lb1.secret", (PeerConfig("lb2", "/k"),)
+    )
+    cards = (
+        (HostInterface("eth0", "02:00:00:00:00:09", ("192.0.2.3/24",)),) if own else HOST.interfaces
+    )
+    return read_failover(config, Host(cards))
+
+
+def test_an_lvs_cf_is_one_group_that_does_not_preempt(tmp_path: Path) -> None:
+    built = _from_pulse(tmp_path, LVS_CF)
+    (group,) = built.settings.groups
+    assert group.name == "lvs"
+    assert not group.is_preempting
+    assert group.vips == (Vip("192.0.2.10", 24, "eth0", "eth0:1"),)
+    assert built.settings.interfaces[0].witnesses == ("192.0.2.21", "192.0.2.1")
+
+
+def test_links_of_an_lvs_cf_are_both_networks_with_its_port(tmp_path: Path) -> None:
+    found = [(one.local, one.remote, one.port) for one in _from_pulse(tmp_path, LVS_CF).links]
+    assert found == [
+        ("192.0.2.2", "192.0.2.3", 1539),
+        ("198.51.100.1", "198.51.100.2", 1539),
+    ]
+
+
+def test_the_rank_in_an_lvs_cf_is_that_of_the_hosts_address(tmp_path: Path) -> None:
+    primary = _from_pulse(tmp_path, LVS_CF).settings.groups[0].priority
+    backup = _from_pulse(tmp_path, LVS_CF, own=1).settings.groups[0].priority
+    assert primary > backup
+
+
+def test_a_host_that_is_no_director_of_an_lvs_cf_is_refused(tmp_path: Path) -> None:
+    text = LVS_CF.replace("192.0.2.2", "192.0.2.7").replace("198.51.100.1", "198.51.100.7")
+    with pytest.raises(ConfigRefused, match="none of the directors' addresses"):
+        _from_pulse(tmp_path, text)
+
+
+def _host_for(path: Path) -> Host:
+    """A host that has the primary's address."""
+    for line in path.read_bytes().decode("latin-1").splitlines():
+        words = line.replace("=", " ").split()
+        if len(words) == 2 and words[0] == "primary" and words[1].count(".") == 3:
+            return Host((HostInterface("eth0", "", (f"{words[1]}/24",)),))
+    return HOST
+
+
+def test_every_configuration_gives_settings_or_reasons() -> None:
+    files = [*keepalived_files(), *piranha_files()]
+    if not files:
+        pytest.skip("no corpus")
+    reasons: list[str] = []
+    taken = 0
+    for path in files:
+        peer = PeerConfig("lb2", "/k", (LINK,))
+        config = DaemonConfig("drctl.toml", "lb1", str(path), "/s", (peer,))
+        host = _host_for(path)
+        try:
+            built = read_failover(config, host, accepts_unsupported=True)
+        except ConfigRefused as refused:
+            reasons += [problem.message for problem in refused.problems] or [""]
+        else:
+            taken += 1
+            assert all(group.vips and group.interfaces for group in built.settings.groups)
+            assert all(problem.line for problem in built.unsupported), built.unsupported
+    assert taken > len(files) // 2
+    assert all(reasons)

@@ -69,14 +69,22 @@ class History:
         """All of them or none. Raises `HistoryRefused`; a later try may succeed."""
         rows = [_row(event) for event in events]
         try:
-            connection = self._opened()
-            with connection:
-                connection.executemany(_INSERT, rows)
+            self._insert(rows)
         except sqlite3.Error as cause:
             self.close()
-            if _is_damaged(cause):
-                self._set_aside("damaged")
-            raise HistoryRefused(f"cannot write {self.path}: {cause}") from cause
+            if not _is_damaged(cause):
+                raise HistoryRefused(f"cannot write {self.path}: {cause}") from cause
+            self._set_aside("damaged")
+            try:
+                self._insert(rows)
+            except sqlite3.Error as again:
+                self.close()
+                raise HistoryRefused(f"cannot write {self.path}: {again}") from again
+
+    def _insert(self, rows: list[tuple[Any, ...]]) -> None:
+        connection = self._opened()
+        with connection:
+            connection.executemany(_INSERT, rows)
 
     def prune(self, now_ms: int, kept_rows: int = KEPT_ROWS, kept_days: int = KEPT_DAYS) -> None:
         """Delete what is too much, and what is too old but for the last YOUNGEST_ROWS: a clock

@@ -1,0 +1,107 @@
+"""What the process that runs scripts is told: values, and how they travel as JSON."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+INSTANCE, GROUP = "INSTANCE", "GROUP"
+MASTER, BACKUP, FAULT, STOP = "MASTER", "BACKUP", "FAULT", "STOP"
+"""keepalived's words for states, which scripts get as arguments."""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A command and whom it runs as; None: as the daemon. A user needs a group."""
+
+    argv: tuple[str, ...]
+    uid: int | None = None
+    gid: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """What one VRRP instance or sync group does at a change of state.
+
+    `group` is the group of VIPs that it belongs to; several may belong to the same. `kind` is
+    INSTANCE or GROUP. `scripts` are pairs of keepalived's keyword without `notify_` (`master`,
+    `backup`, `fault`, `stop`; `notify` for the one that gets arguments) and program. `fifos` are
+    named pipes that get a line.
+    """
+
+    group: str
+    kind: str
+    name: str
+    scripts: tuple[tuple[str, Program], ...] = ()
+    fifos: tuple[str, ...] = ()
+    sends_mail: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TrackScript:
+    """A command that is run every `interval_ms`; exit status 0 is success.
+
+    `rise` successes make it up, `fall` failures down. A run that lasts longer than `timeout_ms` (0:
+    the interval) is a failure and killed. `starts_failed`: it is down until it has succeeded.
+    """
+
+    name: str
+    program: Program
+    interval_ms: int = 1000
+    timeout_ms: int = 0
+    rise: int = 1
+    fall: int = 1
+    starts_failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MailSettings:
+    """Where mails about changes of state go. `router_id` is named in their subject."""
+
+    server: str
+    port: int
+    sender: str
+    recipients: tuple[str, ...]
+    router_id: str
+    helo: str = ""
+    timeout_ms: int = 30_000
+    has_faults: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class HookSettings:
+    """All that is run for a configuration. `limit_ms` is how long a notify script may take."""
+
+    notifies: tuple[Notify, ...] = ()
+    tracks: tuple[TrackScript, ...] = ()
+    mail: MailSettings | None = None
+    limit_ms: int = 60_000
+
+
+def settings_to_json(settings: HookSettings) -> dict[str, Any]:
+    """As it is sent."""
+    return asdict(settings)
+
+
+def settings_of_json(value: dict[str, Any]) -> HookSettings:
+    """What `settings_to_json` made, after it has been JSON."""
+    mail = value["mail"]
+    if mail is not None:
+        mail = MailSettings(**{**mail, "recipients": tuple(mail["recipients"])})
+    return HookSettings(
+        tuple(_notify(one) for one in value["notifies"]),
+        tuple(
+            TrackScript(**{**one, "program": _program(one["program"])}) for one in value["tracks"]
+        ),
+        mail,
+        value["limit_ms"],
+    )
+
+
+def _notify(value: dict[str, Any]) -> Notify:
+    scripts = tuple((event, _program(program)) for event, program in value["scripts"])
+    return Notify(**{**value, "scripts": scripts, "fifos": tuple(value["fifos"])})
+
+
+def _program(value: dict[str, Any]) -> Program:
+    return Program(tuple(value["argv"]), value["uid"], value["gid"])

@@ -365,13 +365,15 @@ def test_listing_by_nft_can_be_loaded_again(fence: Fence, fenced_stage: Stage) -
 
 def test_thousand_vips_cost_no_more_to_renew(fence: Fence) -> None:
     many = tuple(Vip(f"198.51.{n // 250}.{n % 250}", 32, "eth0") for n in range(1000))
-    fence.prepare({"many": many})
-    fence.open("many")
-    before = time.process_time()
-    for _ in range(200):
-        assert fence.renew("many")
-    cpu_ms = (time.process_time() - before) * 1000 / 200
-    assert cpu_ms < 0.2, f"{cpu_ms:.3f} ms of processor time a renewal"
+    fence.prepare({"one": (VIP,), "many": many}, open_groups=["one", "many"])
+    cost = {"one": 0.0, "many": 0.0}
+    for _ in range(10):
+        for group in cost:
+            before = time.process_time()
+            for _ in range(50):
+                assert fence.renew(group)
+            cost[group] += time.process_time() - before
+    assert cost["many"] < 1.5 * cost["one"], f"{cost} s of processor time for 500 renewals"
 
 
 def test_fence_without_rights_is_reported_in_words(fenced_stage: Stage) -> None:

@@ -31,8 +31,9 @@ from drctl.daemon.guard_protocol import (
 _READ_BYTES = 64 << 10
 _IGNORED = ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGTSTP", "SIGUSR1", "SIGUSR2", "SIGPIPE")
 _LOWEST_OOM_SCORE = "-1000"
-_LOCK_WHAT_IS_USED = 1 | 2 | 4
-"""MCL_CURRENT, MCL_FUTURE, MCL_ONFAULT."""
+_LOCK_WHAT_IS_USED = 1 | 4
+"""MCL_CURRENT, MCL_ONFAULT: what is in memory stays there. Not MCL_FUTURE: with it a limit on locked
+memory (RLIMIT_MEMLOCK) would let a later allocation fail, at the worst moment."""
 _PR_SET_NAME = 15
 _NAME = b"drctl-guard"
 
@@ -108,7 +109,7 @@ class Guard:
 
 
 def prepare_process() -> list[str]:
-    """Ignore signals, be the last that is killed for memory, run before others, stay in memory.
+    """Ignore signals, be the last that is killed for memory, run before others.
 
     What is not allowed comes back in words: it is no reason not to guard.
     """
@@ -125,10 +126,11 @@ def prepare_process() -> list[str]:
         os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
     except OSError as cause:
         refused.append(f"guard: cannot run with real-time priority: {cause.strerror}")
-    return refused + _stay_in_memory()
+    return refused
 
 
-def _stay_in_memory() -> list[str]:
+def stay_in_memory() -> list[str]:
+    """Have what is used by now not paged out; what is not allowed comes back in words."""
     import ctypes
 
     libc = ctypes.CDLL(None, use_errno=True)
@@ -155,6 +157,7 @@ def main(arguments: list[str]) -> int:
     refused = prepare_process()
     releaser = Releaser()
     releaser.rehearse(_ANY_TABLE)
+    refused += stay_in_memory()
     os.write(channel, frame(READY, "\n".join(refused).encode()))
     try:
         return Guard(channel, controller, releaser).run()

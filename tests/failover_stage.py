@@ -23,6 +23,7 @@ SYSCTLS = {
     "ipv4/conf/{}/promote_secondaries": 0,
     "ipv6/conf/{}/disable_ipv6": 0,
 }
+PATIENT_MS = 2000
 ANSWER_MS = 40
 """An answer takes a tenth of a millisecond; so long is waited before there is none."""
 
@@ -49,7 +50,12 @@ class Client:
         return found
 
     def has_holder(self, address: str) -> bool:
+        """Whether it is answered; ask `is_answered` where it should be."""
         return bool(self.holders(address))
+
+    def is_answered(self, address: str) -> bool:
+        """The same, with patience: a machine that is busy answers late."""
+        return bool(self.holders(address, PATIENT_MS))
 
 
 @dataclass

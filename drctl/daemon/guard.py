@@ -32,8 +32,8 @@ _READ_BYTES = 64 << 10
 _IGNORED = ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGTSTP", "SIGUSR1", "SIGUSR2", "SIGPIPE")
 _LOWEST_OOM_SCORE = "-1000"
 _LOCK_WHAT_IS_USED = 1 | 4
-"""MCL_CURRENT, MCL_ONFAULT: what is in memory stays there. Not MCL_FUTURE: with it a limit on locked
-memory (RLIMIT_MEMLOCK) would let a later allocation fail, at the worst moment."""
+"""MCL_CURRENT, MCL_ONFAULT: what is in memory stays there. Not MCL_FUTURE: with it a limit on
+locked memory (RLIMIT_MEMLOCK) would let a later allocation fail, at the worst moment."""
 _PR_SET_NAME = 15
 _NAME = b"drctl-guard"
 

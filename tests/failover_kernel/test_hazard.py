@@ -55,7 +55,7 @@ def test_host_route_vip_outside_all_subnets_behind_arp_ignore_two_is_refused(sta
     assert found([VIP, near]) == []
     for vip in (lone, near):
         run("ip", "address", "add", f"{vip.address}/32", "dev", "eth0")
-    heard = [stage.client.has_holder(vip.address) for vip in (lone, near)]
+    heard = [stage.client.has_holder(lone.address), stage.client.is_answered(near.address)]
     assert heard == [False, True], "the kernel does what the finding says"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import resource
+import socket
 import time
 from collections.abc import Iterator
 
@@ -160,6 +161,26 @@ def test_vip_that_somebody_removes_is_noticed_and_own_removal_is_not(addresses: 
     run("ip", "address", "delete", "192.0.2.77/24", "dev", "eth0")
     settle(addresses)
     assert addresses.events() == []
+
+
+def test_news_that_was_lost_is_found_by_comparison(addresses: Addresses, stage: Stage) -> None:
+    """More happens than there is room for: a VIP, a link and a carrier go meanwhile."""
+    run("ip", "link", "add", "spare", "type", "veth", "peer", "name", "end")
+    settle(addresses)
+    far = Vip("198.51.100.80", 24, "spare")
+    addresses.add([VIP, VIP6, far], LONG_MS)
+    watch = addresses._watch._socket  # noqa: SLF001
+    watch.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    stage.director.ip_batch(*(f"link set eth0 mtu {1400 + n}" for n in range(50)))
+    stage.director.ip_batch(
+        f"address delete {VIP.address}/{VIP.prefix} dev eth0", "link delete spare"
+    )
+    seen = addresses.events()
+    assert AddressGone(VIP.address, "eth0") in seen
+    assert AddressGone(far.address, "spare") in seen
+    assert LinkGone("spare") in seen
+    assert AddressGone(VIP6.address, "eth0") not in seen
+    assert [each.address for each in addresses.observed() if each.address == VIP6.address]
 
 
 def test_lost_carrier_is_noticed_and_its_return(addresses: Addresses, stage: Stage) -> None:

@@ -287,6 +287,16 @@ def test_damage_is_noticed_and_mended_while_the_group_is_open(
     assert not client.has_holder(VIP6.address)
 
 
+def test_news_that_was_lost_counts_as_damage(fence: Fence) -> None:
+    watch = fence._watch._netlink._socket  # noqa: SLF001
+    watch.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    for number in range(30):
+        run("nft", "add", "table", "ip", f"theirs{number}")
+    assert fence.events() == ["notifications were lost"]
+    assert fence.events() == []
+    assert fence.state() == {GROUP: Gate.CLOSED}
+
+
 def test_own_deeds_are_no_events(fence: Fence) -> None:
     fence.open(GROUP)
     fence.renew(GROUP)

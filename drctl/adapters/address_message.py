@@ -40,22 +40,30 @@ _LIFETIME = struct.Struct("=IIII")
 
 
 class KernelAddress:
-    """An address as the kernel has it; `valid_s` is FOREVER_S when it does not end."""
+    """An address as the kernel has it; what is not asked for is not decoded."""
 
-    __slots__ = ("address", "index", "label", "packed", "prefix", "scope", "valid_s")
+    __slots__ = ("_of", "family", "index", "packed", "prefix", "scope")
 
     def __init__(self, body: bytes) -> None:
-        family, self.prefix, _, self.scope, self.index = _ADDRESS.unpack_from(body)
-        of = attributes(body[8:])
-        self.packed = of.get(2) or of.get(1) or b""
-        self.address = (
-            socket.inet_ntop(family, self.packed)
-            if family in (socket.AF_INET, socket.AF_INET6)
-            else ""
-        )
-        self.label = cstring(of.get(3, b""))
-        lifetime = of.get(6)
-        self.valid_s: int = _LIFETIME.unpack(lifetime)[1] if lifetime else FOREVER_S
+        self.family, self.prefix, _, self.scope, self.index = _ADDRESS.unpack_from(body)
+        self._of = attributes(body[8:])
+        self.packed = self._of.get(2) or self._of.get(1) or b""
+
+    @property
+    def address(self) -> str:
+        """As text."""
+        return socket.inet_ntop(self.family, self.packed)
+
+    @property
+    def label(self) -> str:
+        """Of IPv4, as ifconfig shows it."""
+        return cstring(self._of.get(3, b""))
+
+    @property
+    def valid_s(self) -> int:
+        """Seconds that it still lives; FOREVER_S when it does not end."""
+        lifetime = self._of.get(6)
+        return _LIFETIME.unpack(lifetime)[1] if lifetime else FOREVER_S
 
 
 class KernelLink:

@@ -7,7 +7,6 @@ ends. Nothing here decides.
 from __future__ import annotations
 
 import errno
-import ipaddress
 import socket
 import struct
 from collections.abc import Collection, Iterable, Sequence
@@ -117,7 +116,7 @@ class Addresses:
 
     def delete(self, addresses: Collection[str]) -> list[DrctlError]:
         """Remove addresses from all interfaces whatever their prefix; a missing one is no error."""
-        unwanted = {ipaddress.ip_address(address).packed for address in addresses}
+        unwanted = {_packed(address) for address in addresses}
         self._forget(unwanted)
         return self._refused(am.delete(self._netlink, unwanted))
 
@@ -170,9 +169,7 @@ class Addresses:
             try:
                 index = indexes.get(vip.interface) or interface_index(vip.interface)
                 indexes[vip.interface] = index
-                packed = socket.inet_pton(
-                    socket.AF_INET6 if vip.is_v6 else socket.AF_INET, vip.address
-                )
+                packed = _packed(vip.address)
                 body = _body(vip, index, packed, valid_s)
             except DrctlError as refused:
                 failed.append(refused)
@@ -287,6 +284,10 @@ def _scope(vip: Vip) -> int:
             raise KernelRefused(f"give {_name(vip)} the scope {vip.scope}", errno.EINVAL)
         number = int(vip.scope)
     return number
+
+
+def _packed(address: str) -> bytes:
+    return socket.inet_pton(socket.AF_INET6 if ":" in address else socket.AF_INET, address)
 
 
 def _name(vip: Vip) -> str:

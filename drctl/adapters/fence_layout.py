@@ -10,8 +10,8 @@ VIP on `lo`, and serves what the active sends it.
 
 from __future__ import annotations
 
-import ipaddress
 import re
+import socket
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -76,7 +76,7 @@ def places(group: str, vips: Iterable[Vip]) -> tuple[Place, ...]:
 
 def packed(address: str) -> bytes:
     """An address as it stands in a packet."""
-    return ipaddress.ip_address(address).packed
+    return socket.inet_pton(socket.AF_INET6 if ":" in address else socket.AF_INET, address)
 
 
 def layouts(groups: Mapping[str, Sequence[Vip]]) -> dict[int, Layout]:

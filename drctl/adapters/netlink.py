@@ -93,8 +93,9 @@ def attribute_list(payload: bytes) -> list[tuple[int, bytes]]:
     """The attributes in `payload` in their order."""
     found = []
     at, end = 0, len(payload)
+    unpack = _ATTRIBUTE.unpack_from
     while at + 4 <= end:
-        length, kind = _ATTRIBUTE.unpack_from(payload, at)
+        length, kind = unpack(payload, at)
         if length < 4 or at + length > end:
             break
         found.append((kind & _TYPE_MASK, payload[at + 4 : at + length]))

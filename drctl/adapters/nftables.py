@@ -193,10 +193,11 @@ def flush_set(family: int, table: str, name: str) -> Item:
 
 def new_jumps(family: int, table: str, name: str, jumps: Sequence[tuple[bytes, str]]) -> list[Item]:
     """Elements of a map: packed addresses, and the chains they lead to."""
-    listed = [
-        _key(address) + nested(2, nested(2, be32(1, _JUMP), text(2, chain)))
-        for address, chain in jumps
-    ]
+    to = {
+        chain: nested(2, nested(2, be32(1, _JUMP), text(2, chain)))
+        for chain in {chain for _, chain in jumps}
+    }
+    listed = [_key(address) + to[chain] for address, chain in jumps]
     return [
         (NEWSETELEM, NLM_F_CREATE, family, _elements(table, name, *part)) for part in _parts(listed)
     ]

@@ -18,6 +18,7 @@ from drctl.errors import DrctlError
 MOST_CLIENTS = 8
 MOST_REQUEST_BYTES = 8192
 _READ_BYTES = 8192
+_MOST_CALLING = 64
 
 Page = Callable[[], str]
 
@@ -167,7 +168,7 @@ def _listen(host: str, port: int) -> socket.socket:
                     listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             listener.setblocking(False)
             listener.bind(address)
-            listener.listen(MOST_CLIENTS)
+            listener.listen(_MOST_CALLING)
         except OSError:
             listener.close()
             raise

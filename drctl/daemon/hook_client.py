@@ -40,9 +40,10 @@ class Hooks:
 
     @classmethod
     def spawn(cls, settings: HookSettings, now_ms: int) -> Hooks:
-        """Start it. When that is not possible it is tried again, and `trouble` says why."""
+        """Start it, as soon as there is something to run. When that is not possible it is tried
+        again, and `trouble` says why."""
         hooks = cls(settings)
-        hooks._child.start(now_ms)
+        hooks.tick(now_ms)
         return hooks
 
     @property
@@ -62,6 +63,7 @@ class Hooks:
         self._settings = settings
         if self._child.pid is not None:
             self._child.put(self._greeting()[0])
+        # where there is none, `tick` starts one that is told the new settings
 
     def changed(self, group: str, role: Role, priority: int, *, is_stopping: bool = False) -> None:
         """A group's role at the start, and whenever it changes; what is no other state for
@@ -70,6 +72,8 @@ class Hooks:
         if state is None or self._states.get(group) == state:
             return
         self._states[group] = state
+        if self._is_idle:
+            return
         self._child.put({"changed": group, "state": state, "priority": priority})
 
     def receive(self, now_ms: int) -> list[TrackResult | ScriptEnded]:
@@ -78,13 +82,19 @@ class Hooks:
 
     def tick(self, now_ms: int) -> None:
         """With every turn of the loop."""
-        self._child.tick(now_ms)
+        if not self._is_idle:
+            self._child.tick(now_ms)
 
     def end(self, timeout_ms: int = 7000) -> bool:
         """Wait until the scripts that were asked for have ended, or took too long."""
         is_done = self._child.end(timeout_ms)
         self._child.close()
         return is_done
+
+    @property
+    def _is_idle(self) -> bool:
+        """There is no process, and nothing to have one for."""
+        return self._settings.is_empty and self._child.pid is None
 
     def _greeting(self) -> list[dict[str, Any]]:
         return [{"settings": settings_to_json(self._settings)}]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
 from typing import Any
+
+from drctl.quickclass import dataclass
 
 INSTANCE, GROUP = "INSTANCE", "GROUP"
 MASTER, BACKUP, FAULT, STOP = "MASTER", "BACKUP", "FAULT", "STOP"
@@ -77,9 +78,16 @@ class HookSettings:
     mail: MailSettings | None = None
     limit_ms: int = 60_000
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to run, whatever happens."""
+        return not self.notifies and not self.tracks
+
 
 def settings_to_json(settings: HookSettings) -> dict[str, Any]:
     """As it is sent."""
+    from dataclasses import asdict  # the process that runs scripts does without that module
+
     return asdict(settings)
 
 

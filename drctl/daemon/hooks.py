@@ -21,7 +21,6 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from drctl.daemon.background import begin
@@ -38,6 +37,7 @@ from drctl.daemon.hook_value import (
 from drctl.daemon.line_channel import ChannelEnded, LineChannel
 from drctl.daemon.script import NOT_STARTED, Launcher, Script
 from drctl.daemon.tracker import Tracker
+from drctl.quickclass import dataclass
 
 LAST_MS = 5000
 """How long scripts may go on after the controller has ended."""

@@ -351,6 +351,17 @@ def test_reload_keeps_tracked_scripts_that_stay_the_same(
     assert lines(tmp_path / "same") == [""]
 
 
+def test_without_anything_to_run_there_is_no_process(
+    run: Callable[[HookSettings], Loop],
+) -> None:
+    loop = run(HookSettings())
+    loop.hooks.changed("web", Role.ACTIVE, 100)
+    loop.hooks.tick(0)
+    assert (loop.hooks.pid, loop.hooks.trouble) == (None, "")
+    loop.hooks.change(HookSettings(tracks=(TrackScript("t", shell("exit 0"), 60_000),)))
+    assert loop.wait_for(1) == [TrackResult("t", True, 0, "")]
+
+
 def test_killed_runner_takes_its_scripts_along_and_is_started_again(
     run: Callable[[HookSettings], Loop], tmp_path: Path
 ) -> None:

@@ -68,6 +68,7 @@ class Controller:
         self._of = equipment
         self.executor = Executor(settings, equipment)
         self.loop = Loop(self.node, self.executor)
+        self.on_turn: Callable[[], None] = lambda: None
         self._heard_ms = 0
         self._guard_fileno = equipment.guard.fileno()
         self._watch_all()
@@ -178,6 +179,10 @@ class Controller:
         if now_ms() - self._heard_ms >= self.settings.timing.heartbeat_ms // 2:
             for event in self._heartbeat_events():
                 self.loop.feed(event)
+        self.on_turn()
+
+    def guard_pid(self) -> int:
+        return self._of.guard.pid
 
     def close(self) -> None:
         """End the guard, which gives up what is left, and give back what is open."""

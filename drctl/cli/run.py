@@ -1,0 +1,62 @@
+"""`drctl run`: the director daemon."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from drctl.cli._help import HelpFormatter
+
+_DESCRIPTION = """\
+Run this director: hold the VIPs of the configuration that drctl.toml names, or stand by for the
+one that does. It stays in the foreground and logs to standard error; SIGTERM hands everything over
+first.
+"""
+_EPILOG = """\
+examples:
+  drctl run -c /etc/drctl/drctl.toml --check
+      read everything, say what is wrong or not carried out, and end
+  drctl run
+      the daemon, as its unit starts it
+
+exit codes: 0 ended as it was asked to, or nothing wrong found; 2 it cannot start, with the reasons
+"""
+
+
+def register(subparsers: Any) -> None:
+    """Add the subcommand's parser."""
+    from drctl.cli._daemon import CONFIG
+
+    parser = subparsers.add_parser(
+        "run",
+        help="run the director daemon",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=HelpFormatter,
+    )
+    parser.add_argument("-c", "--config", metavar="FILE", default=CONFIG, help=f"({CONFIG})")
+    parser.add_argument("--check", action="store_true", help="only say whether it could start")
+    parser.add_argument(
+        "--accept-unsupported",
+        action="store_true",
+        help="start although statements of the configuration are not carried out",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run it, or only look whether it could."""
+    import logging
+
+    from drctl.daemon import run as daemon
+
+    if options.check:
+        found = daemon.check(options.config, accepts_unsupported=options.accept_unsupported)
+        for group in found.settings.groups:
+            print(f"{group.name}: {len(group.vips)} VIPs, priority {group.priority}")
+        for statement in (*found.replaced, *found.unsupported):
+            print(statement)
+        return 0
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    daemon.run(options.config, accepts_unsupported=options.accept_unsupported)
+    return 0

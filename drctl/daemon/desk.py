@@ -1,0 +1,136 @@
+"""Where everything that happens is told: log, history, scripts, and operators who wait."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterator, Mapping
+
+from drctl.core.action import Alarm, Reply, Report
+from drctl.core.event import Command, Event, OperatorAsked
+from drctl.core.node import Node
+from drctl.daemon.control import ControlServer, Request
+from drctl.daemon.executor import now_ms
+from drctl.daemon.hook_client import Hooks
+from drctl.daemon.lost_event import wall_ms
+from drctl.daemon.order import Orders
+from drctl.daemon.recorder_client import Recorder
+from drctl.daemon.state import State
+from drctl.daemon.status import Facts, status
+from drctl.errors import DrctlError
+
+log = logging.getLogger("drctl")
+
+COMMANDS = {command.value: command for command in (Command.SWITCH, Command.PAUSE, Command.RESUME)}
+DEFAULT_WAIT_S = 30.0
+
+
+class Desk:
+    """The executor's listener, and the other end of the control socket."""
+
+    def __init__(
+        self, server: ControlServer, recorder: Recorder, hooks: Hooks, state: State
+    ) -> None:
+        self._server = server
+        self._recorder = recorder
+        self._hooks = hooks
+        self._state = state
+        self._orders = Orders(server.answer)
+        self._alarms: dict[tuple[str, ...], str] = {}
+        self.node: Node | None = None
+        self.guard_pid: Callable[[], int] = lambda: 0
+        self.links: Mapping[tuple[str, str], tuple[str, str]] = {}
+        self.on_stop: Callable[[], None] = lambda: None
+
+    # what the core tells
+
+    def changed(self, report: Report) -> None:
+        words = (report.group, report.before.word, report.after.word, report.epoch, report.reason)
+        log.info("role group=%s from=%s to=%s epoch=%d reason=%r", *words)
+        self._recorder.put(
+            {
+                "kind": "role",
+                "group": report.group,
+                "before": report.before.word,
+                "after": report.after.word,
+                "epoch": report.epoch,
+                "reason": report.reason,
+            }
+        )
+        assert self.node is not None
+        group = self.node.groups[report.group]
+        self._hooks.changed(report.group, report.after, group.standing.priority)
+
+    def alarmed(self, alarm: Alarm) -> None:
+        if alarm.is_on:
+            self._alarms[alarm.key] = alarm.text
+            log.warning("alarm key=%s text=%r", "/".join(alarm.key), alarm.text)
+        else:
+            self._alarms.pop(alarm.key, None)
+            log.info("alarm_over key=%s", "/".join(alarm.key))
+        text = alarm.text or "/".join(alarm.key)
+        self._recorder.put({"kind": "alarm", "is_on": alarm.is_on, "reason": text})
+
+    def replied(self, reply: Reply) -> None:
+        self._keep_paused()
+        self._orders.replied(reply.group, is_done=reply.is_done, text=reply.text)
+
+    def stopped(self) -> None:
+        self._orders.end("the daemon stops")
+        self.on_stop()
+
+    def _keep_paused(self) -> None:
+        """A pause outlives a restart."""
+        assert self.node is not None
+        held = frozenset(name for name, group in self.node.groups.items() if group.is_held)
+        if held == self._state.paused:
+            return
+        try:
+            self._state.set_paused(held)
+        except DrctlError as refused:
+            log.warning("pause_not_kept error=%r", str(refused))
+            self._alarms["pause",] = f"a restart will forget what is paused: {refused}"
+
+    # what operators ask
+
+    def requests(self) -> Iterator[Event]:
+        """Answer what can be answered at once; the rest as events for the core."""
+        for request in self._server.requests():
+            yield from self._take(request)
+
+    def _take(self, request: Request) -> Iterator[Event]:
+        assert self.node is not None
+        if request.command == "status":
+            self._server.answer(request.client, {"ok": True, "status": self.status()})
+            return
+        command = COMMANDS.get(request.command)
+        if command is None:
+            text = f"this daemon does not know {request.command}"
+            self._server.answer(request.client, {"ok": False, "text": text, "results": []})
+            return
+        if request.group and request.group not in self.node.groups:
+            text = f"there is no group {request.group}"
+            self._server.answer(request.client, {"ok": False, "text": text, "results": []})
+            return
+        groups = [request.group] if request.group else list(self.node.groups)
+        wait_s = float(request.options.get("timeout_s", DEFAULT_WAIT_S))
+        end_ms = now_ms() + int(wait_s * 1000)
+        log.info("command name=%s group=%r uid=%d", request.command, request.group, request.uid)
+        event = {"kind": "command", "reason": request.command, "group": request.group}
+        self._recorder.put(event)
+        for group in self._orders.begin(request.client, request.command, groups, end_ms):
+            yield OperatorAsked(now_ms(), command, group, request.target)
+
+    def status(self) -> dict[str, object]:
+        """As `drctl status --json` shows it."""
+        assert self.node is not None
+        alarms = [*self._alarms.values()]
+        alarms += [text for text in (self._recorder.trouble, self._hooks.trouble) if text]
+        facts = Facts(os.getpid(), self.guard_pid(), wall_ms(), self.links, alarms)
+        return status(self.node, now_ms(), facts)
+
+    def tick(self) -> None:
+        """With every turn of the loop."""
+        self._orders.expire(now_ms())
+        self._recorder.tick(now_ms())
+        self._hooks.tick(now_ms())

@@ -1,0 +1,105 @@
+"""What is run for a configuration, in the words of the process that runs it."""
+
+from __future__ import annotations
+
+import grp
+import pwd
+
+from drctl.daemon.failover_group import GroupParts, Watch
+from drctl.daemon.failover_settings import Failover
+from drctl.daemon.hook_value import (
+    GROUP,
+    INSTANCE,
+    HookSettings,
+    MailSettings,
+    Notify,
+    Program,
+    TrackScript,
+)
+from drctl.daemon.problem import ConfigRefused, Problem
+from drctl.model.vrrp import TrackScript as ConfiguredScript
+from drctl.readers.keepalived_words import MEASURED_VERSION
+from drctl.syntax.expand_script import script_words
+
+SMTP_PORT = 25
+NOTIFIED = {"master": "master", "backup": "backup", "fault": "fault", "stop": "stop"}
+NOTIFIED |= {"notify": "notify", "active": "master", "inactive": "backup"}
+"""The hooks of keepalived and of pulse that concern a group, as keepalived calls them."""
+
+
+def hook_settings(failover: Failover, path: str) -> HookSettings:
+    """ConfigRefused names every user that does not exist."""
+    maker = _Maker(path)
+    notifies = tuple(one for parts in failover.parts for one in maker.notifies(parts))
+    tracks = tuple(
+        maker.track(watch, watch.what)
+        for watch in failover.watches
+        if isinstance(watch.what, ConfiguredScript)
+    )
+    if maker.problems:
+        raise ConfigRefused(maker.problems)
+    return HookSettings(notifies, tracks, _mail(failover))
+
+
+class _Maker:
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.problems: list[Problem] = []
+
+    def notifies(self, parts: GroupParts) -> list[Notify]:
+        """One for each instance and sync group that has something to be told."""
+        owners: dict[tuple[str, str], list[tuple[str, Program]]] = {}
+        for each in parts.hooks:
+            event = NOTIFIED.get(each.hook.event)
+            if event is None:
+                continue
+            program = self.program(each.hook.command, each.hook.user, each.hook.group)
+            owners.setdefault((each.kind or INSTANCE, each.owner), []).append((event, program))
+        for name in parts.mails:
+            owners.setdefault((self._kind_of(parts, name), name), [])
+        return [
+            Notify(parts.group.name, kind, name, tuple(scripts), (), name in parts.mails)
+            for (kind, name), scripts in owners.items()
+        ]
+
+    def _kind_of(self, parts: GroupParts, name: str) -> str:
+        return GROUP if name == parts.group.name and len(parts.group.interfaces) > 1 else INSTANCE
+
+    def track(self, watch: Watch, script: ConfiguredScript) -> TrackScript:
+        program = self.program(script.command or "/bin/false", script.user, script.group)
+        interval_ms = script.interval_ms or 1000
+        timeout_ms = script.timeout_ms or 0
+        rise, fall = script.rise or 1, script.fall or 1
+        return TrackScript(watch.name, program, interval_ms, timeout_ms, rise, fall)
+
+    def program(self, command: str, user: str | None, group: str | None) -> Program:
+        argv = script_words(command, MEASURED_VERSION)
+        if not argv:
+            self.problems.append(Problem(self.path, 0, f"{command}: a quote in it has no end"))
+            return Program((command,))
+        if user is None:
+            return Program(argv)
+        try:
+            entry = pwd.getpwnam(user)
+            gid = entry.pw_gid if group is None else grp.getgrnam(group).gr_gid
+        except KeyError:
+            whom = user if group is None else f"{user} or group {group}"
+            self.problems.append(Problem(self.path, 0, f"{command}: there is no user {whom}"))
+            return Program(argv)
+        return Program(argv, entry.pw_uid, gid)
+
+
+def _mail(failover: Failover) -> MailSettings | None:
+    given = failover.mail
+    if given is None:
+        return None
+    host, _, port = (given.server or "127.0.0.1").partition(" ")
+    return MailSettings(
+        host,
+        int(port) if port.strip().isdigit() else SMTP_PORT,
+        given.sender or "drctl",
+        given.recipients,
+        failover.settings.node,
+        given.helo_name or "",
+        given.timeout_s * 1000,
+    )

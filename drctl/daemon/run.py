@@ -1,0 +1,255 @@
+"""Puts a daemon together from its configuration, and runs it."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+from drctl.adapters.addresses import Addresses
+from drctl.adapters.fence import Fence, unusable_reason
+from drctl.adapters.hazard import Host as HazardHost
+from drctl.adapters.hazard import findings
+from drctl.adapters.heartbeat import Heartbeat
+from drctl.adapters.keys import Keyring, read_public, read_secret
+from drctl.adapters.sd_notify import SdNotify
+from drctl.adapters.segment import Segment
+from drctl.core.event import Event, TrackReported
+from drctl.core.node import Node
+from drctl.daemon.config import DaemonConfig, read_config
+from drctl.daemon.config_reading import read_failover
+from drctl.daemon.control import ControlServer
+from drctl.daemon.controller import Controller, Counters, Equipment
+from drctl.daemon.desk import Desk
+from drctl.daemon.executor import now_ms
+from drctl.daemon.failover_settings import Failover
+from drctl.daemon.guard_client import Lock
+from drctl.daemon.guard_keeper import GuardKeeper
+from drctl.daemon.hook_client import Hooks, TrackResult
+from drctl.daemon.hook_reading import hook_settings
+from drctl.daemon.host import Host
+from drctl.daemon.host_reading import read_host
+from drctl.daemon.loop import OTHERS
+from drctl.daemon.problem import ConfigRefused, Problem
+from drctl.daemon.recorder_client import Recorder
+from drctl.daemon.rival_check import check_rivals
+from drctl.daemon.state import Memory, State
+from drctl.errors import DrctlError, KernelRefused
+
+log = logging.getLogger("drctl")
+
+TABLE = "drctl"
+REMEMBER_MS = 10_000
+WATCHED = frozenset({"interface", "script"})
+
+
+def run(path: str, *, accepts_unsupported: bool = False) -> None:
+    """The daemon, until SIGTERM or SIGINT, and until everything has been handed over.
+
+    Raises DrctlError with the reasons when it cannot start.
+    """
+    config = read_config(path)
+    addresses = Addresses()
+    host = read_host(addresses)
+    failover = read_failover(config, host, accepts_unsupported=accepts_unsupported)
+    _refuse_unwatched(failover, config, is_accepted=accepts_unsupported)
+    for statement in failover.replaced:
+        log.info("replaced statement=%r", str(statement))
+    for statement in failover.unsupported:
+        log.warning("not_carried_out statement=%r", str(statement))
+    check_rivals([vip.address for group in failover.settings.groups for vip in group.vips])
+    _Daemon(config, failover, host, addresses).run()
+
+
+def check(path: str, *, accepts_unsupported: bool = False) -> Failover:
+    """What `run` would start with; raises what it would."""
+    config = read_config(path)
+    addresses = Addresses()
+    try:
+        host = read_host(addresses)
+    finally:
+        addresses.close()
+    failover = read_failover(config, host, accepts_unsupported=accepts_unsupported)
+    _refuse_unwatched(failover, config, is_accepted=accepts_unsupported)
+    hook_settings(failover, config.config)
+    _keyring(config)
+    return failover
+
+
+def _refuse_unwatched(failover: Failover, config: DaemonConfig, *, is_accepted: bool) -> None:
+    problems = [
+        Problem(config.config, 0, f"{one.kind} {one.target}: this kind is not watched")
+        for one in failover.watches
+        if one.kind not in WATCHED
+    ]
+    if config.arbiter_kind != "none":
+        reason = f"arbiter {config.arbiter_kind}: there is none of this kind"
+        raise ConfigRefused([Problem(config.path, 0, reason)])
+    if problems and not is_accepted:
+        raise ConfigRefused(problems, "--accept-unsupported starts without these")
+
+
+def _keyring(config: DaemonConfig) -> Keyring:
+    own = read_secret(config.secret, config.node)
+    accepted = {peer.node: read_public(peer.public, peer.node) for peer in config.peers}
+    return Keyring(own, accepted)
+
+
+class _Daemon:
+    def __init__(
+        self, config: DaemonConfig, failover: Failover, host: Host, addresses: Addresses
+    ) -> None:
+        self._config = config
+        self._failover = failover
+        self._host = host
+        self._addresses = addresses
+        self._notify = SdNotify()
+        self._counters = Counters()
+        self._remembered_ms = now_ms()
+
+    def run(self) -> None:
+        config, failover = self._config, self._failover
+        fence = self._fence()
+        self._tell_hazards(has_fence=fence is not None)
+        with ExitStack() as stack:
+            state = State.open(config.state_dir)
+            lock = Lock.acquire(Path(config.state_dir, "lock"))
+            server = ControlServer(config.control)
+            stack.callback(server.close)
+            recorder = Recorder.spawn(Path(config.state_dir, "history.sqlite3"), now_ms())
+            stack.callback(recorder.end)
+            hooks = Hooks.spawn(hook_settings(failover, config.config), now_ms())
+            stack.callback(hooks.end)
+            desk = Desk(server, recorder, hooks, state)
+            equipment = Equipment(
+                self._addresses,
+                fence,
+                Heartbeat(failover.links, _keyring(config)),
+                self._segments(),
+                GuardKeeper(lock, TABLE if fence is not None else ""),
+                state,
+                desk,
+                self._counters,
+            )
+            controller = Controller(failover.settings, equipment)
+            stack.callback(controller.close)
+            self._connect(controller, desk, server, recorder, hooks)
+            self._run(controller, desk, state)
+
+    def _fence(self) -> Fence | None:
+        kind = self._config.fence_kind
+        if kind == "address":
+            return None
+        reason = unusable_reason()
+        if not reason:
+            return Fence(TABLE, self._failover.settings.timing.fence_ms)
+        if kind == "nft":
+            raise DrctlError(f"fence.kind is nft, and there can be no fence: {reason}")
+        log.warning("no_fence reason=%r", reason)
+        return None
+
+    def _tell_hazards(self, *, has_fence: bool) -> None:
+        vips = [vip for group in self._failover.settings.groups for vip in group.vips]
+        links = {link.interface: link for link in self._addresses.links()}
+        found = findings(vips, HazardHost(links, self._addresses.observed(), has_fence))
+        refusals = [one.text for one in found if one.is_refused]
+        for one in found:
+            if not one.is_refused:
+                log.warning("hazard text=%r", one.text)
+        if refusals:
+            raise DrctlError("\n".join(refusals))
+
+    def _segments(self) -> dict[str, Segment]:
+        made = {}
+        for interface in self._failover.settings.interfaces:
+            own = self._host.get(interface.name)
+            networks = own.networks if own is not None else ()
+            pairs = [(str(one.ip), one.network.prefixlen) for one in networks]
+            made[interface.name] = Segment(interface.name, pairs, self._complain)
+        return made
+
+    def _complain(self, refused: KernelRefused) -> None:
+        self._counters.frames_unsent += 1
+        if self._counters.frames_unsent == 1:
+            log.warning("frame_not_sent error=%r", str(refused))
+
+    def _connect(
+        self,
+        controller: Controller,
+        desk: Desk,
+        server: ControlServer,
+        recorder: Recorder,
+        hooks: Hooks,
+    ) -> None:
+        desk.node = controller.node
+        desk.on_stop = controller.loop.stop
+        desk.guard_pid = controller.guard_pid
+        desk.links = {(one.peer, one.name): (one.local, one.remote) for one in self._failover.links}
+        loop = controller.loop
+        loop.watch(server.fileno(), OTHERS, desk.requests)
+
+        def recorded() -> Iterator[Event]:
+            recorder.receive(now_ms())
+            yield from ()
+
+        def tracked() -> Iterator[Event]:
+            for result in hooks.receive(now_ms()):
+                if isinstance(result, TrackResult):
+                    yield TrackReported(now_ms(), result.name, result.is_up, result.value)
+                elif result.why:
+                    log.warning("script_failed what=%r why=%r", result.what, result.why)
+
+        loop.watch(recorder.fileno(), OTHERS, recorded)
+        loop.watch(hooks.fileno(), OTHERS, tracked)
+
+    def _run(self, controller: Controller, desk: Desk, state: State) -> None:
+        wakeup = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+
+        def asked_to_stop(*_: object) -> None:
+            os.eventfd_write(wakeup, 1)
+
+        def stop() -> Iterator[Event]:
+            controller.loop.forget(wakeup)
+            self._notify.stopping()
+            controller.stop()
+            yield from ()
+
+        controller.loop.watch(wakeup, OTHERS, stop)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, asked_to_stop)
+
+        def tick() -> None:
+            desk.tick()
+            self._notify.watchdog()
+            self._remember(controller.node, state)
+
+        controller.on_turn = tick
+        log.info("started node=%s pid=%d", self._config.node, os.getpid())
+        self._notify.ready(f"node {self._config.node}")
+        # what is there now lives as long as the process: the collector need not look at it again
+        gc.collect()
+        gc.freeze()
+        controller.run()
+        log.info("stopped node=%s", self._config.node)
+
+    def _remember(self, node: Node, state: State) -> None:
+        if now_ms() - self._remembered_ms < REMEMBER_MS:
+            return
+        self._remembered_ms = now_ms()
+        around = node.around
+        memory = Memory(
+            tuple((name, one) for name, sight in around.sights.items() for one in sight.stations),
+            tuple((name, mac) for name, peer in around.peers.items() for mac in sorted(peer.macs)),
+            tuple(
+                (name, group, priority)
+                for name, peer in around.peers.items()
+                for group, priority in peer.priorities.items()
+            ),
+        )
+        trouble = state.remember(memory)
+        if trouble:
+            log.warning("not_remembered reason=%r", trouble)

@@ -1,0 +1,183 @@
+"""A client that asks who has an address every millisecond, and knows which answer is to what.
+
+Each ARP request comes from another address of the client's network, in turn: the answer, which
+names it, tells its request. (Answers to IPv6 solicitations do not; they count for the last one.)
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import threading
+import time
+from dataclasses import dataclass, field
+
+from netns_case import Host
+
+from drctl.adapters import arp
+from drctl.adapters.nd import NdSocket
+from drctl.adapters.packet import BROADCAST, PacketSocket, frame_filter
+
+SENDERS = 32
+PERIOD_S = 0.001
+
+
+class ArpAsker:
+    """Asks by frames that were made before; what it costs is system calls."""
+
+    def __init__(self, target: str) -> None:
+        program = frame_filter([(2, 12, (arp.ETHERTYPE,)), (2, 20, (arp.REPLY,))], 42, 42)
+        self._packets = PacketSocket("eth0", arp.ETHERTYPE, program)
+        mac, self._target = self._packets.mac(), socket.inet_aton(target)
+        senders = [socket.inet_aton(f"192.0.2.{200 + number}") for number in range(SENDERS)]
+        self._numbers = {sender: number for number, sender in enumerate(senders)}
+        self._frames = [
+            arp.encode(arp.REQUEST, (mac, sender), (bytes(6), self._target), BROADCAST)
+            for sender in senders
+        ]
+
+    def fileno(self) -> int:
+        return self._packets.fileno()
+
+    def close(self) -> None:
+        self._packets.close()
+
+    def ask(self, number: int) -> None:
+        self._packets.send([self._frames[number]], "ask")
+
+    def answers(self) -> list[tuple[int | None, str]]:
+        """The number of the question, and the MAC, of each answer."""
+        return [
+            (self._numbers.get(frame[38:42]), frame[22:28].hex(":"))
+            for frame, is_to_me in self._packets.receive()
+            if is_to_me and frame[28:32] == self._target
+        ]
+
+
+class NdAsker:
+    """The same by neighbour discovery; an answer does not tell its question."""
+
+    def __init__(self, target: str, own: str) -> None:
+        self._target = target
+        self._socket = NdSocket("eth0", [(own, 64)])
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def ask(self, _number: int) -> None:
+        self._socket.ask(self._target)
+
+    def answers(self) -> list[tuple[int | None, str]]:
+        """The MAC of each answer."""
+        return [
+            (None, heard.sender_mac)
+            for heard in self._socket.receive()
+            if heard.kind == "na" and heard.is_to_me and heard.sender_address == self._target
+        ]
+
+
+@dataclass(slots=True)
+class Request:
+    """One question, and who answered it, in turn. `asked_ms` is of CLOCK_MONOTONIC."""
+
+    asked_ms: float
+    holders: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a client saw in a while. `holders` are those that answered, in turn."""
+
+    outage_ms: float
+    unanswered: int
+    twice: int
+    holders: tuple[str, ...]
+    asked: int
+
+    def __str__(self) -> str:
+        shown = " ".join(self.holders[:8]) + " ..." * (len(self.holders) > 8)
+        return (
+            f"outage {self.outage_ms:7.1f} ms, {self.unanswered:5} of {self.asked:5} unanswered, "
+            f"{self.twice} answered twice, holders: {shown}"
+        )
+
+
+class Client:
+    """Asks for one address until it is closed. `names` are the directors' by their MACs."""
+
+    def __init__(self, host: Host, target: str, names: dict[str, str]) -> None:
+        self._names = names
+        self._requests: list[Request] = []
+        self._is_running = True
+        self._asked: list[Request | None] = [None] * SENDERS
+        with host.inside():
+            self._asker = NdAsker(target, "2001:db8::9") if ":" in target else ArpAsker(target)
+        self._thread = threading.Thread(target=self._ask_on, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._is_running = False
+        self._thread.join()
+        self._asker.close()
+
+    def last_holder(self) -> str:
+        """Who answered the youngest request that was answered; "" when none was of late."""
+        young = time.monotonic() * 1000 - 20
+        for request in reversed(self._requests[-40:]):
+            if request.holders and request.asked_ms > young:
+                return request.holders[-1]
+        return ""
+
+    def seen(self, since_ms: float, until_ms: float = float("inf")) -> Seen:
+        """What was seen of the requests of this time; the last few may not be answered yet."""
+        requests = [each for each in self._requests if since_ms <= each.asked_ms < until_ms]
+        if until_ms == float("inf"):
+            requests = requests[: -SENDERS // 2]
+        holders: list[str] = []
+        for request in requests:
+            holders += [each for each in request.holders if holders[-1:] != [each]]
+        return Seen(
+            _longest_outage_ms(requests),
+            sum(not each.holders for each in requests),
+            sum(len(set(each.holders)) > 1 for each in requests),
+            tuple(holders),
+            len(requests),
+        )
+
+    def _ask_on(self) -> None:
+        due = time.monotonic()
+        while self._is_running:
+            number = len(self._requests) % SENDERS
+            self._asked[number] = request = Request(time.monotonic() * 1000)
+            self._requests.append(request)
+            self._asker.ask(number)
+            # who was late does not catch up: a burst would be no stream of 1 ms
+            due = max(due + PERIOD_S, time.monotonic())
+            self._hear()
+            while (left := due - time.monotonic()) > 0:
+                if select.select([self._asker], [], [], left)[0]:
+                    self._hear()
+
+    def _hear(self) -> None:
+        for number, mac in self._asker.answers():
+            request = self._requests[-1] if number is None else self._asked[number]
+            if request is not None:
+                request.holders.append(self._names.get(mac, mac))
+
+
+def _longest_outage_ms(requests: list[Request]) -> float:
+    """From the last request answered before a hole to the first one after it."""
+    longest, last_ms, is_hole = 0.0, None, False
+    for request in requests:
+        if not request.holders:
+            is_hole = True
+            continue
+        if is_hole and last_ms is not None:
+            longest = max(longest, request.asked_ms - last_ms)
+        last_ms, is_hole = request.asked_ms, False
+    if is_hole and requests:
+        longest = max(longest, requests[-1].asked_ms - (last_ms or requests[0].asked_ms))
+    return longest

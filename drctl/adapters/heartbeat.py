@@ -12,7 +12,6 @@ import os
 import select
 import time
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 import zmq
@@ -58,6 +57,7 @@ class Heartbeat:
         self._paths: dict[HeartbeatLink, Path] = {}
         self._waiting: list[Door] = []
         self._settling: Door | None = None
+        self._ready: dict[tuple[str, int], None] = {}
         self.dropped = 0
         try:
             self._set_links(links)
@@ -83,7 +83,10 @@ class Heartbeat:
         """Messages that have come: peer, link and the bytes, in the order of each link."""
         self._turn()
         heard: list[tuple[str, str, bytes]] = []
-        for door in self._doors.values():
+        for key in self._ready:
+            door = self._doors.get(key)
+            if door is None:
+                continue  # a reload has closed it
             for _ in range(_AT_ONCE):
                 taken = door.inbox.take()
                 if taken is None:
@@ -95,6 +98,7 @@ class Heartbeat:
                     heard.append(found)
             else:
                 self._call_again()
+        self._ready.clear()
         return heard
 
     def events(self) -> list[LinkEvent]:
@@ -180,13 +184,18 @@ class Heartbeat:
 
     def _turn(self) -> None:
         """Everything but messages."""
-        with suppress(BlockingIOError):
+        ready = {descriptor for descriptor, _ in self._poll.poll(0)}
+        is_all = self._more in ready
+        if is_all:
             os.eventfd_read(self._more)
-        if self._zap.answer():
+        if (is_all or self._zap.descriptor in ready) and self._zap.answer():
             self._call_again()
         now = time.monotonic()
         for path in self._paths.values():
-            self._events += path.turn(now)
+            self._events += path.turn(now, None if is_all else ready)
+        for key, door in self._doors.items():
+            if is_all or door.inbox.descriptor in ready:
+                self._ready[key] = None
         self._change_doors(now)
 
     def _change_doors(self, now: float) -> None:
@@ -198,6 +207,7 @@ class Heartbeat:
             up = (link for link, path in self._paths.items() if path.is_up)
             peers = {link.peer for link in up if link.door == door.key}
             door.change(self._keyring.own, peers, now)
+            self._call_again()
             self._settling = door
 
     def _sender(self, door: Door, taken: tuple[str, str, bytes]) -> tuple[str, str, bytes] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import select
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from drctl.adapters.heartbeat_listener import Listener
@@ -15,6 +16,8 @@ _SILENT_S = 1.0
 """A connection that is not back by then is made anew: libzmq gives some up without a word."""
 _SETTLE_S = 1.0
 """So long a door waits for its peers after its key has changed, before the next door changes."""
+_MOST_EARLY_S = 0.9
+"""Back peers end the wait, but leave the time for both sides to notice that this link is up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,7 @@ class Door:
 
     def is_settled(self, now: float) -> bool:
         """Whether the awaited peers have come back, or have had the time to."""
-        return not self.awaited or now >= self._until
+        return now >= self._until or (not self.awaited and now >= self._until - _MOST_EARLY_S)
 
     def close(self) -> None:
         """End it with all its connections."""
@@ -117,10 +120,15 @@ class Path:
         """Whether the message was taken."""
         return self._connection.send(payload)
 
-    def turn(self, now: float) -> list[LinkUp | LinkDown | LinkDenied]:
-        """Look what happened, and try again where it is time to."""
+    def turn(
+        self, now: float, ready: Collection[int] | None
+    ) -> list[LinkUp | LinkDown | LinkDenied]:
+        """Look what happened, where one of the descriptors in `ready` is ours (None: all are), and
+        try again where it is time to."""
+        for connection in (self._next, self._connection):
+            if connection is not None and (ready is None or connection.descriptor in ready):
+                connection.watch()
         self._turn_next(now)
-        self._connection.watch()
         found: list[LinkUp | LinkDown | LinkDenied] = []
         names = (self.link.peer, self.link.name)
         is_up = self._connection.is_up
@@ -164,7 +172,6 @@ class Path:
         """The connection with our new key takes over once it stands."""
         if self._next is None:
             return
-        self._next.watch()
         if self._next.is_up or not self._connection.is_up:
             self._forget(self._connection, _LEAVE_MS)
             self._connection, self._next = self._next, None
@@ -197,6 +204,8 @@ class Path:
     def _made(self, key: str) -> Connection:
         made = Connection(self._ground.context, self.link, self._own, key)
         self._ground.poll.register(made.descriptor, select.EPOLLIN)
+        # the descriptor tells of nothing before somebody has found that there was nothing
+        made.watch()
         return made
 
     def _forget(self, connection: Connection, linger_ms: int = 0) -> None:

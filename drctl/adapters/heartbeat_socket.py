@@ -81,17 +81,14 @@ class Connection:
         self._monitor = context.socket(zmq.PAIR)
         self._monitor.linger = 0
         self._monitor.connect(address)
+        self.descriptor = int(self._monitor.getsockopt(zmq.FD))
+        """Readable when something happened to the connection."""
         place = f"{_bracketed(link.remote)}:{link.port}"
         try:
             self._socket.connect(f"tcp://{_bracketed(link.local)}:0;{place}")
         except zmq.ZMQError as refused:
             self.close()
             raise LinkRefused("connect to", place, _os_error(refused)) from refused
-
-    @property
-    def descriptor(self) -> int:
-        """Readable when something happened to the connection."""
-        return int(self._monitor.getsockopt(zmq.FD))
 
     def send(self, payload: bytes) -> bool:
         """Hand the message over if there is a connection with room for it; never waits."""
@@ -149,19 +146,16 @@ class Inbox:
         except zmq.ZMQError as refused:
             self._socket.close()
             raise LinkRefused("listen on", listener.place, _os_error(refused)) from refused
-
-    @property
-    def descriptor(self) -> int:
+        self.descriptor = int(self._socket.getsockopt(zmq.FD))
         """Readable when a message may be there."""
-        return int(self._socket.getsockopt(zmq.FD))
 
     def take(self) -> tuple[str, str, bytes] | None:
         """The sender's public key, its address and the message; None when there is nothing. A
         message of several parts is none of ours, and comes out empty."""
-        try:
-            frames = self._socket.recv_multipart(zmq.NOBLOCK, copy=False)
-        except zmq.Again:
+        # asking is five times as quick as an exception
+        if not self._socket.getsockopt(zmq.EVENTS) & zmq.POLLIN:
             return None
+        frames = self._socket.recv_multipart(zmq.NOBLOCK, copy=False)
         first = frames[0]
         payload = first.bytes if len(frames) == 1 else b""
         return str(first.get("User-Id")), str(first.get("Peer-Address")), payload

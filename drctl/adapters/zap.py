@@ -29,11 +29,8 @@ class Zap:
         self._socket = context.socket(zmq.ROUTER)
         self._socket.linger = 0
         self._socket.bind(_ENDPOINT)
-
-    @property
-    def descriptor(self) -> int:
+        self.descriptor = int(self._socket.getsockopt(zmq.FD))
         """Readable when somebody asks."""
-        return int(self._socket.getsockopt(zmq.FD))
 
     def answer(self) -> bool:
         """Answer who waits; True when more may wait."""

@@ -13,7 +13,7 @@ from drctl.daemon.config import DaemonConfig, LinkConfig
 from drctl.daemon.failover_group import GroupParts, Mail, Watch, group_parts
 from drctl.daemon.host import Host
 from drctl.daemon.problem import ConfigRefused, Problem
-from drctl.daemon.unsupported import Statement, examine
+from drctl.daemon.unsupported import Statement, examine, replaced_of_pulse
 from drctl.model.configuration import Configuration
 from drctl.model.pair import Director, Rank
 from drctl.model.service import DIRECT
@@ -67,6 +67,10 @@ def build(
         return Problem(place.path, place.line, f"{text[:80]}: {found.why}")
 
     statements = list(examine(configuration))
+    if reading.configuration.pulse is not None:
+        # the conversion made VRRP's settings of places that say something else
+        kept = [one for one in statements if not one.is_replaced]
+        statements = [*kept, *replaced_of_pulse(reading.configuration.pulse)]
     refused = {listed(one) for one in statements if not one.is_replaced}
     told = frozenset((one.path, one.line) for one in refused)
     unsupported = sorted({*preface, *refused, *_unreadable(reading, told)})

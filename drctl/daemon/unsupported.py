@@ -9,6 +9,7 @@ from typing import Any
 
 from drctl.model.configuration import Configuration
 from drctl.model.origin import SELF, Leftover
+from drctl.model.pair import Pulse
 from drctl.model.vrrp import SyncGroup, Vip, VrrpInstance
 from drctl.text.place import Place
 
@@ -158,6 +159,21 @@ def examine(configuration: Configuration) -> Iterator[Statement]:
     for leftover in settings.leftovers:
         if leftover.word.startswith(("vrrp", "garp", "gna", "notify", "smtp")):
             yield from _left((leftover,))
+
+
+_REPLACED_OF_PULSE = {
+    "keepalive_ms": "[timing] of drctl.toml says how often there is a heartbeat",
+    "deadtime_ms": "a takeover follows from the heartbeat and from what the segment answers",
+    "backup_active": "drctl.toml names the peers",
+    "monitor_links": "the carrier of the VIPs' interfaces always counts",
+}
+
+
+def replaced_of_pulse(pulse: Pulse) -> Iterator[Statement]:
+    """What of pulse's own heartbeat the daemon's takes the place of."""
+    for field, why in _REPLACED_OF_PULSE.items():
+        for place in pulse.origins.get(field, ()):
+            yield Statement(place, why, is_replaced=True)
 
 
 def _instance(instance: VrrpInstance, *, is_strict: bool) -> Iterator[Statement]:

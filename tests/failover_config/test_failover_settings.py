@@ -304,6 +304,24 @@ def test_an_lvs_cf_is_one_group_that_does_not_preempt(tmp_path: Path) -> None:
     assert built.settings.interfaces[0].witnesses == ("192.0.2.21", "192.0.2.1")
 
 
+def test_pulses_own_timing_is_listed_as_replaced(tmp_path: Path) -> None:
+    built = _from_pulse(tmp_path, LVS_CF.replace("service = lvs", "keepalive = 6\ndeadtime = 18"))
+    told = [str(one).split(": ")[1] for one in built.replaced]
+    assert told == ["backup_active = 1", "keepalive = 6", "deadtime = 18"]
+
+
+def test_a_nat_router_moves_with_the_vips(tmp_path: Path) -> None:
+    router = "network = nat\nnat_router = 198.51.100.254 eth1:1\nnat_nmask = 255.255.255.0"
+    (group,) = _from_pulse(tmp_path, LVS_CF.replace("network = direct", router)).settings.groups
+    assert Vip("198.51.100.254", 24, "eth1", "eth1:1") in group.vips
+    assert group.interfaces == ("eth0", "eth1")
+
+
+def test_a_sync_daemon_of_an_lvs_cf_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigRefused, match=r"lvs\.cf:7: .*connections are not synchronised"):
+        _from_pulse(tmp_path, LVS_CF.replace("service = lvs", "syncdaemon = 1"))
+
+
 def test_links_of_an_lvs_cf_are_both_networks_with_its_port(tmp_path: Path) -> None:
     found = [(one.local, one.remote, one.port) for one in _from_pulse(tmp_path, LVS_CF).links]
     assert found == [

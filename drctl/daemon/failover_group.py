@@ -58,6 +58,7 @@ class Mail:
     server: str | None = None
     helo_name: str | None = None
     timeout_s: int = 30
+    has_faults: bool = True
 
     @classmethod
     def of(cls, configuration: Configuration) -> Mail | None:
@@ -71,6 +72,7 @@ class Mail:
             given.smtp_server,
             given.smtp_helo_name,
             given.smtp_connect_timeout_s or 30,
+            given.has_fault_mail,
         )
 
 

@@ -102,4 +102,5 @@ def _mail(failover: Failover) -> MailSettings | None:
         failover.settings.node,
         given.helo_name or "",
         given.timeout_s * 1000,
+        has_faults=given.has_faults,
     )

@@ -25,7 +25,7 @@ class Statement:
     is_replaced: bool = False
 
 
-_REPLACED_OF_INSTANCE = {
+REPLACED_OF_INSTANCE = {
     **dict.fromkeys(
         {
             "virtual_router_id",
@@ -56,10 +56,11 @@ _REPLACED_OF_INSTANCE = {
         },
         _WIRE,
     ),
+    "garp_master_refresh_repeat": "a refresh has as many messages as a takeover",
     "late_priority": "a late process loses its lease in the kernel instead",
     "debug_level": "the daemon's log has its own settings",
 }
-_REFUSED_OF_INSTANCE = {
+REFUSED_OF_INSTANCE = {
     "routes": "routes do not move with the VIPs",
     "rules": "rules do not move with the VIPs",
     "vmac": "the VIPs keep the card's hardware address, there is no VMAC",
@@ -69,9 +70,10 @@ _REFUSED_OF_INSTANCE = {
     "tracks_source": "the loss of the source address is not tracked",
     "polls_link": "the carrier is taken from the kernel's events, cards are not polled",
     "garp_extra_s": "there are no extra announcements",
+    "garp_extra_on_all": "there are no extra announcements",
     "notifies_priority": "scripts are not told of changes of priority",
 }
-_REPLACED_OF_DEFAULTS = {
+REPLACED_OF_DEFAULTS = {
     **dict.fromkeys(
         {
             "has_local_igmp",
@@ -93,6 +95,7 @@ _REPLACED_OF_DEFAULTS = {
         },
         _WIRE,
     ),
+    "garp_master_refresh_repeat": "a refresh has as many messages as a takeover",
     "has_dynamic_interfaces": "a card may always come later",
     "interfaces_may_change": "a card may always come later",
     "garp_interval_us": "all announcements of a takeover go out at once",
@@ -100,17 +103,20 @@ _REPLACED_OF_DEFAULTS = {
     "vmac_prefix": "there are no VMACs",
     "vmac_address_prefix": "there are no VMACs",
 }
-_REFUSED_OF_DEFAULTS = {
+REFUSED_OF_DEFAULTS = {
     "startup_delay_us": "the daemon listens as long as its own timing says",
     "boot_delay_us": "the daemon listens as long as its own timing says",
     "garp_extra_s": "there are no extra announcements",
+    "garp_extra_on_all": "there are no extra announcements",
     "notifies_priority": "scripts are not told of changes of priority",
 }
-_REPLACED_OF_SETTINGS = {"vrrp_version": _WIRE}
-_REFUSED_OF_SETTINGS = {
+REPLACED_OF_SETTINGS = {"vrrp_version": _WIRE}
+REFUSED_OF_SETTINGS = {
     "sync_daemon": "connections are not synchronised",
     "fifo": "changes are not written to a FIFO, only to scripts",
     "vrrp_fifo": "changes are not written to a FIFO, only to scripts",
+    "startup_timeout_s": "the startup script is not run",
+    "shutdown_timeout_s": "the shutdown script is not run",
     "repeats_states_on_reload": "a reload does not repeat the states",
 }
 _REFUSED_OF_CONFIGURATION = {
@@ -132,11 +138,11 @@ _SYNC = "syncs_connections"
 def examine(configuration: Configuration) -> Iterator[Statement]:
     """All such statements that failover has to do with."""
     settings = configuration.settings
-    yield from _fields(settings, _REPLACED_OF_SETTINGS, is_replaced=True)
-    yield from _fields(settings, _REFUSED_OF_SETTINGS)
+    yield from _fields(settings, REPLACED_OF_SETTINGS, is_replaced=True)
+    yield from _fields(settings, REFUSED_OF_SETTINGS)
     if settings.vrrp is not None:
-        yield from _fields(settings.vrrp, _REPLACED_OF_DEFAULTS, is_replaced=True)
-        yield from _fields(settings.vrrp, _REFUSED_OF_DEFAULTS)
+        yield from _fields(settings.vrrp, REPLACED_OF_DEFAULTS, is_replaced=True)
+        yield from _fields(settings.vrrp, REFUSED_OF_DEFAULTS)
     if settings.packet_filter is not None:
         why = "the fence is the daemon's own table of nftables"
         yield from _object(settings.packet_filter, why, is_replaced=True)
@@ -145,7 +151,7 @@ def examine(configuration: Configuration) -> Iterator[Statement]:
             yield from _object(hook, f"the {hook.event} script is not run")
     yield from _fields(configuration, _REFUSED_OF_CONFIGURATION)
     for group in configuration.garp_groups:
-        yield from _object(group, _REPLACED_OF_DEFAULTS["garp_interval_us"], is_replaced=True)
+        yield from _object(group, REPLACED_OF_DEFAULTS["garp_interval_us"], is_replaced=True)
     for instance in configuration.instances:
         yield from _instance(instance, is_strict=settings.is_vrrp_strict)
     for group_ in configuration.sync_groups:
@@ -177,8 +183,8 @@ def replaced_of_pulse(pulse: Pulse) -> Iterator[Statement]:
 
 
 def _instance(instance: VrrpInstance, *, is_strict: bool) -> Iterator[Statement]:
-    yield from _fields(instance, _REPLACED_OF_INSTANCE, is_replaced=True)
-    yield from _fields(instance, _REFUSED_OF_INSTANCE)
+    yield from _fields(instance, REPLACED_OF_INSTANCE, is_replaced=True)
+    yield from _fields(instance, REFUSED_OF_INSTANCE)
     if not instance.tracks_interface:
         why = "the carrier of the VIPs' own interface always counts"
         yield from _at(instance, "tracks_interface", why)
@@ -206,7 +212,7 @@ def _vip(vip: Vip) -> Iterator[Statement]:
 
 def _sync_group(group: SyncGroup) -> Iterator[Statement]:
     if group.notifies_priority:
-        yield from _at(group, "notifies_priority", _REFUSED_OF_INSTANCE["notifies_priority"])
+        yield from _at(group, "notifies_priority", REFUSED_OF_INSTANCE["notifies_priority"])
     yield from _tracks(group)
     yield from _left(group.leftovers)
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import errno
 import socket
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from heartbeat_case import (
+    End,
     address,
     end_of,
     free_port,
@@ -19,6 +21,7 @@ from heartbeat_case import (
 )
 
 from drctl.adapters.heartbeat import (
+    MAX_BYTES,
     Heartbeat,
     LinkDenied,
     LinkDown,
@@ -189,3 +192,20 @@ def test_closing_leaves_no_descriptor_open() -> None:
     with pair(count=2):
         assert _descriptors() > before
     assert _descriptors() == before
+
+
+def test_a_message_beyond_the_limit_ends_the_connection_and_is_not_taken() -> None:
+    keys, port = keys_of(2), free_port()
+    links = links_between(2, [1], port)
+    with (
+        end_of(links_between(1, [2], port), keyring(keys, "lb1")) as first,
+        closing(Heartbeat(links, keyring(keys, "lb2"), max_bytes=1 << 20)) as generous,
+    ):
+        second = End(generous)
+        assert turn_until((first, second), lambda: generous.is_up("lb1", "link0"))
+        generous.send("lb1", bytes(MAX_BYTES + 100))
+        assert turn_until((first, second), lambda: LinkDown("lb1", "link0") in second.events)
+        assert turn_until((first, second), lambda: generous.is_up("lb1", "link0"))
+        generous.send("lb1", bytes(MAX_BYTES))
+        assert turn_until((first, second), lambda: bool(first.heard))
+        assert [len(payload) for _, _, payload in first.heard] == [MAX_BYTES]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import time
 from collections.abc import Iterator
 
@@ -100,3 +101,23 @@ def test_a_link_over_an_address_that_comes_later_comes_up(switch: Segment) -> No
     finally:
         first.heartbeat.close()
         second.heartbeat.close()
+
+
+@pytest.mark.parametrize("addresses", [("192.0.2.1", "192.0.2.2"), ("2001:db8::1", "2001:db8::2")])
+def test_a_third_machine_of_the_segment_gets_no_connection(
+    addresses: tuple[str, str], switch: Segment
+) -> None:
+    own, other = addresses
+    first = switch.host("lb1", f"{own}/64" if ":" in own else f"{own}/24")
+    second = switch.host("lb2", f"{other}/64" if ":" in other else f"{other}/24")
+    third = switch.host("third", "2001:db8::3/64", "192.0.2.3/24")
+    link = HeartbeatLink("lb2", "link0", own, other, PORT)
+    with first.inside():
+        end = End(Heartbeat([link], keyring(keys_of(2), "lb1")))
+    try:
+        with third.inside(), pytest.raises(TimeoutError):
+            socket.create_connection((own, PORT), timeout=0.5)
+        with second.inside():
+            socket.create_connection((own, PORT), timeout=2).close()
+    finally:
+        end.heartbeat.close()

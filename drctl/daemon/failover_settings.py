@@ -16,7 +16,6 @@ from drctl.daemon.problem import ConfigRefused, Problem
 from drctl.daemon.unsupported import Statement, examine, replaced_of_pulse
 from drctl.model.configuration import Configuration
 from drctl.model.pair import Director, Rank
-from drctl.model.service import DIRECT
 from drctl.readers.reading import Reading
 from drctl.text.diagnostic import Severity
 from drctl.text.place import Place
@@ -257,15 +256,13 @@ def _peers(config: DaemonConfig, links: Sequence[HeartbeatLink], host: Host) -> 
 def _interfaces(
     groups: Sequence[Group], configuration: Configuration, config: DaemonConfig, host: Host
 ) -> tuple[Interface, ...]:
-    """Each card of a group, with the stations on its networks that can be asked: real servers that
-    answer for themselves, routers, and those that drctl.toml names."""
+    """Each card of a group, with the stations on its networks that can be asked: real servers,
+    however they are forwarded to, routers, and those that drctl.toml names."""
     servers = [
         server.address
         for service in configuration.services
         for server in service.real_servers
         if server.is_active
-        and (service.forwarding or server.forwarding) is not None
-        and (server.forwarding or service.forwarding).method == DIRECT  # type: ignore[union-attr]
     ]
     peers = {link.peer for peer in config.peers for link in peer.links}
     vips = {vip.address for group in groups for vip in group.vips}

@@ -228,7 +228,10 @@ def test_an_address_of_two_groups_is_refused(tmp_path: Path) -> None:
     assert "192.0.2.10 is in group web and in group mail" in message
 
 
-def test_witnesses_are_direct_real_servers_and_the_gateway(tmp_path: Path) -> None:
+@pytest.mark.parametrize("method", ["DR", "NAT"])
+def test_witnesses_are_real_servers_on_the_network_and_the_gateway(
+    method: str, tmp_path: Path
+) -> None:
     services = """\
 virtual_server 192.0.2.10 80 {
     lb_kind DR
@@ -239,6 +242,7 @@ virtual_server 192.0.2.10 80 {
     }
 }
 """
+    services = services.replace("DR", method)
     (card,) = _built(tmp_path, BASIC + services).settings.interfaces
     assert card.macs == ("02:00:00:00:00:01",)
     assert card.witnesses == ("192.0.2.21", "192.0.2.1")

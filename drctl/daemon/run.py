@@ -18,6 +18,7 @@ from drctl.adapters.heartbeat import Heartbeat
 from drctl.adapters.keys import Keyring, read_public, read_secret
 from drctl.adapters.sd_notify import SdNotify
 from drctl.adapters.segment import Segment
+from drctl.adapters.urgency import be_urgent
 from drctl.core.event import Event, TrackReported
 from drctl.core.node import Node
 from drctl.daemon.config import DaemonConfig, read_config
@@ -233,6 +234,8 @@ class _Daemon:
         # what is there now lives as long as the process: the collector need not look at it again
         gc.collect()
         gc.freeze()
+        for reason in be_urgent():
+            log.warning("not_urgent reason=%r", reason)
         controller.run()
         log.info("stopped node=%s", self._config.node)
 

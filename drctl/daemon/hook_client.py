@@ -87,7 +87,7 @@ class Hooks:
 
     def end(self, timeout_ms: int = 7000) -> bool:
         """Wait until the scripts that were asked for have ended, or took too long."""
-        is_done = self._child.end(timeout_ms)
+        is_done = self._is_idle or self._child.end(timeout_ms)
         self._child.close()
         return is_done
 

@@ -79,12 +79,13 @@ class Mail:
 @dataclass(frozen=True, slots=True)
 class GroupParts:
     """A group, and what belongs to it outside the core. `mails` are the instances and sync groups
-    of which changes are mailed."""
+    of which changes are mailed; `owners` are all of them, by kind and name."""
 
     group: Group
     watches: tuple[Watch, ...]
     hooks: tuple[GroupHook, ...]
     mails: tuple[str, ...]
+    owners: tuple[tuple[str, str], ...] = ()
     garp_count: int = _GARP_REPEAT
     garp_again_ms: int = 1000 * _GARP_DELAY_S
     garp_refresh_ms: int = 0
@@ -164,6 +165,10 @@ class _Maker:
                 tuple(dict.fromkeys(watch for _, watch in pairs)),
                 _hooks(members, sync),
                 self._mails(members, sync),
+                (
+                    *(("INSTANCE", one.name) for one in members),
+                    *((("GROUP", sync.name),) if sync is not None else ()),
+                ),
                 place=place,
             ),
             members,

@@ -31,7 +31,8 @@ class Failover:
 
     `parts` have for each group what the core does not see: hooks, mail. `watches` are what the
     shell reports under the names that the groups' tracks have. `replaced` and `unsupported` are
-    statements of the configuration that are not carried out.
+    statements of the configuration that are not carried out. `fifos` are pipes that get a line for
+    each change of an instance or sync group.
     """
 
     settings: Settings
@@ -39,6 +40,7 @@ class Failover:
     parts: tuple[GroupParts, ...]
     watches: tuple[Watch, ...]
     mail: Mail | None = None
+    fifos: tuple[str, ...] = ()
     replaced: tuple[Problem, ...] = ()
     unsupported: tuple[Problem, ...] = ()
     is_from_lvs_cf: bool = field(default=False)
@@ -97,6 +99,11 @@ def build(
         parts,
         tuple(dict.fromkeys(watch for part in parts for watch in part.watches)),
         Mail.of(configuration),
+        tuple(
+            pipe.path
+            for pipe in (configuration.settings.fifo, configuration.settings.vrrp_fifo)
+            if pipe is not None
+        ),
         tuple(sorted({listed(one) for one in statements if one.is_replaced})),
         tuple(unsupported),
         rank is not None,

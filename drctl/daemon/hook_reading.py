@@ -29,7 +29,7 @@ NOTIFIED |= {"notify": "notify", "active": "master", "inactive": "backup"}
 
 def hook_settings(failover: Failover, path: str) -> HookSettings:
     """ConfigRefused names every user that does not exist."""
-    maker = _Maker(path)
+    maker = _Maker(path, failover.fifos)
     notifies = tuple(one for parts in failover.parts for one in maker.notifies(parts))
     tracks = tuple(
         maker.track(watch, watch.what)
@@ -42,8 +42,9 @@ def hook_settings(failover: Failover, path: str) -> HookSettings:
 
 
 class _Maker:
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, fifos: tuple[str, ...] = ()) -> None:
         self.path = path
+        self.fifos = fifos
         self.problems: list[Problem] = []
 
     def notifies(self, parts: GroupParts) -> list[Notify]:
@@ -57,8 +58,11 @@ class _Maker:
             owners.setdefault((each.kind or INSTANCE, each.owner), []).append((event, program))
         for name in parts.mails:
             owners.setdefault((self._kind_of(parts, name), name), [])
+        if self.fifos:
+            for owner in parts.owners:
+                owners.setdefault(owner, [])
         return [
-            Notify(parts.group.name, kind, name, tuple(scripts), (), name in parts.mails)
+            Notify(parts.group.name, kind, name, tuple(scripts), self.fifos, name in parts.mails)
             for (kind, name), scripts in owners.items()
         ]
 

@@ -113,8 +113,6 @@ REFUSED_OF_DEFAULTS = {
 REPLACED_OF_SETTINGS = {"vrrp_version": _WIRE}
 REFUSED_OF_SETTINGS = {
     "sync_daemon": "connections are not synchronised",
-    "fifo": "changes are not written to a FIFO, only to scripts",
-    "vrrp_fifo": "changes are not written to a FIFO, only to scripts",
     "startup_timeout_s": "the startup script is not run",
     "shutdown_timeout_s": "the shutdown script is not run",
     "repeats_states_on_reload": "a reload does not repeat the states",

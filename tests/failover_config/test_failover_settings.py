@@ -11,6 +11,7 @@ from drctl.core.value import Track, Vip
 from drctl.daemon.config import DaemonConfig, LinkConfig, PeerConfig
 from drctl.daemon.config_reading import read_failover
 from drctl.daemon.failover_settings import Failover
+from drctl.daemon.hook_reading import hook_settings
 from drctl.daemon.host import Host, HostInterface
 from drctl.daemon.problem import ConfigRefused
 
@@ -170,6 +171,19 @@ def test_hooks_and_mail_come_along(tmp_path: Path) -> None:
     assert part.mails == ("web",)
     assert built.mail is not None
     assert built.mail.recipients == ("ops@example.net",)
+
+
+def test_a_fifo_is_told_of_every_instance_and_sync_group(tmp_path: Path) -> None:
+    other = BASIC.replace("web", "mail").replace("192.0.2.1", "192.0.2.2")
+    sync = "vrrp_sync_group pair {\n group {\n web\n mail\n }\n}\n"
+    fifos = "global_defs {\n vrrp_notify_fifo /run/drctl/changes\n}\n"
+    built = _built(tmp_path, fifos + BASIC + other + sync)
+    told = hook_settings(built, "keepalived.conf").notifies
+    assert {(one.kind, one.name, one.fifos) for one in told} == {
+        ("INSTANCE", "web", ("/run/drctl/changes",)),
+        ("INSTANCE", "mail", ("/run/drctl/changes",)),
+        ("GROUP", "pair", ("/run/drctl/changes",)),
+    }
 
 
 def test_announcements_are_as_configured(tmp_path: Path) -> None:

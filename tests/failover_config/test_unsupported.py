@@ -47,6 +47,8 @@ HONOURED_OF_SETTINGS = {
     "smtp_connect_timeout_s",
     "smtp_helo_name",
     "has_fault_mail",
+    "fifo",
+    "vrrp_fifo",
     "sends_mail",
     "vrrp_sends_mail",
     "router_id",

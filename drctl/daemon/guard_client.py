@@ -88,7 +88,7 @@ class GuardClient:
         self.notes: list[str] = []
 
     @classmethod
-    def spawn(cls, lock: Lock, timeout_ms: int = 5000) -> GuardClient:
+    def spawn(cls, lock: Lock, timeout_ms: int = 15_000) -> GuardClient:
         """Start a guard that watches this process; it is ready when this returns.
 
         It stays in this process's network namespace and is the leader of a session of its own.

@@ -58,21 +58,7 @@ def build(
     if configuration.pulse is not None:
         rank = _rank(configuration, config, host, problems)
         configuration = _lowered(reading, rank or Rank.PRIMARY, host, preface)
-    texts = {document.source.path: document.source for document in reading.documents}
-
-    def listed(found: Statement) -> Problem:
-        place = found.place
-        if place is None or place.path not in texts:
-            return Problem(config.config, 0, found.why)
-        text = masked(texts[place.path].line(place.line).strip())
-        return Problem(place.path, place.line, f"{text[:80]}: {found.why}")
-
-    statements = list(examine(configuration))
-    if reading.configuration.pulse is not None:
-        # the conversion made VRRP's settings of places that say something else
-        kept = [one for one in statements if not one.is_replaced]
-        statements = [*kept, *replaced_of_pulse(reading.configuration.pulse)]
-    refused = {listed(one) for one in statements if not one.is_replaced}
+    replaced, refused = _examined(configuration, reading, config.config)
     told = frozenset((one.path, one.line) for one in refused)
     unsupported = sorted({*preface, *refused, *_unreadable(reading, told)})
     parts = group_parts(configuration, config.config, problems, is_lvs_cf=rank is not None)
@@ -104,10 +90,32 @@ def build(
             for pipe in (configuration.settings.fifo, configuration.settings.vrrp_fifo)
             if pipe is not None
         ),
-        tuple(sorted({listed(one) for one in statements if one.is_replaced})),
+        tuple(sorted(replaced)),
         tuple(unsupported),
         rank is not None,
     )
+
+
+def _examined(
+    configuration: Configuration, reading: Reading, path: str
+) -> tuple[set[Problem], set[Problem]]:
+    """Statements that are replaced, and those that cannot be honoured, as they are written."""
+    texts = {document.source.path: document.source for document in reading.documents}
+
+    def listed(found: Statement) -> Problem:
+        place = found.place
+        if place is None or place.path not in texts:
+            return Problem(path, 0, found.why)
+        text = masked(texts[place.path].line(place.line).strip())
+        return Problem(place.path, place.line, f"{text[:80]}: {found.why}")
+
+    statements = list(examine(configuration))
+    if reading.configuration.pulse is not None:
+        # the conversion made VRRP's settings of places that say something else
+        kept = [one for one in statements if not one.is_replaced]
+        statements = [*kept, *replaced_of_pulse(reading.configuration.pulse)]
+    replaced = {listed(one) for one in statements if one.is_replaced}
+    return replaced, {listed(one) for one in statements if not one.is_replaced}
 
 
 def digest_of(groups: Sequence[Group], timing: Timing) -> str:

@@ -29,11 +29,15 @@ from drctl.core.node import Node
 from drctl.core.value import Settings
 from drctl.daemon.executor import Executor, Listener, now_ms
 from drctl.daemon.guard_keeper import GuardKeeper
+from drctl.daemon.later import Done, Later, Work
 from drctl.daemon.loop import BEATS, FRAMES, LOCAL, Loop
 from drctl.daemon.state import State
 from drctl.errors import DrctlError
 
 ANSWERS = frozenset({"reply", "na"})
+ANNOUNCEMENTS = frozenset({"announcement"})
+GUARD_AGAIN_MS = 1000
+"""Pause after a guard that could not be started."""
 
 
 @dataclass(slots=True)
@@ -70,7 +74,13 @@ class Controller:
         self.loop = Loop(self.node, self.executor)
         self.on_turn: Callable[[], None] = lambda: None
         self._heard_ms = 0
+        self._group_of = {
+            address: group.name for group in settings.groups for address in group.addresses
+        }
+        self.executor.beside = self._start_guard
         self._guard_fileno = equipment.guard.fileno()
+        self._guard_again_ms = 0
+        self._later = Later()
         self._watch_all()
 
     def run(self) -> None:
@@ -94,6 +104,7 @@ class Controller:
         if of.fence is not None:
             self.loop.watch(of.fence.fileno(), LOCAL, self._fence_events)
         self.loop.watch(self._guard_fileno, LOCAL, self._guard_events)
+        self.loop.watch(self._later.fileno(), LOCAL, self._later_events)
         self.loop.watch(of.heartbeat.fileno(), BEATS, self._heartbeat_events)
         self.loop.after_turn = self._after_turn
 
@@ -122,7 +133,14 @@ class Controller:
 
     def _reader(self, segment: Segment) -> Callable[[], Iterator[Event]]:
         def read() -> Iterator[Event]:
+            told: set[tuple[str, str]] = set()
             for heard in segment.receive():
+                if heard.kind in ANNOUNCEMENTS:
+                    # a director announces a thousand VIPs: one word for a group is enough
+                    word = (heard.sender_mac, self._group_of.get(heard.sender_address, ""))
+                    if word[1] and word in told:
+                        continue
+                    told.add(word)
                 yield FrameHeard(
                     now_ms(),
                     segment.interface,
@@ -157,8 +175,24 @@ class Controller:
     def _guard_events(self) -> Iterator[Event]:
         self.loop.forget(self._guard_fileno)
         yield GuardLost(now_ms())
-        self._guard_fileno = self._of.guard.fileno()
-        self.loop.watch(self._guard_fileno, LOCAL, self._guard_events)
+
+    def _start_guard(self, restart: Work, done: Done) -> None:
+        """A process takes long to start: beats and leases go on meanwhile."""
+
+        def settled(refused: DrctlError | None) -> None:
+            done(refused)
+            if refused is None:
+                self._guard_fileno = self._of.guard.fileno()
+                self.loop.watch(self._guard_fileno, LOCAL, self._guard_events)
+            else:
+                self._guard_again_ms = now_ms() + GUARD_AGAIN_MS
+
+        self._later.do(restart, settled)
+
+    def _later_events(self) -> Iterator[Event]:
+        self._later.settle()
+        while self.executor.settled:
+            yield self.executor.settled.popleft()
 
     def _heartbeat_events(self) -> Iterator[Event]:
         self._heard_ms = now_ms()
@@ -176,6 +210,9 @@ class Controller:
 
     def _after_turn(self) -> None:
         """The transport wants to be looked at once in a heartbeat, also when nothing comes."""
+        if self._guard_again_ms and now_ms() >= self._guard_again_ms:
+            self._guard_again_ms = 0
+            self.loop.feed(GuardLost(now_ms()))
         if now_ms() - self._heard_ms >= self.settings.timing.heartbeat_ms // 2:
             for event in self._heartbeat_events():
                 self.loop.feed(event)
@@ -188,6 +225,7 @@ class Controller:
         """End the guard, which gives up what is left, and give back what is open."""
         of = self._of
         problems: list[str] = []
+        self._later.close()
         for end in (of.guard.end, lambda: of.heartbeat.close(50), of.addresses.close):
             try:
                 end()

@@ -10,6 +10,7 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from drctl.adapters.addresses import Addresses
@@ -40,12 +41,26 @@ from drctl.core.action import (
 )
 from drctl.core.event import Outcome, Settled
 from drctl.core.value import Settings, Vip
+from drctl.daemon.later import Done, Work
 from drctl.errors import DrctlError
+
+ANNOUNCED_AT_ONCE = 100
+"""Of more VIPs the repeated announcements are spread over turns, so that beats go on."""
 
 LATE = (Outcome.LATE, "")
 DONE = (Outcome.DONE, "")
 
 Answer = tuple[Outcome, str]
+UNSETTLED: Answer = (Outcome.FAILED, "not settled yet")
+"""The outcome is told later."""
+
+
+@dataclass(slots=True)
+class Repeat:
+    """Announcements that are still to be sent, while the lease lasts."""
+
+    vips: tuple[Vip, ...]
+    before_ms: int
 
 
 def now_ms() -> int:
@@ -127,6 +142,10 @@ class Executor:
         self._listener = tools.listener
         self._guarded: dict[str, frozenset[str]] = {}
         self.settled: deque[Settled] = deque()
+        self.beside: Callable[[Work, Done], None] = _at_once
+        """Has work done that takes longer than a turn may, and tells its end in the loop's thread.
+        """
+        self._repeats: dict[str, Repeat] = {}
         self._hands: dict[type, Callable[..., Answer | None]] = {
             SendBeat: self._send_beat,
             Probe: self._probe,
@@ -159,7 +178,7 @@ class Executor:
                 if number is None:
                     raise
                 answer = (Outcome.FAILED, str(refused))
-            if number is not None:
+            if number is not None and answer is not UNSETTLED:
                 assert answer is not None
                 self.settled.append(Settled(now_ms(), number, *answer))
 
@@ -186,9 +205,15 @@ class Executor:
         self._protector.hold(frozenset[str]().union(*self._guarded.values()))
         return DONE
 
-    def _start_guard(self, _action: StartGuard) -> Answer:
-        self._protector.restart(frozenset[str]().union(*self._guarded.values()))
-        return DONE
+    def _start_guard(self, action: StartGuard) -> Answer:
+        addresses = frozenset[str]().union(*self._guarded.values())
+
+        def done(refused: DrctlError | None) -> None:
+            outcome = DONE if refused is None else (Outcome.FAILED, str(refused))
+            self.settled.append(Settled(now_ms(), action.number, *outcome))
+
+        self.beside(lambda: self._protector.restart(addresses), done)
+        return UNSETTLED
 
     def _take_vips(self, action: TakeVips) -> Answer:
         if now_ms() >= action.before_ms:
@@ -202,6 +227,7 @@ class Executor:
         return _outcome(self._addresses.renew(vips, self._lease_ms))
 
     def _drop_vips(self, action: DropVips) -> Answer:
+        self._repeats.pop(action.group, None)
         return _outcome(self._addresses.delete(self._groups[action.group].addresses))
 
     def _open_fence(self, action: OpenFence) -> Answer:
@@ -217,11 +243,13 @@ class Executor:
 
     def _shut_arp(self, action: ShutArp) -> Answer:
         assert self._fence is not None
+        self._repeats.pop(action.group, None)
         self._fence.shut_arp(action.group)
         return DONE
 
     def _close_fence(self, action: CloseFence) -> Answer:
         assert self._fence is not None
+        self._repeats.pop(action.group, None)
         try:
             self._fence.close(action.group)
         except FenceGone:
@@ -233,12 +261,39 @@ class Executor:
         if now_ms() >= action.before_ms:
             return
         vips = self._vips(action.group)
+        self._tell(vips, 1 if len(vips) > ANNOUNCED_AT_ONCE else action.count)
+        if len(vips) > ANNOUNCED_AT_ONCE and action.count > 1:
+            self._repeats[action.group] = Repeat(vips * (action.count - 1), action.before_ms)
+
+    def go_on(self) -> bool:
+        """Some more announcements of a large group; whether there is still something to do."""
+        for name, repeat in list(self._repeats.items()):
+            if now_ms() >= repeat.before_ms:
+                del self._repeats[name]
+                continue
+            self._tell(repeat.vips[:ANNOUNCED_AT_ONCE], 1)
+            repeat.vips = repeat.vips[ANNOUNCED_AT_ONCE:]
+            if not repeat.vips:
+                del self._repeats[name]
+        return bool(self._repeats)
+
+    def _tell(self, vips: tuple[Vip, ...], count: int) -> None:
         for interface in {vip.interface for vip in vips}:
-            self._segments[interface].announce(vips, action.count)
+            self._segments[interface].announce(vips, count)
 
     def _reserve_epochs(self, action: ReserveEpochs) -> Answer:
         self._epochs.reserve(action.below)
         return DONE
+
+
+def _at_once(work: Work, done: Done) -> None:
+    """Without a loop: wait for it."""
+    try:
+        work()
+    except DrctlError as refused:
+        done(refused)
+    else:
+        done(None)
 
 
 def _outcome(failed: list[DrctlError]) -> Answer:

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import threading
+
 from drctl.daemon.executor import packed
-from drctl.daemon.guard_client import GuardClient, Lock
+from drctl.daemon.guard_client import GuardClient, GuardLost, Lock
 
 
 class GuardKeeper:
-    """Always one guard. `table_name` is the fence's, "" where there is none."""
+    """Always one guard. `table_name` is the fence's, "" where there is none.
+
+    `restart` may run in another thread, for it takes as long as a process takes to start; `hold`
+    waits for its end.
+    """
 
     def __init__(self, lock: Lock, table_name: str) -> None:
         self._lock = lock
         self._table_name = table_name
         self._client = GuardClient.spawn(lock)
+        self._one_at_a_time = threading.Lock()
 
     @property
     def pid(self) -> int:
@@ -24,13 +31,20 @@ class GuardKeeper:
 
     def hold(self, addresses: frozenset[str]) -> None:
         """It answers for these when this returns. Raises `GuardLost`."""
-        self._client.hold(packed(addresses), self._table_name)
+        with self._one_at_a_time:
+            self._client.hold(packed(addresses), self._table_name)
 
     def restart(self, addresses: frozenset[str]) -> None:
         """Another guard that answers for these. Raises `GuardLost`."""
-        self._client.forget()
-        self._client = GuardClient.spawn(self._lock)
-        self.hold(addresses)
+        with self._one_at_a_time:
+            client = GuardClient.spawn(self._lock)
+            try:
+                client.hold(packed(addresses), self._table_name)
+            except GuardLost:
+                client.kill()
+                raise
+            self._client.forget()
+            self._client = client
 
     def end(self) -> None:
         """It ends, and gives up what it still answers for."""

@@ -26,6 +26,7 @@ class Loop:
         self._poll = select.poll()
         self._sources: dict[int, tuple[int, Source]] = {}
         self._is_running = True
+        self._fed_ms = 0
         self.after_turn: Callable[[], None] = lambda: None
 
     def watch(self, descriptor: int, rank: int, source: Source) -> None:
@@ -42,6 +43,7 @@ class Loop:
 
     def feed(self, event: Event) -> None:
         """One event, and all that follows from it."""
+        self._fed_ms = event.now_ms
         self._executor.carry_out(self._node.feed(event))
         while self._executor.settled:
             self._executor.carry_out(self._node.feed(self._executor.settled.popleft()))
@@ -53,11 +55,15 @@ class Loop:
     def turn(self) -> None:
         """Wait once, and take in what has come."""
         wait_ms = max(0, self._node.deadline_ms - now_ms())
+        if self._executor.go_on():
+            wait_ms = 0
         ready = {descriptor for descriptor, _ in self._poll.poll(wait_ms)}
-        if now_ms() >= self._node.deadline_ms:
-            # a process that was stopped finds out about its leases before it reads anything
+        if (at_ms := now_ms()) >= self._node.deadline_ms:
+            # what answered before this instant counts: between poll and now others may have run
+            ready.update(descriptor for descriptor, _ in self._poll.poll(0))
             self._let_frames_first(ready)
-            self.feed(TimeCame(now_ms()))
+            # leases are looked at before anything else is read
+            self.feed(TimeCame(max(at_ms, self._fed_ms)))
         for descriptor in sorted(ready, key=lambda each: self._sources[each][0]):
             if descriptor in self._sources:
                 for event in self._sources[descriptor][1]():

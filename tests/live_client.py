@@ -89,7 +89,8 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a client saw in a while. `holders` are those that answered, in turn."""
+    """What a client saw of the directors in a while. `twice` counts requests that two of them
+    answered; `holders` are those that answered, in turn, another machine by its MAC."""
 
     outage_ms: float
     unanswered: int
@@ -110,6 +111,7 @@ class Client:
 
     def __init__(self, host: Host, target: str, names: dict[str, str]) -> None:
         self._names = names
+        self._directors = frozenset(names.values())
         self._requests: list[Request] = []
         self._is_running = True
         self._asked: list[Request | None] = [None] * SENDERS
@@ -127,8 +129,9 @@ class Client:
         """Who answered the youngest request that was answered; "" when none was of late."""
         young = time.monotonic() * 1000 - 20
         for request in reversed(self._requests[-40:]):
-            if request.holders and request.asked_ms > young:
-                return request.holders[-1]
+            found = [each for each in request.holders if each in self._directors]
+            if found and request.asked_ms > young:
+                return found[-1]
         return ""
 
     def seen(self, since_ms: float, until_ms: float = float("inf")) -> Seen:
@@ -140,9 +143,9 @@ class Client:
         for request in requests:
             holders += [each for each in request.holders if holders[-1:] != [each]]
         return Seen(
-            _longest_outage_ms(requests),
-            sum(not each.holders for each in requests),
-            sum(len(set(each.holders)) > 1 for each in requests),
+            self._longest_outage_ms(requests),
+            sum(not self._directors.intersection(each.holders) for each in requests),
+            sum(len(self._directors.intersection(each.holders)) > 1 for each in requests),
             tuple(holders),
             len(requests),
         )
@@ -167,17 +170,16 @@ class Client:
             if request is not None:
                 request.holders.append(self._names.get(mac, mac))
 
-
-def _longest_outage_ms(requests: list[Request]) -> float:
-    """From the last request answered before a hole to the first one after it."""
-    longest, last_ms, is_hole = 0.0, None, False
-    for request in requests:
-        if not request.holders:
-            is_hole = True
-            continue
-        if is_hole and last_ms is not None:
-            longest = max(longest, request.asked_ms - last_ms)
-        last_ms, is_hole = request.asked_ms, False
-    if is_hole and requests:
-        longest = max(longest, requests[-1].asked_ms - (last_ms or requests[0].asked_ms))
-    return longest
+    def _longest_outage_ms(self, requests: list[Request]) -> float:
+        """From the last request answered before a hole to the first one after it."""
+        longest, last_ms, is_hole = 0.0, None, False
+        for request in requests:
+            if not self._directors.intersection(request.holders):
+                is_hole = True
+                continue
+            if is_hole and last_ms is not None:
+                longest = max(longest, request.asked_ms - last_ms)
+            last_ms, is_hole = request.asked_ms, False
+        if is_hole and requests:
+            longest = max(longest, requests[-1].asked_ms - (last_ms or requests[0].asked_ms))
+        return longest

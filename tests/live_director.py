@@ -25,6 +25,7 @@ from drctl.adapters.heartbeat import Heartbeat
 from drctl.adapters.heartbeat_socket import HeartbeatLink
 from drctl.adapters.keys import Keyring, SecretKey
 from drctl.adapters.segment import Segment
+from drctl.adapters.urgency import be_urgent
 from drctl.core.action import Alarm, Reply, Report
 from drctl.core.event import Command, Event, OperatorAsked
 from drctl.core.value import Group, Interface, Link, Peer, Settings, Timing, Vip
@@ -183,7 +184,8 @@ def main(path: str) -> None:
     directory = Path(spec["directory"])
     if spec["is_disk_full"]:
         # this process has its mounts to itself: `ip netns exec` sees to it
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", directory], check=True)
+        options = "size=64k,mode=0700"
+        subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", directory], check=True)
     addresses = Addresses()
     settings = settings_of(spec, {link.interface: link.mac for link in addresses.links()})
     equipment = equipment_of(spec, settings.timing, addresses)
@@ -193,8 +195,8 @@ def main(path: str) -> None:
     assert isinstance(equipment.listener, Journal)
     equipment.listener.controller = controller
     watch_signals(controller)
+    say("started", pid=os.getpid(), refused=be_urgent())
     gc.freeze()
-    say("started", pid=os.getpid())
     watch_guard(controller, equipment.guard)
     controller.run()
     controller.close()

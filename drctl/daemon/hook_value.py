@@ -44,6 +44,7 @@ class TrackScript:
 
     `rise` successes make it up, `fall` failures down. A run that lasts longer than `timeout_ms` (0:
     the interval) is a failure and killed. `starts_failed`: it is down until it has succeeded.
+    `is_reversed`: up is reported as down.
     """
 
     name: str
@@ -53,6 +54,22 @@ class TrackScript:
     rise: int = 1
     fall: int = 1
     starts_failed: bool = False
+    is_reversed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TrackFile:
+    """A file with a number; another one than 0 is a failure where no weight says otherwise.
+
+    It is made with `initial` at the start, unless that is None; where it is there already only when
+    `overwrites`. What is reported is the number, with the other sign when `is_reversed`.
+    """
+
+    name: str
+    path: str
+    initial: int | None = None
+    overwrites: bool = False
+    is_reversed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +94,12 @@ class HookSettings:
     tracks: tuple[TrackScript, ...] = ()
     mail: MailSettings | None = None
     limit_ms: int = 60_000
+    files: tuple[TrackFile, ...] = ()
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to run, whatever happens."""
-        return not self.notifies and not self.tracks
+        return not (self.notifies or self.tracks or self.files)
 
 
 def settings_to_json(settings: HookSettings) -> dict[str, Any]:
@@ -103,6 +121,7 @@ def settings_of_json(value: dict[str, Any]) -> HookSettings:
         ),
         mail,
         value["limit_ms"],
+        tuple(TrackFile(**one) for one in value["files"]),
     )
 
 

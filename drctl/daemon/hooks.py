@@ -3,7 +3,7 @@ the controller.
 
 Started by `hook_client`, as `python -m drctl.daemon.hooks CHANNEL`; it ends soon after the channel
 does. It is told `{"settings": ...}` and `{"changed": group, "state": ..., "priority": N}`. It says
-`{"track": name, "is_up": bool, "value": N, "why": ...}` when a tracked script changed, and
+`{"track": name, "is_up": bool, "value": N, "why": ...}` when a tracked script or file changed, and
 `{"ran": what, "code": N, "why": ...}` of other programs: "" as `why` when all is well.
 
 Scripts of one VRRP instance or sync group run one after the other in the order of the changes, the
@@ -37,10 +37,12 @@ from drctl.daemon.hook_value import (
 from drctl.daemon.line_channel import ChannelEnded, LineChannel
 from drctl.daemon.script import NOT_STARTED, Launcher, Script
 from drctl.daemon.tracker import Tracker
+from drctl.daemon.watched_file import WatchedFile
 from drctl.quickclass import dataclass
 
 LAST_MS = 5000
 """How long scripts may go on after the controller has ended."""
+FILES_EVERY_MS = 200
 LONGEST_WAIT_MS = 3_600_000
 MOST_WAITING = 100
 """Programs of one lane that wait for their turn; the oldest of more are left out."""
@@ -84,6 +86,8 @@ class Runner:
         self._lanes: dict[str, deque[_Job]] = {}
         """Jobs of a lane that wait; there is a lane as long as one of its jobs runs."""
         self._tracks: dict[str, _Track] = {}
+        self._files: dict[str, WatchedFile] = {}
+        self._look_at_ms = 0
         self._fifos = Fifos()
         self._end_ms: int | None = None
 
@@ -100,6 +104,8 @@ class Runner:
         now_ms = _now_ms()
         wakes = [script.wake_ms() for script, _ in self._running.values()]
         wakes += [track.next_ms for track in self._tracks.values()]
+        if self._files:
+            wakes.append(self._look_at_ms)
         if self._end_ms is not None:
             wakes.append(self._end_ms)
         wait_ms = min(max(0, min(wakes, default=LONGEST_WAIT_MS) - now_ms), LONGEST_WAIT_MS)
@@ -113,6 +119,7 @@ class Runner:
             script.tick(now_ms)
         for track in self._tracks.values():
             self._step(track, now_ms)
+        self._look_at_files(now_ms)
         if self._end_ms is None:
             self._lines.flush()
 
@@ -132,6 +139,7 @@ class Runner:
         self._poll.unregister(self._lines)
         self._end_ms = _now_ms() + LAST_MS
         self._forget_tracks(set(self._tracks))
+        self._files.clear()
 
     def _say(self, message: dict[str, Any]) -> None:
         if self._end_ms is None:
@@ -236,6 +244,27 @@ class Runner:
                 if script.starts_failed:
                     self._tell(track, "it has not run yet")
 
+        files = {file.name: file for file in settings.files}
+        for name in [n for n, watched in self._files.items() if files.get(n) != watched.file]:
+            del self._files[name]
+        for name, file in files.items():
+            if name not in self._files:
+                self._files[name] = watched = WatchedFile(file)
+                if why := watched.prepare():
+                    self._say({"ran": f"file {name}", "code": NOT_STARTED, "why": why})
+
+    def _look_at_files(self, now_ms: int) -> None:
+        if now_ms < self._look_at_ms:
+            return
+        self._look_at_ms = now_ms + FILES_EVERY_MS
+        for name, watched in self._files.items():
+            if watched.look():
+                value = watched.value or 0
+                why = f"{watched.file.path} says {value}" if value else ""
+                told = -value if watched.file.is_reversed else value
+                is_up = (value == 0) is not watched.file.is_reversed
+                self._say({"track": name, "is_up": is_up, "value": told, "why": why})
+
     def _forget_tracks(self, names: set[str]) -> None:
         for name in names:
             track = self._tracks.pop(name)
@@ -275,7 +304,7 @@ class Runner:
             self._tell(track, why)
 
     def _tell(self, track: _Track, why: str) -> None:
-        is_up = bool(track.tracker.is_up)
+        is_up = bool(track.tracker.is_up) is not track.script.is_reversed
         self._say({"track": track.script.name, "is_up": is_up, "value": 0, "why": why})
 
 

@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from drctl.core.role import Role
+from drctl.daemon.fifo import Fifos
 from drctl.daemon.hook_client import Hooks, ScriptEnded, TrackResult
 from drctl.daemon.hook_value import (
     GROUP,
@@ -28,6 +29,7 @@ from drctl.daemon.hook_value import (
     MailSettings,
     Notify,
     Program,
+    TrackFile,
     TrackScript,
     settings_of_json,
     settings_to_json,
@@ -108,6 +110,7 @@ def test_settings_survive_json() -> None:
         (TrackScript("t", Program(("/c",)), 500, 200, 2, 3, starts_failed=True),),
         MailSettings("192.0.2.1", 25, "a@example.com", ("b@example.com",), "lb1"),
         1234,
+        (TrackFile("f", "/f", 3, overwrites=True, is_reversed=True),),
     )
     assert settings_of_json(json.loads(json.dumps(settings_to_json(settings)))) == settings
 
@@ -165,6 +168,7 @@ def test_scripts_of_one_instance_keep_the_order_of_changes(
         ScriptEnded("INSTANCE VI_1 notify MASTER", 3, "it ended with status 3"),
         ScriptEnded("INSTANCE VI_1 notify BACKUP", 3, "it ended with status 3"),
     ]
+    loop.wait(lambda: lines(log))
     assert lines(log) == ["begin"]
     gate.write_text("\n")
     loop.wait_for(4)
@@ -234,7 +238,12 @@ def test_script_runs_as_its_user_in_a_session_of_its_own(
     code = (
         f"exec >> {log}; id -u; id -g; id -G; cut -d' ' -f1,6 /proc/$$/stat; readlink /proc/$$/fd/0"
     )
-    loop = run(notify(("master", shell(code, uid=NOBODY, gid=NOBODY))))
+    own = os.getgroups()
+    os.setgroups([0, 1, 2])
+    try:
+        loop = run(notify(("master", shell(code, uid=NOBODY, gid=NOBODY))))
+    finally:
+        os.setgroups(own)
     loop.hooks.changed("web", Role.ACTIVE, 100)
     loop.wait_for(1)
     uid, gid, groups, session, stdin = lines(log)
@@ -273,6 +282,20 @@ def test_fifo_gets_a_line_for_each_change(
         loop.hooks.changed("web", Role.ACTIVE, 101)
         assert pipe.readline() == 'INSTANCE "VI_1" MASTER 101\n'
         assert pipe.readline() == 'GROUP "G" MASTER 0\n'
+
+
+def test_fifo_that_nobody_reads_holds_nothing_up(tmp_path: Path) -> None:
+    fifos = Fifos()
+    path = str(tmp_path / "fifo")
+    assert fifos.write(path, "first\n") == ""
+    while not (why := fifos.write(path, "x" * 4095 + "\n")):
+        pass
+    assert why == "it is full: nobody reads it"
+    with (tmp_path / "fifo").open() as pipe:
+        assert pipe.readline() == "first\n"
+    fifos.keep(())
+    (tmp_path / "file").touch()
+    assert fifos.write(str(tmp_path / "file"), "") == "it is no named pipe"
 
 
 @pytest.mark.parametrize(
@@ -339,7 +362,7 @@ def test_hanging_script_is_down_when_its_time_is_over(
 def test_reload_keeps_tracked_scripts_that_stay_the_same(
     run: Callable[[HookSettings], Loop], tmp_path: Path
 ) -> None:
-    same = TrackScript("same", shell(f"echo >> {tmp_path}/same; sleep 1000"), 60_000, 60_000)
+    same = TrackScript("same", shell(f"echo $$ >> {tmp_path}/same; exec sleep 1000"), 60_000)
     gone = TrackScript("gone", shell(f"echo $$ > {tmp_path}/gone; exec sleep 1000"), 60_000)
     loop = run(HookSettings(tracks=(same, gone)))
     loop.wait(lambda: lines(tmp_path / "same") and lines(tmp_path / "gone"))
@@ -348,7 +371,77 @@ def test_reload_keeps_tracked_scripts_that_stay_the_same(
     assert loop.wait_for(1) == [TrackResult("new", True, 0, "")]
     (pid,) = map(int, lines(tmp_path / "gone"))
     loop.wait(lambda: not is_running(pid))
-    assert lines(tmp_path / "same") == [""]
+    (pid,) = map(int, lines(tmp_path / "same"))
+    assert is_running(pid)
+
+
+def test_reversed_script_is_up_when_it_fails(run: Callable[[HookSettings], Loop]) -> None:
+    good = TrackScript("good", shell("exit 0"), 60_000, is_reversed=True)
+    bad = TrackScript("bad", shell("exit 1"), 60_000, is_reversed=True)
+    loop = run(HookSettings(tracks=(good, bad)))
+    loop.wait_for(2)
+    assert {one.name: one.is_up for one in loop.said if isinstance(one, TrackResult)} == {
+        "good": False,
+        "bad": True,
+    }
+
+
+def test_tracked_file_is_told_whenever_its_number_changes(
+    run: Callable[[HookSettings], Loop], tmp_path: Path
+) -> None:
+    path = tmp_path / "file"
+    loop = run(HookSettings(files=(TrackFile("f", str(path)),)))
+    told: list[TrackResult | ScriptEnded] = []
+    for text in (None, "5\n", "-7 more", "x", "99999", None):
+        if text is None:
+            path.unlink(missing_ok=True)
+        else:
+            (tmp_path / "new").write_text(text)
+            (tmp_path / "new").replace(path)
+        loop.wait_for(len(told) + 1)
+        told.append(loop.said[-1])
+    assert [(one.is_up, one.value) for one in told if isinstance(one, TrackResult)] == [
+        (True, 0),
+        (False, 5),
+        (False, -7),
+        (True, 0),
+        (False, 254),
+        (True, 0),
+    ]
+
+
+def test_reversed_file_has_the_other_sign(
+    run: Callable[[HookSettings], Loop], tmp_path: Path
+) -> None:
+    path = tmp_path / "file"
+    path.write_text("5")
+    loop = run(HookSettings(files=(TrackFile("f", str(path), is_reversed=True),)))
+    assert loop.wait_for(1) == [TrackResult("f", True, -5, f"{path} says 5")]
+
+
+@pytest.mark.parametrize(("overwrites", "expected"), [(False, "5"), (True, "3\n")])
+def test_tracked_file_is_made_at_the_start(
+    run: Callable[[HookSettings], Loop], tmp_path: Path, overwrites: bool, expected: str
+) -> None:
+    new, old, folder = tmp_path / "new", tmp_path / "old", tmp_path / "none" / "file"
+    old.write_text("5")
+    files = [
+        TrackFile(path.name, str(path), 3, overwrites=overwrites) for path in (new, old, folder)
+    ]
+    loop = run(HookSettings(files=tuple(files)))
+    loop.wait_for(4)
+    assert (new.read_text(), old.read_text()) == ("3\n", expected)
+    refused = [one for one in loop.said if isinstance(one, ScriptEnded)]
+    assert [one.why for one in refused] == [f"{folder} cannot be made: No such file or directory"]
+
+
+def test_pipe_in_place_of_a_tracked_file_holds_nothing_up(
+    run: Callable[[HookSettings], Loop], tmp_path: Path
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    files = (TrackFile("pipe", str(tmp_path / "pipe")), TrackFile("f", str(tmp_path / "none")))
+    loop = run(HookSettings(files=files))
+    assert len(loop.wait_for(2)) == 2
 
 
 def test_without_anything_to_run_there_is_no_process(
@@ -358,7 +451,8 @@ def test_without_anything_to_run_there_is_no_process(
     loop.hooks.changed("web", Role.ACTIVE, 100)
     loop.hooks.tick(0)
     assert (loop.hooks.pid, loop.hooks.trouble) == (None, "")
-    loop.hooks.change(HookSettings(tracks=(TrackScript("t", shell("exit 0"), 60_000),)))
+    tracks = (TrackScript("t", shell("exit 0"), 60_000),)
+    loop.hooks.change(replace(notify(("master", shell("exit 1"))), tracks=tracks))
     assert loop.wait_for(1) == [TrackResult("t", True, 0, "")]
 
 

@@ -185,6 +185,43 @@ def test_killed_recorder_is_started_again_and_goes_on(recorder: Recorder, path: 
     wait(recorder, lambda: kinds(path) == ["before", "lost", "between", "after"], 100)
 
 
+def test_events_that_a_killed_recorder_was_not_given_go_to_the_next(
+    recorder: Recorder, path: Path
+) -> None:
+    recorder.put({"kind": "first"})
+    wait(recorder, lambda: kinds(path) == ["first"])
+    pid = recorder.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    for number in range(MOST_LINES // 2):
+        recorder.put({"kind": "many", "number": number})
+    os.kill(pid, signal.SIGKILL)
+    wait(recorder, lambda: recorder.pid != pid)
+    wait(recorder, lambda: pid_of(recorder) is not None, 100)
+    recorder.put({"kind": "last"})
+    assert recorder.end(20_000)
+    found = read(path, limit=100_000)
+    numbers = [event["evidence"]["number"] for event in found if event["kind"] == "many"]
+    assert numbers == list(range(numbers[0], MOST_LINES // 2))
+    assert found[-1]["kind"] == "last"
+
+
+def test_what_could_not_be_written_is_tried_again_at_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "later" / "history"
+    recorder = Recorder.spawn(path, 0)
+    recorder.put({"kind": "a"})
+    wait(recorder, lambda: recorder.trouble)
+    path.parent.mkdir()
+    assert recorder.end()
+    assert kinds(path) == ["a"]
+
+
+def test_recorder_that_cannot_write_to_the_end_says_so(tmp_path: Path) -> None:
+    recorder = Recorder.spawn(tmp_path / "none" / "history", 0)
+    recorder.put({"kind": "a"})
+    assert not recorder.end()
+
+
 def test_recorder_ends_when_the_controller_is_killed_and_writes_first(path: Path) -> None:
     code = (
         "import os, signal, sys; from drctl.daemon.recorder_client import Recorder\n"

@@ -120,6 +120,20 @@ def test_write_that_was_cut_short_loses_nothing_older(tmp_path: Path, cut: int) 
     assert again.notes == []
 
 
+def test_restart_does_not_write_over_the_higher_value(tmp_path: Path) -> None:
+    State.open(tmp_path).reserve(1000)
+    for below in (2000, 3000, 4000):
+        before = (tmp_path / EPOCHS).read_bytes()
+        State.open(tmp_path).reserve(below)
+        after = bytearray((tmp_path / EPOCHS).read_bytes())
+        at = next(at for at in (0, SLOT_BYTES) if before[at : at + 20] != after[at : at + 20])
+        whole = bytes(after)
+        after[at] ^= 0x55
+        (tmp_path / EPOCHS).write_bytes(after)
+        assert State.open(tmp_path).epoch == below - 1000 + SKIPPED_WHEN_DAMAGED
+        (tmp_path / EPOCHS).write_bytes(whole)
+
+
 @pytest.mark.parametrize("content", [b"", b"\0" * 2 * SLOT_BYTES, b"drctlEP1" * 1024])
 def test_file_without_a_whole_value_is_an_error_with_the_way_out(
     tmp_path: Path, content: bytes

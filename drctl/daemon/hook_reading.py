@@ -14,9 +14,11 @@ from drctl.daemon.hook_value import (
     MailSettings,
     Notify,
     Program,
+    TrackFile,
     TrackScript,
 )
 from drctl.daemon.problem import ConfigRefused, Problem
+from drctl.model.tracking import TrackFile as ConfiguredFile
 from drctl.model.vrrp import TrackScript as ConfiguredScript
 from drctl.readers.keepalived_words import MEASURED_VERSION
 from drctl.syntax.expand_script import script_words
@@ -36,9 +38,14 @@ def hook_settings(failover: Failover, path: str) -> HookSettings:
         for watch in failover.watches
         if isinstance(watch.what, ConfiguredScript)
     )
+    files = tuple(
+        _file(watch, watch.what)
+        for watch in failover.watches
+        if isinstance(watch.what, ConfiguredFile)
+    )
     if maker.problems:
         raise ConfigRefused(maker.problems)
-    return HookSettings(notifies, tracks, _mail(failover))
+    return HookSettings(notifies, tracks, _mail(failover), files=files)
 
 
 class _Maker:
@@ -74,7 +81,16 @@ class _Maker:
         interval_ms = script.interval_ms or 1000
         timeout_ms = script.timeout_ms or 0
         rise, fall = script.rise or 1, script.fall or 1
-        return TrackScript(watch.name, program, interval_ms, timeout_ms, rise, fall)
+        return TrackScript(
+            watch.name,
+            program,
+            interval_ms,
+            timeout_ms,
+            rise,
+            fall,
+            starts_failed=script.starts_failed,
+            is_reversed=watch.is_reversed,
+        )
 
     def program(self, command: str, user: str | None, group: str | None) -> Program:
         argv = script_words(command, MEASURED_VERSION)
@@ -91,6 +107,16 @@ class _Maker:
             self.problems.append(Problem(self.path, 0, f"{command}: there is no user {whom}"))
             return Program(argv)
         return Program(argv, entry.pw_uid, gid)
+
+
+def _file(watch: Watch, file: ConfiguredFile) -> TrackFile:
+    return TrackFile(
+        watch.name,
+        file.path or "",
+        file.initial,
+        overwrites=file.overwrites,
+        is_reversed=watch.is_reversed,
+    )
 
 
 def _mail(failover: Failover) -> MailSettings | None:

@@ -45,7 +45,7 @@ log = logging.getLogger("drctl")
 
 TABLE = "drctl"
 REMEMBER_MS = 10_000
-WATCHED = frozenset({"interface", "script"})
+WATCHED = frozenset({"interface", "script", "file"})
 
 
 def run(path: str, *, accepts_unsupported: bool = False) -> None:

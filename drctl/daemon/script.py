@@ -16,7 +16,7 @@ KILLED_AFTER_MS = 2000
 NOT_STARTED = 127
 _PR_SET_PDEATHSIG = 1
 _OWN = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID")
-_DEFAULT = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_DEFAULT = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
 _NEVER_MS = 1 << 62
 
 
@@ -95,6 +95,7 @@ class Launcher:
         os.setsid()
         for number in _DEFAULT:
             signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
         os.dup2(self._null if stdin < 0 else stdin, 0)
         os.dup2(self._null, 1)
         os.dup2(self._null, 2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Mapping
 
 _LONGEST_STATUS = 200
@@ -22,6 +23,7 @@ class SdNotify:
         self.watchdog_ms = _watchdog_ms(given)
         """How often systemd wants to hear of it at least; 0 when it does not. Half of what the unit
         says."""
+        self._next_watchdog_ms = 0
         self._socket: socket.socket | None = None
         self._address = _address(given.get("NOTIFY_SOCKET", ""))
         if environment is None:
@@ -48,8 +50,11 @@ class SdNotify:
         self._send("", status)
 
     def watchdog(self) -> None:
-        """It lives; at least every `watchdog_ms`."""
-        self._send("WATCHDOG=1", "")
+        """It lives: to be called with every turn of a loop. Told as often as systemd wants it."""
+        now_ms = time.monotonic_ns() // 1_000_000
+        if self.watchdog_ms and now_ms >= self._next_watchdog_ms:
+            self._next_watchdog_ms = now_ms + self.watchdog_ms
+            self._send("WATCHDOG=1", "")
 
     def stopping(self, status: str = "") -> None:
         """It begins to end."""

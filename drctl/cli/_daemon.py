@@ -79,7 +79,7 @@ def state_dir_of(options: argparse.Namespace) -> str:
 def ask(
     options: argparse.Namespace,
     command: str,
-    timeout_s: float = QUICK_S,
+    within_s: float = QUICK_S,
     *,
     target: str = "",
     **more: Any,
@@ -93,7 +93,7 @@ def ask(
         "target": target,
         "options": more,
     }
-    return ask_socket(socket_of(options), request, timeout_s)
+    return ask_socket(socket_of(options), request, within_s)
 
 
 def tell(options: argparse.Namespace, answer: Mapping[str, Any]) -> int:

@@ -33,5 +33,5 @@ def run(options: argparse.Namespace) -> int:
     """Ask, and wait for the end; the exit code is 1 when a group is not paused."""
     from drctl.cli._daemon import QUICK_S, ask, tell
 
-    timeout_ms = round(options.timeout * 1000)
-    return tell(options, ask(options, "pause", options.timeout + QUICK_S, timeout_ms=timeout_ms))
+    wait_s = options.timeout
+    return tell(options, ask(options, "pause", wait_s + QUICK_S, timeout_s=wait_s))

@@ -37,9 +37,6 @@ def run(options: argparse.Namespace) -> int:
     """Ask, and wait for the end; the exit code is 1 when a group did not switch."""
     from drctl.cli._daemon import QUICK_S, ask, tell
 
-    timeout_s = options.timeout
-    timeout_ms = round(timeout_s * 1000)
-    answer = ask(
-        options, "switch", timeout_s + QUICK_S, target=options.target, timeout_ms=timeout_ms
-    )
+    wait_s = options.timeout
+    answer = ask(options, "switch", wait_s + QUICK_S, target=options.target, timeout_s=wait_s)
     return tell(options, answer)

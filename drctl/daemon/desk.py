@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
 
+from drctl import __version__
 from drctl.core.action import Alarm, Reply, Report
 from drctl.core.event import Command, Event, OperatorAsked
 from drctl.core.node import Node
@@ -15,14 +16,15 @@ from drctl.daemon.hook_client import Hooks
 from drctl.daemon.lost_event import wall_ms
 from drctl.daemon.order import Orders
 from drctl.daemon.recorder_client import Recorder
-from drctl.daemon.state import State
-from drctl.daemon.status import Facts, status
+from drctl.daemon.state import HISTORY, State
+from drctl.daemon.status import Facts, evidence, status
 from drctl.errors import DrctlError
 
 log = logging.getLogger("drctl")
 
 COMMANDS = {command.value: command for command in (Command.SWITCH, Command.PAUSE, Command.RESUME)}
 DEFAULT_WAIT_S = 30.0
+LONGEST_WAIT_S = 3600.0
 
 
 class Desk:
@@ -47,8 +49,10 @@ class Desk:
     def changed(self, report: Report) -> None:
         words = (report.group, report.before.word, report.after.word, report.epoch, report.reason)
         log.info("role group=%s from=%s to=%s epoch=%d reason=%r", *words)
+        assert self.node is not None
         self._recorder.put(
             {
+                **evidence(self.node, report.group, now_ms(), self._facts()),
                 "kind": "role",
                 "group": report.group,
                 "before": report.before.word,
@@ -57,7 +61,6 @@ class Desk:
                 "reason": report.reason,
             }
         )
-        assert self.node is not None
         group = self.node.groups[report.group]
         self._hooks.changed(report.group, report.after, group.standing.priority)
 
@@ -75,7 +78,19 @@ class Desk:
         self._keep_paused()
         self._orders.replied(reply.group, is_done=reply.is_done, text=reply.text)
 
+    def started(self) -> None:
+        """The node is there, and is standby in every group."""
+        assert self.node is not None
+        self._recorder.put({"kind": "start", "version": __version__, "pid": os.getpid()})
+        for name, group in self.node.groups.items():
+            self._hooks.changed(name, group.role, group.standing.priority)
+
     def stopped(self) -> None:
+        assert self.node is not None
+        for name, group in self.node.groups.items():
+            priority = group.standing.priority
+            self._hooks.changed(name, group.role, priority, is_stopping=True)
+        self._recorder.put({"kind": "stop", "pid": os.getpid()})
         self._orders.end("the daemon stops")
         self.on_stop()
 
@@ -103,6 +118,10 @@ class Desk:
         if request.command == "status":
             self._server.answer(request.client, {"ok": True, "status": self.status()})
             return
+        if request.command == "about":
+            path = str(self._state.path / HISTORY)
+            self._server.answer(request.client, {"ok": True, "history": path})
+            return
         command = COMMANDS.get(request.command)
         if command is None:
             text = f"this daemon does not know {request.command}"
@@ -113,8 +132,7 @@ class Desk:
             self._server.answer(request.client, {"ok": False, "text": text, "results": []})
             return
         groups = [request.group] if request.group else list(self.node.groups)
-        wait_s = float(request.options.get("timeout_s", DEFAULT_WAIT_S))
-        end_ms = now_ms() + int(wait_s * 1000)
+        end_ms = now_ms() + int(_wait_s(request) * 1000)
         log.info("command name=%s group=%r uid=%d", request.command, request.group, request.uid)
         event = {"kind": "command", "reason": request.command, "group": request.group}
         self._recorder.put(event)
@@ -124,13 +142,23 @@ class Desk:
     def status(self) -> dict[str, object]:
         """As `drctl status --json` shows it."""
         assert self.node is not None
+        return status(self.node, now_ms(), self._facts())
+
+    def _facts(self) -> Facts:
         alarms = [*self._alarms.values()]
         alarms += [text for text in (self._recorder.trouble, self._hooks.trouble) if text]
-        facts = Facts(os.getpid(), self.guard_pid(), wall_ms(), self.links, alarms)
-        return status(self.node, now_ms(), facts)
+        return Facts(os.getpid(), self.guard_pid(), wall_ms(), self.links, alarms)
 
     def tick(self) -> None:
         """With every turn of the loop."""
         self._orders.expire(now_ms())
         self._recorder.tick(now_ms())
         self._hooks.tick(now_ms())
+
+
+def _wait_s(request: Request) -> float:
+    """How long the client waits, as far as it says so."""
+    given = request.options.get("timeout_s")
+    if isinstance(given, (int, float)) and 0 < given <= LONGEST_WAIT_S:
+        return float(given)
+    return DEFAULT_WAIT_S

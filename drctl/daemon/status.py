@@ -49,6 +49,30 @@ def status(node: Node, now_ms: int, facts: Facts) -> dict[str, Any]:
     }
 
 
+def evidence(node: Node, group: str, now_ms: int, facts: Facts) -> dict[str, Any]:
+    """What was known when a role changed, for the history."""
+    around = node.around
+    state = node.groups[group]
+    return {
+        "priority": state.standing.priority,
+        "peers": [
+            _peer(peer, now_ms, facts) | _claim(peer, group) for peer in around.peers.values()
+        ],
+        "witnesses": [
+            _witness(name, around.sights[name], now_ms) for name in state.config.interfaces
+        ],
+        "alarms": list(facts.alarms),
+    }
+
+
+def _claim(peer: PeerView, group: str) -> dict[str, Any]:
+    """What the peer said of the group last."""
+    said = peer.groups.get(group)
+    if said is None:
+        return {"role": None, "epoch": None}
+    return {"role": said.role.word, "epoch": said.epoch}
+
+
 def _peer(peer: PeerView, now_ms: int, facts: Facts) -> dict[str, Any]:
     links = []
     for name, view in peer.links.items():

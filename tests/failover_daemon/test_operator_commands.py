@@ -187,7 +187,7 @@ def test_switch_tells_the_daemon_all_and_the_user_what_became_of_it(
     assert capsys.readouterr().out == "web: lb2 is active\n"
     (asked,) = daemon.asked
     assert (asked.command, asked.group, asked.target) == ("switch", "web", "lb2")
-    assert asked.options == {"timeout_ms": 7000}
+    assert asked.options == {"timeout_s": 7.0}
 
 
 def test_switch_that_did_not_come_to_pass_is_exit_code_one(
@@ -255,7 +255,7 @@ def test_configuration_that_names_no_socket_is_refused(
 @pytest.fixture
 def state_dir(tmp_path: Path) -> Path:
     now_ms = time.time_ns() // 1_000_000
-    transition = {"kind": "transition", "group": "web", "before": "standby", "after": "active"}
+    transition = {"kind": "role", "group": "web", "before": "standby", "after": "active"}
     History(tmp_path / "history.sqlite3").write(
         [
             {"kind": "start", "at_ms": now_ms - 7_200_000, "version": "0.1.0"},
@@ -275,7 +275,7 @@ def test_history_is_read_without_a_daemon(
     lines = capsys.readouterr().out.splitlines()
     assert [line[23:] for line in lines if line[0] != " "] == [
         "  start",
-        "  transition  web  standby > active  epoch 7  silent",
+        "  role  web  standby > active  epoch 7  silent",
         "  alarm  mail  a\ufffdb",
     ]
     assert lines[3] == "    probes: 6"

@@ -262,7 +262,8 @@ def test_systemd_is_told(tmp_path: Path) -> None:
         assert notify.watchdog_ms == 1500
         notify.ready("standby\nin web")
         assert systemd.recv(1000) == b"READY=1\nSTATUS=standby in web"
-        notify.watchdog()
+        for _ in range(3):
+            notify.watchdog()
         assert systemd.recv(1000) == b"WATCHDOG=1"
         notify.status("active")
         assert systemd.recv(1000) == b"STATUS=active"
@@ -271,7 +272,7 @@ def test_systemd_is_told(tmp_path: Path) -> None:
         notify.stopping()
         assert systemd.recv(1000) == b"STOPPING=1"
         for _ in range(100_000):
-            notify.watchdog()
+            notify.status("x")
             if notify.problem:
                 break
         assert "cannot tell systemd" in notify.problem
@@ -298,6 +299,7 @@ def test_systemd_with_an_abstract_socket_is_told() -> None:
 def test_without_systemd_nothing_is_told(environment: dict[str, str]) -> None:
     notify = SdNotify(environment)
     notify.ready()
+    notify.watchdog()
     assert (notify.is_wanted, notify.watchdog_ms, notify.problem) == (False, 0, "")
 
 

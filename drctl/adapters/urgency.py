@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import ctypes
 import os
+from contextlib import suppress
 from pathlib import Path
 
 _SCHED_RESET_ON_FORK = 0x40000000
 _LOCK_WHAT_IS_USED = 1 | 4
 """MCL_CURRENT, MCL_ONFAULT."""
 _LOW_OOM_SCORE = "-900"
+
+
+def begin_urgent() -> None:
+    """Real-time priority for this thread and those it starts. To be called before libzmq starts its
+    own: each reads its priority and writes it again when it begins, in two steps, and the process
+    is aborted when `be_urgent` comes between them with another policy."""
+    with suppress(PermissionError):
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
 
 
 def be_urgent() -> list[str]:

@@ -18,7 +18,7 @@ from drctl.adapters.heartbeat import Heartbeat
 from drctl.adapters.keys import Keyring, read_public, read_secret
 from drctl.adapters.sd_notify import SdNotify
 from drctl.adapters.segment import Segment
-from drctl.adapters.urgency import be_urgent
+from drctl.adapters.urgency import be_urgent, begin_urgent
 from drctl.core.event import Event, TrackReported
 from drctl.core.node import Node
 from drctl.daemon.config import DaemonConfig, read_config
@@ -126,6 +126,7 @@ class _Daemon:
             hooks = Hooks.spawn(hook_settings(failover, config.config), now_ms())
             stack.callback(hooks.end)
             desk = Desk(server, recorder, hooks, state)
+            begin_urgent()
             equipment = Equipment(
                 self._addresses,
                 fence,
@@ -201,11 +202,16 @@ class _Daemon:
             for result in hooks.receive(now_ms()):
                 if isinstance(result, TrackResult):
                     yield TrackReported(now_ms(), result.name, result.is_up, result.value)
-                elif result.why:
-                    log.warning("script_failed what=%r why=%r", result.what, result.why)
+                    what, why = result.name, result.why
+                else:
+                    what, why = result.what, result.why
+                if why:
+                    log.warning("script_failed what=%r why=%r", what, why)
+                recorder.put({"kind": "script", "script": what, "reason": why})
 
         loop.watch(recorder.fileno(), OTHERS, recorded)
         loop.watch(hooks.fileno(), OTHERS, tracked)
+        desk.started()
 
     def _run(self, controller: Controller, desk: Desk, state: State) -> None:
         wakeup = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)

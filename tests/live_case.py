@@ -104,7 +104,7 @@ class Director:
         ended = self.journal("ended")
         if not started or (ended and ended[-1]["at"] >= started[-1]["at"]):
             return ""
-        if now_ms() - started[-1]["at"] < 1000:
+        if now_ms() - started[-1]["at"] < 700:
             return ""
         entries = [each for each in self.journal("role") if each["at"] >= started[-1]["at"]]
         return str(entries[-1]["after"]) if entries else "standby"
@@ -260,7 +260,7 @@ def settle(built: Stage) -> None:
     """Until every director knows its role, and hears the others."""
     end = time.monotonic() + 20
     while time.monotonic() < end:
-        pass_time(0.2 + 5 * built.plan.heartbeat_ms / 1000)
+        pass_time(0.2)
         roles = sorted(each.role() for each in built.directors.values())
         if roles == ["active"] + ["standby"] * (built.plan.nodes - 1):
             return

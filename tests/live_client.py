@@ -20,6 +20,7 @@ from drctl.adapters.packet import BROADCAST, PacketSocket, frame_filter
 
 SENDERS = 32
 PERIOD_S = 0.001
+BEFORE_MS = 20
 
 
 class ArpAsker:
@@ -135,7 +136,9 @@ class Client:
         return ""
 
     def seen(self, since_ms: float, until_ms: float = float("inf")) -> Seen:
-        """What was seen of the requests of this time; the last few may not be answered yet."""
+        """What was seen of the requests of this time, and of some before, so that it begins with
+        an answer; the last few may not be answered yet."""
+        since_ms -= BEFORE_MS
         requests = [each for each in self._requests if since_ms <= each.asked_ms < until_ms]
         if until_ms == float("inf"):
             requests = requests[: -SENDERS // 2]

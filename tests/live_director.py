@@ -25,7 +25,7 @@ from drctl.adapters.heartbeat import Heartbeat
 from drctl.adapters.heartbeat_socket import HeartbeatLink
 from drctl.adapters.keys import Keyring, SecretKey
 from drctl.adapters.segment import Segment
-from drctl.adapters.urgency import be_urgent
+from drctl.adapters.urgency import be_urgent, begin_urgent
 from drctl.core.action import Alarm, Reply, Report
 from drctl.core.event import Command, Event, OperatorAsked
 from drctl.core.value import Group, Interface, Link, Peer, Settings, Timing, Vip
@@ -188,6 +188,7 @@ def main(path: str) -> None:
         subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", directory], check=True)
     addresses = Addresses()
     settings = settings_of(spec, {link.interface: link.mac for link in addresses.links()})
+    begin_urgent()
     equipment = equipment_of(spec, settings.timing, addresses)
     if spec["is_disk_full"]:
         fill(directory)

@@ -62,7 +62,9 @@ class Desk:
             }
         )
         group = self.node.groups[report.group]
-        self._hooks.changed(report.group, report.after, group.standing.priority)
+        is_stopping = self.node.around.is_stopping and not report.after.is_holding
+        priority = group.standing.priority
+        self._hooks.changed(report.group, report.after, priority, is_stopping=is_stopping)
 
     def alarmed(self, alarm: Alarm) -> None:
         if alarm.is_on:

@@ -6,7 +6,7 @@ import gc
 import logging
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from drctl.adapters.hazard import Host as HazardHost
 from drctl.adapters.hazard import findings
 from drctl.adapters.heartbeat import Heartbeat
 from drctl.adapters.keys import Keyring, read_public, read_secret
+from drctl.adapters.metrics_http import MetricsServer
 from drctl.adapters.sd_notify import SdNotify
 from drctl.adapters.segment import Segment
 from drctl.adapters.urgency import be_urgent, begin_urgent
@@ -35,6 +36,7 @@ from drctl.daemon.hook_reading import hook_settings
 from drctl.daemon.host import Host
 from drctl.daemon.host_reading import read_host
 from drctl.daemon.loop import OTHERS
+from drctl.daemon.metrics import CONTENT_TYPE, Counter, metrics
 from drctl.daemon.problem import ConfigRefused, Problem
 from drctl.daemon.recorder_client import Recorder
 from drctl.daemon.rival_check import check_rivals
@@ -140,6 +142,10 @@ class _Daemon:
             controller = Controller(failover.settings, equipment)
             stack.callback(controller.close)
             self._connect(controller, desk, server, recorder, hooks)
+            if config.metrics_listen is not None:
+                page = self._metrics(config.metrics_listen, desk, recorder)
+                stack.callback(page.close)
+                controller.loop.watch(page.fileno(), OTHERS, _serving(page))
             self._run(controller, desk, state)
 
     def _fence(self) -> Fence | None:
@@ -179,6 +185,20 @@ class _Daemon:
         if self._counters.frames_unsent == 1:
             log.warning("frame_not_sent error=%r", str(refused))
 
+    def _metrics(self, listen: str, desk: Desk, recorder: Recorder) -> MetricsServer:
+        host, _, port = listen.rpartition(":")
+        counted = self._counters
+
+        def page() -> str:
+            counters = (
+                Counter("beats_refused", "Heartbeats that were no such.", counted.beats_refused),
+                Counter("frames_unsent", "ARP and ND that was refused.", counted.frames_unsent),
+                Counter("events_lost", "Events missing in the history.", recorder.dropped),
+            )
+            return metrics(desk.status(), counters)
+
+        return MetricsServer(host.strip("[]"), int(port), page, CONTENT_TYPE)
+
     def _connect(
         self,
         controller: Controller,
@@ -202,12 +222,16 @@ class _Daemon:
             for result in hooks.receive(now_ms()):
                 if isinstance(result, TrackResult):
                     yield TrackReported(now_ms(), result.name, result.is_up, result.value)
-                    what, why = result.name, result.why
-                else:
-                    what, why = result.what, result.why
-                if why:
-                    log.warning("script_failed what=%r why=%r", what, why)
-                recorder.put({"kind": "script", "script": what, "reason": why})
+                    words = (result.name, result.is_up, result.value, result.why)
+                    log.info("track name=%r is_up=%s value=%d why=%r", *words)
+                    more = {"is_up": result.is_up, "value": result.value}
+                    recorder.put(
+                        {"kind": "track", "name": result.name, "reason": result.why, **more}
+                    )
+                    continue
+                if result.why:
+                    log.warning("script_failed what=%r why=%r", result.what, result.why)
+                recorder.put({"kind": "script", "name": result.what, "reason": result.why})
 
         loop.watch(recorder.fileno(), OTHERS, recorded)
         loop.watch(hooks.fileno(), OTHERS, tracked)
@@ -262,3 +286,11 @@ class _Daemon:
         trouble = state.remember(memory)
         if trouble:
             log.warning("not_remembered reason=%r", trouble)
+
+
+def _serving(server: MetricsServer) -> Callable[[], Iterator[Event]]:
+    def serve() -> Iterator[Event]:
+        server.serve()
+        yield from ()
+
+    return serve

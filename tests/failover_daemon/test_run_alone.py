@@ -1,0 +1,128 @@
+"""`drctl run` where nobody answers: all that surrounds the loop, at work together."""
+
+from __future__ import annotations
+
+import json
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from drctl.cli.main import main
+from drctl.daemon.control_client import NotAnswered, ask
+from drctl.daemon.history import read
+from tools import need, need_root
+
+NETWORK = (
+    "ip link set lo up; ip link add eth0 type veth peer name eth1; ip link set eth0 up; "
+    "ip link set eth1 up; ip addr add 192.0.2.1/24 dev eth0; exec "
+)
+KEEPALIVED = """
+global_defs {
+    script_user root
+}
+vrrp_track_file load {
+    file DIR/load
+    init_file 0
+}
+vrrp_instance web {
+    interface eth0
+    virtual_router_id 51
+    priority 100
+    virtual_ipaddress {
+        192.0.2.10/24
+    }
+    track_file {
+        load weight 1
+    }
+    notify "DIR/notify"
+}
+"""
+DRCTL = """
+node = "lb1"
+config = "DIR/keepalived.conf"
+control = "DIR/control.sock"
+state_dir = "DIR/state"
+[keys]
+secret = "DIR/keys/lb1.secret"
+[[peer]]
+node = "lb2"
+public = "DIR/keys/lb2.public"
+[[peer.link]]
+local = "192.0.2.1"
+peer = "192.0.2.2"
+"""
+
+
+def until(done: Callable[[], object]) -> None:
+    end_s = time.monotonic() + 20
+    while not done():
+        assert time.monotonic() < end_s
+        select.select((), (), (), 0.02)
+
+
+def prepare(folder: Path) -> None:
+    for name, text in (("keepalived.conf", KEEPALIVED), ("drctl.toml", DRCTL)):
+        (folder / name).write_text(text.replace("DIR", str(folder)))
+    (folder / "notify").write_text(f'#!/bin/sh\necho "$*" >> {folder}/notified\n')
+    (folder / "notify").chmod(0o755)
+    assert main(["keygen", "lb1", "lb2", "-o", str(folder / "keys")]) == 0
+
+
+def group(folder: Path) -> dict[str, Any]:
+    try:
+        answer = ask(folder / "control.sock", {"command": "status"}, 5)
+    except NotAnswered:
+        return {"role": "", "priority": 0}
+    found: dict[str, Any] = answer["status"]["groups"][0]
+    return found
+
+
+def test_daemon_tracks_notifies_records_and_obeys(tmp_path: Path) -> None:
+    need_root()
+    need("ip", "iproute2")
+    prepare(tmp_path)
+    config = str(tmp_path / "drctl.toml")
+    command = [need("unshare", "util-linux"), "--net", "sh", "-c"]
+    daemon = subprocess.Popen(
+        [*command, f"{NETWORK} {sys.executable} -m drctl run -c {config}"], stderr=subprocess.PIPE
+    )
+    try:
+        until(lambda: group(tmp_path)["role"] == "fault" or daemon.poll() is not None)
+        (tmp_path / "load").write_text("7")
+        until(lambda: group(tmp_path)["priority"] == 107)
+        assert main(["pause", "-c", config]) == 0
+        assert group(tmp_path)["role"] == "held"
+        paused = json.loads((tmp_path / "state" / "paused.json").read_text())
+        assert paused["groups"] == ["web"]
+        assert main(["resume", "-c", config]) == 0
+        until(lambda: group(tmp_path)["role"] == "fault")
+        daemon.terminate()
+        assert daemon.wait(20) == 0
+    finally:
+        daemon.kill()
+        assert daemon.stderr is not None
+        print(daemon.stderr.read().decode())
+        daemon.stderr.close()
+        daemon.wait()
+    assert (tmp_path / "notified").read_text().splitlines() == [
+        "INSTANCE web BACKUP 100",
+        "INSTANCE web FAULT 100",
+        "INSTANCE web BACKUP 107",
+        "INSTANCE web FAULT 107",
+        "INSTANCE web STOP 107",
+    ]
+    events = read(tmp_path / "state" / "history.sqlite3")
+    kinds = [event["kind"] for event in events]
+    assert (kinds[0], kinds[-1]) == ("start", "stop")
+    assert {"role", "track", "script", "command"} <= set(kinds)
+    assert [event["reason"] for event in events if event["kind"] == "command"] == [
+        "pause",
+        "resume",
+    ]
+    first = next(event for event in events if event["kind"] == "role")
+    assert first["after"] == "fault"
+    assert first["evidence"]["witnesses"] == [{"interface": "eth0", "known": 1, "answering": 0}]

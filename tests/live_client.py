@@ -80,6 +80,50 @@ class NdAsker:
         ]
 
 
+class EchoAsker:
+    """ICMP echo requests, through the client's own kernel: what a stream of packets meets. Who
+    answers cannot be told: "somebody"."""
+
+    def __init__(self, target: str) -> None:
+        self._target = target
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+        self._socket.setblocking(False)
+        self._messages = [_echo(number) for number in range(SENDERS)]
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def ask(self, number: int) -> None:
+        self._socket.sendto(self._messages[number], (self._target, 0))
+
+    def answers(self) -> list[tuple[int | None, str]]:
+        """The number of the question of each answer."""
+        found: list[tuple[int | None, str]] = []
+        while True:
+            try:
+                packet = self._socket.recv(256)
+            except BlockingIOError:
+                return found
+            message = packet[20:]
+            if message[:1] == b"\0" and message[4:6] == _ECHO_ID:
+                found.append((int.from_bytes(message[6:8]), SOMEBODY))
+
+
+_ECHO_ID = b"dr"
+SOMEBODY = "somebody"
+
+
+def _echo(number: int) -> bytes:
+    """An echo request (RFC 792), its checksum included."""
+    body = _ECHO_ID + number.to_bytes(2)
+    total = 0x0800 + int.from_bytes(body[:2]) + int.from_bytes(body[2:])
+    checksum = ~(total + (total >> 16)) & 0xFFFF
+    return b"\x08\0" + checksum.to_bytes(2) + body
+
+
 @dataclass(slots=True)
 class Request:
     """One question, and who answered it, in turn. `asked_ms` is of CLOCK_MONOTONIC."""
@@ -110,14 +154,22 @@ class Seen:
 class Client:
     """Asks for one address until it is closed. `names` are the directors' by their MACs."""
 
-    def __init__(self, host: Host, target: str, names: dict[str, str]) -> None:
+    def __init__(
+        self, host: Host, target: str, names: dict[str, str], *, is_echo: bool = False
+    ) -> None:
         self._names = names
         self._directors = frozenset(names.values())
         self._requests: list[Request] = []
         self._is_running = True
         self._asked: list[Request | None] = [None] * SENDERS
         with host.inside():
-            self._asker = NdAsker(target, "2001:db8::9") if ":" in target else ArpAsker(target)
+            self._asker: EchoAsker | NdAsker | ArpAsker
+            if is_echo:
+                self._asker = EchoAsker(target)
+            elif ":" in target:
+                self._asker = NdAsker(target, "2001:db8::9")
+            else:
+                self._asker = ArpAsker(target)
         self._thread = threading.Thread(target=self._ask_on, daemon=True)
         self._thread.start()
 
@@ -134,6 +186,14 @@ class Client:
             if found and request.asked_ms > young:
                 return found[-1]
         return ""
+
+    def losses(self, since_ms: float) -> tuple[int, int]:
+        """How many requests nobody answered, and how many were answered more than once."""
+        requests = [each for each in self._requests if each.asked_ms >= since_ms - BEFORE_MS]
+        requests = requests[: -SENDERS // 2]
+        assert requests
+        lost = sum(not each.holders for each in requests)
+        return lost, sum(len(each.holders) > 1 for each in requests)
 
     def seen(self, since_ms: float, until_ms: float = float("inf")) -> Seen:
         """What was seen of the requests of this time, and of some before, so that it begins with

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from live_case import FULL, SLACK_MS, VIP, VIP6, Plan, Stage, now_ms, pass_time, settle, stage
+from live_client import Client
 
 MANY = (VIP, *(f"198.18.{number // 250}.{number % 250 + 1}" for number in range(999)))
 
@@ -133,6 +134,26 @@ def test_sigterm_hands_over_and_leaves_nothing(tmp_path: Path) -> None:
         assert seen.outage_ms < SLACK_MS, live.logs()
         assert VIP not in holder.host.ip("address")
         assert not Path(f"/proc/{guard}").exists()
+
+
+@pytest.mark.parametrize("vips", [(VIP,), pytest.param(MANY, marks=FULL)], ids=len)
+@pytest.mark.parametrize("how", [signal.SIGUSR1, pytest.param(signal.SIGTERM, marks=FULL)])
+def test_handover_asked_no_packet_of_a_stream_is_lost(
+    tmp_path: Path, vips: tuple[str, ...], how: signal.Signals
+) -> None:
+    with stage(Plan(vips=vips), tmp_path) as live:
+        stream = Client(live.client_host, VIP, {}, is_echo=True)
+        try:
+            pass_time(0.3)
+            holder, at_ms = live.holder, now_ms()
+            holder.signal(how)
+            live.await_holder(lambda name: name != holder.name)
+            pass_time(0.6)
+            lost, doubled = stream.losses(at_ms)
+        finally:
+            stream.close()
+        print(f"stream, {how.name}, {len(vips)}: {lost} lost, {doubled} doubled")
+        assert (lost, doubled) == (0, 0), live.logs()
 
 
 def test_both_directors_killed_and_started_one_holds_it(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ STATUS = {
             "epoch": 17,
             "priority": 150,
             "vips": ["192.0.2.10", "192.0.2.11", "192.0.2.12"],
-            "since_ms": time.time_ns() // 1_000_000 - 200_000,
+            "since_ms": time.time_ns() // 1_000_000 - 200_000_000,
             "reason": "lb2 was silent",
         },
         {
@@ -125,7 +125,7 @@ def test_status_shows_groups_peers_witnesses_and_alarms(
     page = capsys.readouterr().out
     rows = [" ".join(line.split()) for line in page.splitlines()]
     assert page.startswith("lb1: drctl 0.1.0, pid 100, guard 101, configuration abc\n")
-    assert "web active 17 150 3 min 20 s 192.0.2.10 192.0.2.11 +1 lb2 was silent" in rows
+    assert "web active 17 150 2 d 7 h 192.0.2.10 192.0.2.11 +1 lb2 was silent" in rows
     assert "lb2 heard 198.51.100.1 > 198.51.100.2 up" in rows
     assert "eth0 2 of 3 answering" in rows
     assert "eth1 none known" in rows

@@ -56,6 +56,10 @@ def test_controller_killed_without_nftables_vip_moves(tmp_path: Path) -> None:
 def test_controller_killed_with_many_vips_vip_moves(tmp_path: Path, fence_ms: int) -> None:
     with stage(Plan(vips=MANY, fence_ms=fence_ms), tmp_path) as live:
         _moves(live, "controller", 150)
+        # ten thousand announcements do not keep it from its beats and leases
+        at_ms = live.holder.journal("role")[-1]["at"]
+        seen = live.seen(at_ms, 2)
+        assert (seen.twice, live.holder.moves(at_ms)) == (0, ["active"]), live.logs()
 
 
 def test_controller_killed_with_a_full_disk_vip_moves(tmp_path: Path) -> None:
@@ -104,6 +108,8 @@ def test_guard_killed_nothing_moves_and_another_is_started(tmp_path: Path) -> No
         assert seen.unanswered == 0, live.logs()
         assert holder.guard != dead
         assert "guard" in holder.alarms(at_ms)
+        # a new process takes longer than a heartbeat; nobody noticed
+        assert live.other(holder).moves(at_ms) == [], live.logs()
         # the new one is as good as the old one was
         _moves(live, "controller", 60)
 

@@ -8,6 +8,7 @@ many requests both directors answered, in all runs. 5 rounds, 10 with DRCTL_FULL
 from __future__ import annotations
 
 import os
+import random
 import signal
 import statistics
 import subprocess
@@ -153,16 +154,16 @@ vrrp_instance web {{
 
 
 def _end(daemon: subprocess.Popen[bytes], child: Path) -> None:
-    """Kill it and the child that does the work, which it would start anew."""
+    """Kill the child that does the work, and it before it can start another one."""
     pid = int(child.read_text(encoding="ascii")) if child.exists() else 0
-    daemon.kill()
-    daemon.wait()
     try:
         name = Path(f"/proc/{pid}/comm").read_text(encoding="ascii") if pid else ""
         if name.startswith("keepalived"):
             os.kill(pid, signal.SIGKILL)
     except (FileNotFoundError, ProcessLookupError):
-        return
+        pass  # it has ended by itself
+    daemon.kill()
+    daemon.wait()
 
 
 def silent(pair: Pair) -> None:
@@ -217,6 +218,8 @@ def rows() -> list[Row]:
 
 
 def measured(pair: Pair, row: Row) -> Seen:
+    # the event comes at any moment between two heartbeats
+    pass_time(random.uniform(0, row.theirs_ms / 1000))
     since_ms = now_ms()
     row.event(pair)
     pass_time(row.wait_s())

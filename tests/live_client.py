@@ -174,6 +174,7 @@ class Client:
         self._thread.start()
 
     def close(self) -> None:
+        """Ask no more; a second call is no mistake."""
         self._is_running = False
         self._thread.join()
         self._asker.close()

@@ -81,6 +81,7 @@ class Controller:
         self._guard_fileno = equipment.guard.fileno()
         self._guard_again_ms = 0
         self._later = Later()
+        self.on_disk = self.executor.on_disk = self._later.do
         self._watch_all()
 
     def run(self) -> None:

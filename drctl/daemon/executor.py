@@ -145,6 +145,8 @@ class Executor:
         self.beside: Callable[[Work, Done], None] = _at_once
         """Has work done that takes longer than a turn may, and tells its end in the loop's thread.
         """
+        self.on_disk: Callable[[Work, Done], None] = _at_once
+        """The same for what waits for a disk."""
         self._repeats: dict[str, Repeat] = {}
         self._hands: dict[type, Callable[..., Answer | None]] = {
             SendBeat: self._send_beat,
@@ -282,8 +284,12 @@ class Executor:
             self._segments[interface].announce(vips, count)
 
     def _reserve_epochs(self, action: ReserveEpochs) -> Answer:
-        self._epochs.reserve(action.below)
-        return DONE
+        def done(refused: DrctlError | None) -> None:
+            outcome = DONE if refused is None else (Outcome.FAILED, str(refused))
+            self.settled.append(Settled(now_ms(), action.number, *outcome))
+
+        self.on_disk(lambda: self._epochs.reserve(action.below), done)
+        return UNSETTLED
 
 
 def _at_once(work: Work, done: Done) -> None:

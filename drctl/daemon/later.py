@@ -49,12 +49,16 @@ class Later:
                 raise mistake
             done(refused)
 
-    def close(self) -> None:
-        """Wait until all that was given is done; settle it."""
+    def close(self, timeout_s: float = 10.0) -> bool:
+        """Wait until all that was given is done, and settle it. False when it took too long: a
+        disk that does not answer must not keep the program from ending."""
         self._waiting.put(None)
-        self._thread.join()
+        self._thread.join(timeout_s)
         self.settle()
+        if self._thread.is_alive():
+            return False
         os.close(self._wake)
+        return True
 
     def _run(self) -> None:
         while (given := self._waiting.get()) is not None:

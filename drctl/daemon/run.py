@@ -21,7 +21,6 @@ from drctl.adapters.sd_notify import SdNotify
 from drctl.adapters.segment import Segment
 from drctl.adapters.urgency import be_urgent, begin_urgent
 from drctl.core.event import Event, TrackReported
-from drctl.core.node import Node
 from drctl.daemon.config import DaemonConfig, read_config
 from drctl.daemon.config_reading import read_failover
 from drctl.daemon.control import ControlServer
@@ -256,7 +255,7 @@ class _Daemon:
         def tick() -> None:
             desk.tick()
             self._notify.watchdog()
-            self._remember(controller.node, state)
+            self._remember(controller, state)
 
         controller.on_turn = tick
         log.info("started node=%s pid=%d", self._config.node, os.getpid())
@@ -269,11 +268,11 @@ class _Daemon:
         controller.run()
         log.info("stopped node=%s", self._config.node)
 
-    def _remember(self, node: Node, state: State) -> None:
+    def _remember(self, controller: Controller, state: State) -> None:
         if now_ms() - self._remembered_ms < REMEMBER_MS:
             return
         self._remembered_ms = now_ms()
-        around = node.around
+        around = controller.node.around
         memory = Memory(
             tuple((name, one) for name, sight in around.sights.items() for one in sight.stations),
             tuple((name, mac) for name, peer in around.peers.items() for mac in sorted(peer.macs)),
@@ -283,9 +282,13 @@ class _Daemon:
                 for group, priority in peer.priorities.items()
             ),
         )
-        trouble = state.remember(memory)
-        if trouble:
-            log.warning("not_remembered reason=%r", trouble)
+
+        def remember() -> None:
+            trouble = state.remember(memory)
+            if trouble:
+                log.warning("not_remembered reason=%r", trouble)
+
+        controller.on_disk(remember, lambda _: None)
 
 
 def _serving(server: MetricsServer) -> Callable[[], Iterator[Event]]:

@@ -134,3 +134,18 @@ def test_mistake_in_the_work_is_raised_in_the_loop() -> None:
     with pytest.raises(AssertionError, match="mine"):
         later.settle()
     later.close()
+
+
+def test_work_that_never_ends_does_not_keep_the_program_from_ending() -> None:
+    later = Later()
+    hear, tell = os.pipe()
+
+    def wait() -> None:
+        os.read(hear, 1)
+
+    later.do(wait, lambda _: None)
+    assert not later.close(0.05)
+    os.write(tell, b"x")
+    assert later.close()
+    os.close(hear)
+    os.close(tell)

@@ -111,7 +111,9 @@ def _rules_of(family: str, *, is_static: bool) -> Strategy:
             *({"action": one} for one in ("nop", "blackhole", "prohibit", "l3mdev")),
         )
     )
-    marks: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries({"mark": U32, "mark_mask": maybe(U32)}) | st.just({})
+    marks: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+        {"mark": U32, "mark_mask": maybe(U32)}
+    ) | st.just({})
     return st.builds(
         lambda action, mark, **rest: Rule(**action, **mark, **rest),
         action=actions,

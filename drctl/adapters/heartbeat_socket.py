@@ -153,7 +153,7 @@ class Inbox:
         """The sender's public key, its address and the message; None when there is nothing. A
         message of several parts is none of ours, and comes out empty."""
         # asking is five times as quick as an exception
-        if not self._socket.getsockopt(zmq.EVENTS) & zmq.POLLIN:
+        if not int(self._socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
             return None
         frames = self._socket.recv_multipart(zmq.NOBLOCK, copy=False)
         first = frames[0]

@@ -154,12 +154,12 @@ def examine(configuration: Configuration) -> Iterator[Statement]:
         yield from _instance(instance, is_strict=settings.is_vrrp_strict)
     for group_ in configuration.sync_groups:
         yield from _sync_group(group_)
-    for tracked in (
-        *configuration.scripts,
-        *configuration.track_files,
-        *configuration.track_processes,
+    for leftovers in (
+        *(one.leftovers for one in configuration.scripts),
+        *(one.leftovers for one in configuration.track_files),
+        *(one.leftovers for one in configuration.track_processes),
     ):
-        yield from _left(tracked.leftovers)
+        yield from _left(leftovers)
     for leftover in settings.leftovers:
         if leftover.word.startswith(("vrrp", "garp", "gna", "notify", "smtp")):
             yield from _left((leftover,))

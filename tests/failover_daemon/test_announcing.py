@@ -1,4 +1,4 @@
-"""Announcements of a large group are spread, and end with what gave the right to them."""
+"""Announcements of a large group are spread, and end with the right to them."""
 
 from __future__ import annotations
 

@@ -119,6 +119,10 @@ def wait_for(what: Callable[[], bool], story: Callable[[], str]) -> None:
         assert time.monotonic() < end, story()
 
 
+def _hears(director: Director) -> bool:
+    return all(peer["alive"] for peer in director.status()["peers"])
+
+
 @pytest.fixture
 def pair(tmp_path: Path) -> Iterator[tuple[Director, Director]]:
     """Two directors and a real server at one switch; lb1 has been started first."""
@@ -143,10 +147,12 @@ def pair(tmp_path: Path) -> Iterator[tuple[Director, Director]]:
             if reason := unusable_reason():
                 refuse(reason)
         try:
-            for director in directors:
-                director.start()
             first, second = directors
-            wait_for(lambda: first.role() == "active" and second.role() == "standby", first.log)
+            first.start()
+            wait_for(lambda: first.role() == "active", first.log)
+            second.start()
+            wait_for(lambda: second.role() == "standby", second.log)
+            wait_for(lambda: _hears(first) and _hears(second), second.log)
             yield first, second
         finally:
             for director in directors:

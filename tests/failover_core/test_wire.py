@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drctl.core.beat import Beat, GroupBeat
@@ -50,11 +50,13 @@ PLAIN = Beat(
 
 
 @given(BEATS)
+@settings(deadline=None)
 def test_wire_any_beat_comes_back(beat: Beat) -> None:
     assert decode(encode(beat)) == beat
 
 
 @given(st.binary(max_size=300))
+@settings(deadline=None)
 def test_wire_any_bytes_are_a_beat_or_an_error(data: bytes) -> None:
     try:
         beat = decode(data)
@@ -64,6 +66,7 @@ def test_wire_any_bytes_are_a_beat_or_an_error(data: bytes) -> None:
 
 
 @given(BEATS, st.data())
+@settings(deadline=None)
 def test_wire_changed_byte_is_another_beat_or_an_error(beat: Beat, draw: st.DataObject) -> None:
     data = bytearray(encode(beat))
     at = draw.draw(st.integers(0, len(data) - 1))

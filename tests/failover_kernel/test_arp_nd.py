@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 from failover_stage import VIP, VIP6, Stage
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from netns_case import is_readable, run
 
@@ -226,6 +226,7 @@ def test_flood_is_counted_where_it_was_too_much(ends: Ends) -> None:
 
 
 @given(st.binary(max_size=200))
+@settings(deadline=None)
 def test_any_bytes_are_decoded_or_refused(frame: bytes) -> None:
     for decode in (arp.decode, nd.decode):
         heard = decode(frame, "eth0", is_to_me=True)
@@ -242,6 +243,7 @@ def na(flags: int = 0x60000000, *, option: int = 2, destination: bytes = ASKER) 
 
 
 @given(st.data())
+@settings(deadline=None)
 def test_changed_frames_are_decoded_or_refused(data: st.DataObject) -> None:
     for frame, decode in ((GOOD_ARP, arp.decode), (na(), nd.decode)):
         bent = bytearray(frame[: data.draw(st.integers(0, len(frame)))])

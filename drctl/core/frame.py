@@ -65,7 +65,13 @@ def _claimed_by_living(group: GroupState, event: FrameHeard, peer: PeerView) -> 
     """Beats decide between directors that hear each other; an answer may be older than a beat."""
     theirs = peer.groups.get(group.name)
     says_no = theirs is not None and not theirs.may_answer and not theirs.role.is_holding
-    if group.role is Role.ACTIVE and theirs is not None and theirs.role is Role.ACTIVE:
+    if group.role in {Role.SUSPECT, Role.TAKING} and peer is not group.yielder:
+        # the frame may be later than the beat
+        if group.burst is None:
+            group.start_burst(event.now_ms)
+        assert group.burst is not None
+        group.burst.answered(event.now_ms)
+    elif group.role is Role.ACTIVE and theirs is not None and theirs.role is Role.ACTIVE:
         active.contested(group, event.now_ms, peer)
     elif group.role is Role.ACTIVE and says_no:
         since_ms = max(group.since_ms, peer.beat_after_ms - group.around.timing.heartbeat_ms)
@@ -83,7 +89,7 @@ def _probed(group: GroupState, event: FrameHeard) -> None:
     peer = around.peer_of(event.mac)
     if peer is None and not around.may_be_peer(event.interface, event.mac, now_ms):
         return
-    if peer is not None and peer.is_fresh(now_ms):
+    if peer is not None and peer.is_fresh(now_ms) and group.role is not Role.TAKING:
         return
     is_open = group.role is Role.ACTIVE and not group.is_shut
     if is_open or not (group.role is Role.TAKING or group.burst is not None):

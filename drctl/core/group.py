@@ -185,8 +185,11 @@ class GroupState:
         return any(self._peer_rank(peer) > mine for peer in self.candidates(now_ms))
 
     def has_doubt(self, now_ms: int) -> bool:
-        """The kernel of a peer may answer for the VIPs, and only the segment can tell."""
+        """The kernel of a peer may answer for the VIPs, and only the segment can tell. The one who
+        is handing over is not among them."""
         for peer in self.around.peers.values():
+            if peer is self.yielder:
+                continue
             if not peer.is_fresh(now_ms) or peer.beat_after_ms < self.around.stopped_ms:
                 return True
             group = peer.groups.get(self.name)

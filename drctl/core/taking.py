@@ -114,7 +114,7 @@ def _safe_before_ms(group: GroupState, now_ms: int) -> int | None:
             return None
         before_ms = min(before_ms, peer.beat_after_ms + around.timing.suspect_ms)
     if group.burst is None:
-        if group.yielder is not None or not group.has_doubt(now_ms):
+        if not group.has_doubt(now_ms):
             return before_ms
         group.start_burst(now_ms)
     assert group.burst is not None

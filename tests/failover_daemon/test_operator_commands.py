@@ -66,6 +66,9 @@ STATUS = {
     "alarms": ["no witness is known on eth1"],
 }
 
+# a shell's background job ignores SIGINT, and so would what it starts
+WATCH = ("env", "--default-signal=INT", sys.executable, "-m", "drctl", "status")
+
 
 class Daemon:
     """A control socket behind which a thread gives prepared answers."""
@@ -152,7 +155,7 @@ def test_status_without_a_daemon_says_what_to_do(
 
 def test_status_watched_on_a_terminal_is_renewed_until_interrupted(daemon: Daemon) -> None:
     master, slave = pty.openpty()
-    command = [sys.executable, "-m", "drctl", "status", "--control", str(daemon.path), "--watch"]
+    command = [*WATCH, "--control", str(daemon.path), "--watch"]
     with subprocess.Popen([*command, "--interval", "0.05"], stdout=slave, stderr=slave) as watcher:
         os.close(slave)
         seen = b""
@@ -165,7 +168,7 @@ def test_status_watched_on_a_terminal_is_renewed_until_interrupted(daemon: Daemo
 
 
 def test_status_watched_as_json_is_one_document_a_line(daemon: Daemon) -> None:
-    command = [sys.executable, "-m", "drctl", "status", "--control", str(daemon.path), "--json"]
+    command = [*WATCH, "--control", str(daemon.path), "--json"]
     with subprocess.Popen(
         [*command, "--watch", "--interval", "0.01"], stdout=subprocess.PIPE
     ) as watcher:

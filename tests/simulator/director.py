@@ -54,6 +54,7 @@ class Director:
         self.timer_at_ms = -1
         self.yielded_at_us = -(1 << 60)
         self.started_at_us = -(1 << 60)
+        self.resumed_at_us = -(1 << 60)
 
     # clocks
 
@@ -154,6 +155,7 @@ class Director:
 
     def resume(self) -> None:
         self.is_paused = False
+        self.resumed_at_us = self.world.now_us
         self.go_on()
 
     def freeze(self) -> None:

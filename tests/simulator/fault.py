@@ -155,8 +155,10 @@ def _flush(world: World, node: str, _segment: str) -> None:
     if director.kernel.table is None:
         return
     director.kernel.flush()
-    world.changed(f"{node}: somebody flushed the table")
     delay_us = world.random.randint(200, 2000)
+    # who is silent behind the fence is not, until it is put back
+    world.judge.excused_until_us["flush"] = world.now_us + delay_us + 2000
+    world.changed(f"{node}: somebody flushed the table")
     world.after(delay_us, lambda: director.put(world.core.event.FenceVanished(0)))
 
 

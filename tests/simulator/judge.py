@@ -81,8 +81,10 @@ class Judge:
             self.blame("safety", text)
 
     def _is_helpless(self, director: Director) -> bool:
-        """It does not run, or was started a moment ago and listens."""
+        """It does not run, goes on just now, or was started a moment ago and listens."""
         listen_us = 4000 * self.world.timing.heartbeat_ms
+        if self.world.now_us - director.resumed_at_us < SLACK_US:
+            return True
         return not director.is_running or self.world.now_us - director.started_at_us < listen_us
 
     def _is_leased(self, holders: list[str]) -> bool:
@@ -92,6 +94,9 @@ class Judge:
             director = self.world.directors[name]
             if not self._is_helpless(director):
                 continue
+            if director.kernel.flushed and director.kernel.table is None:
+                # the fence had closed, and somebody took it away: what is left is the lease
+                return True
             is_fenced = timing.has_fence and not director.kernel.flushed
             lease_ms = timing.fence_ms if is_fenced else timing.lease_ms + 500
             if self.world.now_us - self.healed_at_us <= lease_ms * 1000:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from drctl.adapters import address_message as am
 from drctl.adapters.netlink import NETLINK_ROUTE, Netlink, Received, bpf, interface_index
+from drctl.core.plan import Observed, strays
 from drctl.core.value import Vip
 from drctl.errors import DrctlError, KernelRefused
 
@@ -123,16 +124,13 @@ class Addresses:
     def delete_strays(self, vips: Sequence[Vip]) -> list[DrctlError]:
         """Remove the VIPs' addresses where they are with another prefix or on another interface:
         such a one has no lease."""
-        wanted = {(vip.address, vip.prefix, vip.interface) for vip in vips}
-        named = {vip.address for vip in vips}
         names = self._names()
-        strays = [
-            each
+        entries = {
+            Observed(each.address, each.prefix, names.get(each.index, "")): each
             for each in am.addresses(self._netlink, _families(vips))
-            if each.address in named
-            and (each.address, each.prefix, names.get(each.index, "")) not in wanted
-        ]
-        return self._refused(am.delete_these(self._netlink, strays))
+        }
+        unwanted = [entries[entry] for entry in strays(vips, entries)]
+        return self._refused(am.delete_these(self._netlink, unwanted))
 
     def observed(self, interfaces: Collection[str] = ()) -> list[Present]:
         """The addresses on these interfaces, or on all."""

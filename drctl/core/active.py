@@ -79,7 +79,7 @@ def _be_blind(group: GroupState, now_ms: int) -> None:
             group.release(now_ms, group.blind_interface())
         return
     if not group.is_shut:
-        group.shut("blind")
+        group.shut()
     group.burst = None
     group.wake(group.lease_end_ms())
 
@@ -134,7 +134,7 @@ def contested(group: GroupState, now_ms: int, peer: PeerView | None) -> None:
         group.heard_rival_ms = now_ms
         return
     if around.timing.has_fence:
-        group.shut("contested")
+        group.shut()
     else:
         group.release(now_ms, f"{name} answers for it")
 

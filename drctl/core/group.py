@@ -83,7 +83,6 @@ class GroupState:
         self.vips_until_ms: list[int] = []
         self.renew_turn = 0
         self.is_shut = False
-        self.shut_why = ""
         self.conflict_probes = 0
         self.conflict_probe_ms = 0
         self.probe_turn = 0
@@ -284,10 +283,9 @@ class GroupState:
         number = self.around.take_number(self, "open")
         self.around.emit(OpenFence(number, self.name, before_ms))
 
-    def shut(self, why: str) -> None:
+    def shut(self) -> None:
         """Fall silent in ARP and ND, but go on accepting packets."""
         self.is_shut = True
-        self.shut_why = why
         self.burst = None
         self.around.emit(ShutArp(self.around.take_number(self, "shut"), self.name))
 

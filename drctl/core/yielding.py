@@ -53,7 +53,7 @@ def begin(group: GroupState, now_ms: int, peer: PeerView, reason: str) -> None:
     if group.around.timing.has_fence:
         group.around.beat_soon = False
         group.is_waiting = True
-        group.shut("yielding")
+        group.shut()
     else:
         group.is_waiting = False
 

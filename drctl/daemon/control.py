@@ -291,11 +291,11 @@ def _clear(path: Path) -> None:
         raise FileRefused("listen on", str(path), "it is there already, and no socket")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as other:
         other.setblocking(False)
-        try:
-            other.connect(os.fspath(path))
-        except ConnectionRefusedError:
-            path.unlink()
-            return
-        except BlockingIOError:
-            pass  # its queue is full: it listens
+        # EAGAIN: its queue is full, so it listens
+        found = other.connect_ex(os.fspath(path))
+    if found == errno.ECONNREFUSED:
+        path.unlink()
+        return
+    if found not in {0, errno.EAGAIN}:
+        raise FileRefused("listen on", str(path), OSError(found, os.strerror(found)))
     raise ControlTaken(f"another drctl answers on {path}")

@@ -153,7 +153,7 @@ MUTANTS = (
                 (
                     "        group.around.beat_soon = False\n"
                     "        group.is_waiting = True\n"
-                    '        group.shut("yielding")'
+                    "        group.shut()"
                 ),
                 '        group.release(group.yield_ms, "yielding")',
             ),

@@ -14,8 +14,8 @@ class Started:
 
     `present` are VIPs that this host's kernel holds already, `answering` those of them that no
     fence closes; `epoch` is the one below which every epoch may have been used; `stations` are
-    (interface, address) heard in an earlier run, `peer_macs` and `peer_priorities` what it knew of
-    the peers; `held` are groups that the operator paused.
+    (interface, address) heard in an earlier run, `peer_macs` what it knew of the peers; `held` are
+    groups that the operator paused.
     """
 
     now_ms: int
@@ -25,7 +25,6 @@ class Started:
     answering: frozenset[str] = frozenset()
     stations: tuple[tuple[str, str], ...] = ()
     peer_macs: tuple[tuple[str, str], ...] = ()
-    peer_priorities: tuple[tuple[str, str, int], ...] = ()
     held: frozenset[str] = frozenset()
 
 

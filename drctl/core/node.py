@@ -143,9 +143,6 @@ class Node:
         for node, mac in event.peer_macs:
             if node in around.peers:
                 around.peers[node].macs.add(mac)
-        for node, name, priority in event.peer_priorities:
-            if node in around.peers:
-                around.peers[node].priorities[name] = priority
         listen_ms = LISTEN_HEARTBEATS * around.timing.heartbeat_ms
         for group in self.groups.values():
             group.since_ms = now_ms

@@ -36,7 +36,6 @@ class PeerView:
         "heard_ms",
         "links",
         "macs",
-        "priorities",
         "sequence",
         "timing",
     )
@@ -53,7 +52,6 @@ class PeerView:
         self.boot = 0
         self.sequence = 0
         self.macs: set[str] = set()
-        self.priorities: dict[str, int] = {}
         self._sent: dict[int, int] = {}
         self._old_boots: list[int] = []
 
@@ -112,8 +110,6 @@ class PeerView:
         self.heard_ms = now_ms
         self.beat_after_ms = sent_after_ms
         self.macs.update(beat.macs)
-        for group in beat.groups:
-            self.priorities[group.name] = group.priority
 
     def link_heard(self, link: str, now_ms: int) -> None:
         view = self.links.setdefault(link, LinkView())

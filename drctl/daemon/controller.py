@@ -126,7 +126,6 @@ class Controller:
             frozenset() if is_fenced else present,
             memory.stations,
             memory.peer_macs,
-            memory.peer_priorities,
             self._of.state.paused,
         )
 

@@ -276,11 +276,6 @@ class _Daemon:
         memory = Memory(
             tuple((name, one) for name, sight in around.sights.items() for one in sight.stations),
             tuple((name, mac) for name, peer in around.peers.items() for mac in sorted(peer.macs)),
-            tuple(
-                (name, group, priority)
-                for name, peer in around.peers.items()
-                for group, priority in peer.priorities.items()
-            ),
         )
 
         def remember() -> None:

@@ -49,12 +49,11 @@ class StateDamaged(DrctlError):
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What an earlier run knew: (interface, address) of stations, (node, MAC) and (node, group,
-    priority) of peers, as `core.event.Started` takes them."""
+    """What an earlier run knew: (interface, address) of stations and (node, MAC) of peers, as
+    `core.event.Started` takes them."""
 
     stations: tuple[tuple[str, str], ...] = ()
     peer_macs: tuple[tuple[str, str], ...] = ()
-    peer_priorities: tuple[tuple[str, str, int], ...] = ()
 
 
 class State:
@@ -188,10 +187,6 @@ class State:
             return Memory(
                 tuple((_text(name), _text(address)) for name, address in found["stations"]),
                 tuple((_text(node), _text(mac)) for node, mac in found["peer_macs"]),
-                tuple(
-                    (_text(node), _text(group), _number(priority))
-                    for node, group, priority in found["peer_priorities"]
-                ),
             )
         except FileRefused as refused:
             self.notes.append(str(refused))
@@ -207,7 +202,6 @@ class State:
             "schema": SCHEMA,
             "stations": memory.stations,
             "peer_macs": memory.peer_macs,
-            "peer_priorities": memory.peer_priorities,
         }
         try:
             _replace(self.path / MEMORY, _json(written))
@@ -304,10 +298,4 @@ def _sync_directory(path: Path) -> None:
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{value!r} is no text")
-    return value
-
-
-def _number(value: Any) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"{value!r} is no number")
     return value

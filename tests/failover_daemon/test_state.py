@@ -23,11 +23,7 @@ from drctl.daemon.state import (
 from drctl.errors import FileRefused
 from tools import need, need_root
 
-MEMORY_OF_A_RUN = Memory(
-    (("eth0", "192.0.2.10"),),
-    (("lb2", "02:00:00:00:00:02"),),
-    (("lb2", "web", 90),),
-)
+MEMORY_OF_A_RUN = Memory((("eth0", "192.0.2.10"),), (("lb2", "02:00:00:00:00:02"),))
 
 FULL_DISK = """
 import os, subprocess, sys
@@ -195,9 +191,8 @@ def test_memory_is_what_was_remembered(tmp_path: Path) -> None:
         b"[" * 100_000,
         b"{}",
         b'{"schema": 2}',
-        b'{"schema":1,"stations":[["a"]],"peer_macs":[],"peer_priorities":[]}',
-        b'{"schema":1,"stations":[],"peer_macs":[[1,2]],"peer_priorities":[]}',
-        b'{"schema":1,"stations":[],"peer_macs":[],"peer_priorities":[["a","b",true]]}',
+        b'{"schema":1,"stations":[["a"]],"peer_macs":[]}',
+        b'{"schema":1,"stations":[],"peer_macs":[[1,2]]}',
     ],
 )
 def test_damaged_memory_is_left_out_and_told(tmp_path: Path, content: bytes) -> None:

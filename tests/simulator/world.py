@@ -178,13 +178,11 @@ class World:
         if not self.topology.knows_macs and director.run == 1:
             return {}
         macs = []
-        priorities = []
         for other in self.directors.values():
             if other is director:
                 continue
             macs += [(other.name, port.mac) for port in self.ports_of(other.name).values()]
-            priorities += [(other.name, g.name, g.priority) for g in other.settings.groups]
-        return {"peer_macs": tuple(macs), "peer_priorities": tuple(priorities)}
+        return {"peer_macs": tuple(macs)}
 
     # frames
 

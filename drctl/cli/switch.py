@@ -9,8 +9,8 @@ from drctl.cli._help import HelpFormatter
 
 _DESCRIPTION = """\
 Hand the VIPs over to another director while both live: no packet is lost and no request is
-answered twice. Asks the daemon of the active director, so run it there; returns when the other one
-has the VIPs, or when it did not come to that and nothing has changed.
+answered twice. Run it on any director: one that does not hold the VIPs asks the one that does.
+Returns when another one has the VIPs, or when it did not come to that and nothing has changed.
 """
 
 

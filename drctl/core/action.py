@@ -15,10 +15,11 @@ from drctl.core.role import Role
 
 @dataclass(frozen=True, slots=True)
 class SendBeat:
-    """To one peer, on all its links, without waiting."""
+    """To one peer, on all its links, without waiting; once in each of the `versions`."""
 
     peer: str
     beat: Beat
+    versions: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from drctl.core.action import (
     Announce,
@@ -25,6 +26,9 @@ from drctl.core.peer import PeerView
 from drctl.core.priority import Standing, standing
 from drctl.core.role import Role
 from drctl.core.value import Group
+
+if TYPE_CHECKING:
+    from drctl.core.command import Request
 
 Key = tuple[int, int, str]
 """Epoch, priority, node: of two that hold a group, the higher one keeps it."""
@@ -53,6 +57,8 @@ class GroupState:
         self.reason = "started"
         self.wake_at_ms: int | None = None
         self.standing = Standing(config.priority)
+        self.reports_due_ms: dict[str, int] = {}
+        """Until when reports of tracked things are waited for, from the start on."""
 
         self.seen_epoch = 0
         self.epoch = 0
@@ -93,6 +99,8 @@ class GroupState:
         self.yield_ms = 0
         self.release_ms: int | None = None
         self.no_yield_until_ms = 0
+        self.request: Request | None = None
+        """What this node's operator wants of the holder, another director."""
         self.order: tuple[str, str] | None = None
         """A command of the operator that is being carried out, and its target."""
 
@@ -147,10 +155,21 @@ class GroupState:
         """On every interface a witness answered since then."""
         return all(self.around.sights[name].has_proof(since_ms) for name in self.config.interfaces)
 
+    def missing_report(self, now_ms: int) -> str:
+        """A tracked thing of which nothing is known yet, while that is waited for. VIPs that are
+        here already are kept meanwhile."""
+        if self.is_adopting:
+            return ""
+        for name, due_ms in self.reports_due_ms.items():
+            if now_ms < due_ms and name not in self.around.reports:
+                self.wake(due_ms)
+                return f"{name} has not reported yet"
+        return ""
+
     def is_eligible(self, now_ms: int) -> bool:
         """It could take the VIPs now, or as soon as it has listened: of two that start together the
         one of lower priority waits for the other."""
-        if self.role not in {Role.STANDBY, Role.SUSPECT}:
+        if self.role not in {Role.STANDBY, Role.SUSPECT} or self.missing_report(now_ms):
             return False
         return self.obstacle(now_ms) is None
 
@@ -199,6 +218,8 @@ class GroupState:
     def beat(self, now_ms: int) -> GroupBeat:
         """What the next heartbeat says of it."""
         is_holding = self.role.is_holding
+        request = self.request
+        is_asking = request is not None and not is_holding and self.seen_epoch == request.epoch
         return GroupBeat(
             self.name,
             self.role,
@@ -208,8 +229,14 @@ class GroupState:
             may_answer=self.may_answer,
             is_blind=bool(self.blind_interface()),
             wants=self.wants,
-            target=self.target if self.role is Role.YIELDING else "",
+            is_asking=is_asking,
+            target=self._target(is_asking=is_asking),
         )
+
+    def _target(self, *, is_asking: bool) -> str:
+        if is_asking and self.request is not None:
+            return self.request.target
+        return self.target if self.role is Role.YIELDING else ""
 
     # what it does
 

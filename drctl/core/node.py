@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from drctl.core import active, frame, standby, taking, yielding
-from drctl.core.action import Action, Reply, ReserveEpochs, SendBeat, StartGuard, Stop
+from drctl.core import active, command, frame, standby, taking, yielding
+from drctl.core.action import Action, ReserveEpochs, SendBeat, StartGuard, Stop
 from drctl.core.around import Around
 from drctl.core.beat import Beat
 from drctl.core.event import (
@@ -149,6 +149,9 @@ class Node:
             group.seen_epoch = event.epoch
             group.is_held = group.name in event.held
             group.listen_until_ms = now_ms + listen_ms
+            group.reports_due_ms = {
+                track.name: now_ms + track.wait_ms for track in group.config.tracks
+            }
             group.may_answer = not event.present.isdisjoint(group.config.addresses)
             group.is_adopting = not event.answering.isdisjoint(group.config.addresses)
             group.prepare_fence(now_ms, is_open=group.is_adopting)
@@ -251,21 +254,7 @@ class Node:
             return
         for group in self.groups.values():
             if event.group in {"", group.name}:
-                self._obey_for(group, event)
-
-    def _obey_for(self, group: GroupState, event: OperatorAsked) -> None:
-        is_active = group.role is Role.ACTIVE
-        if event.command is Command.RESUME:
-            group.is_held = group.has_stood_down = False
-            self.around.emit(Reply(group.name, is_done=True, text="resumed"))
-        elif is_active and not group.is_shut:
-            group.order = (event.command.value, event.target)
-        elif event.command is Command.PAUSE and not group.role.is_holding:
-            group.is_held = True
-            self.around.emit(Reply(group.name, is_done=True, text="paused"))
-        else:
-            text = f"this director is {group.role.word}, not active"
-            self.around.emit(Reply(group.name, is_done=False, text=text))
+                command.obey(group, event)
 
     # going on
 
@@ -281,6 +270,7 @@ class Node:
                     break
             else:
                 group.wake(now_ms + 1)
+            command.follow(group, now_ms)
 
     def _turn(self, now_ms: int) -> None:
         """Once a heartbeat: beat, then renew what may be renewed, then ask the witnesses."""
@@ -319,8 +309,10 @@ class Node:
                 settings.digest,
                 macs,
                 groups,
+                settings.newest_version,
             )
-            self.around.emit(SendBeat(peer.config.node, beat))
+            versions = peer.versions(settings.newest_version)
+            self.around.emit(SendBeat(peer.config.node, beat, versions))
 
     def _reserve(self, now_ms: int) -> None:
         """Have epochs written down long before they are needed."""

@@ -36,6 +36,7 @@ class PeerView:
         "heard_ms",
         "links",
         "macs",
+        "newest",
         "sequence",
         "timing",
     )
@@ -52,6 +53,8 @@ class PeerView:
         self.boot = 0
         self.sequence = 0
         self.macs: set[str] = set()
+        self.newest = 1
+        """The newest version of the heartbeat that it is known to understand."""
         self._sent: dict[int, int] = {}
         self._old_boots: list[int] = []
 
@@ -98,10 +101,16 @@ class PeerView:
             self._old_boots = [*self._old_boots[1 - OLD_BOOTS_KEPT :], self.boot]
             self.boot = beat.boot
             self.sequence = 0
+            self.newest = beat.newest
         if beat.sequence <= self.sequence:
             return False
         self.sequence = beat.sequence
+        self.newest = max(self.newest, beat.newest)
         return True
+
+    def versions(self, mine: int) -> tuple[int, ...]:
+        """In which to send it a beat, the newest one first."""
+        return (mine,) if mine == 1 or self.newest >= mine else (mine, mine - 1)
 
     def learn(self, beat: Beat, now_ms: int, sent_after_ms: int) -> None:
         """Take over what a fresh beat says."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from drctl.core.beat import NEWEST_VERSION
+
 
 @dataclass(frozen=True, slots=True)
 class Vip:
@@ -80,19 +82,32 @@ class Track:
 
     `weight` 0: its failure is a fault. Above 0: added to the priority while it is up; below 0:
     added while it is down (keepalived's rule, vrrp_track.c). With `is_value` the reported number
-    times `weight` is added (track_file).
+    times `weight` is added (track_file). `is_reversed`: the weight counts with the other sign, and
+    without one being up is the fault. `wait_ms` is how long after the start the group is not taken
+    while nothing was reported.
     """
 
     name: str
     weight: int = 0
     is_value: bool = False
+    is_reversed: bool = False
+    wait_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A vrrp_instance of a sync group: its priority and what changes it."""
+
+    priority: int
+    tracks: tuple[Track, ...] = ()
 
 
 @dataclass(frozen=True)
 class Group:
     """VIPs that move together: a vrrp_instance, a vrrp_sync_group, or all of an lvs.cf.
 
-    `priority` is this node's, 1..255. `interfaces` are those of the VIPs and of the instances; each
+    `priority` is this node's, 1..255; of several `members` that of the lowest one, after what is
+    tracked has been counted for each. `tracks` are those of all. `interfaces` are those of the VIPs and of the instances; each
     needs a witness. Without `is_preempting` a returning node stays standby beside a living holder
     of lower priority.
     """
@@ -104,6 +119,7 @@ class Group:
     is_preempting: bool = True
     preempt_delay_ms: int = 0
     tracks: tuple[Track, ...] = ()
+    members: tuple[Member, ...] = ()
 
     @cached_property
     def addresses(self) -> frozenset[str]:
@@ -157,3 +173,5 @@ class Settings:
     timing: Timing = field(default_factory=Timing)
     digest: str = ""
     needs_arbiter: bool = False
+    newest_version: int = NEWEST_VERSION
+    """Of heartbeats; an older one than there is makes it a director that is not upgraded yet."""

@@ -1,9 +1,13 @@
 """A heartbeat as bytes: versioned, strict, and limited in size.
 
-Layout of version 1, integers big-endian: `DR`, version (1 byte), boot, sequence, echo boot, echo
-(8 bytes each), then the node's name and the digest as strings, the MACs (a count and 6 bytes each),
-the groups (a count of 2 bytes, and each one's name, role, flags, epoch, priority and target). A
-string is a length of 1 byte and that much UTF-8. Nothing may follow.
+Layout, integers big-endian: `DR`, version (1 byte), from version 2 on the newest version that the
+sender understands (1 byte), boot, sequence, echo boot, echo (8 bytes each), then the node's name
+and the digest as strings, the MACs (a count and 6 bytes each), the groups (a count of 1 byte, and
+each one's name, role, flags, epoch, priority and target). A string is a length of 1 byte and that
+much UTF-8. Nothing may follow. Version 2 has one flag more, `is_asking`.
+
+The version before the newest one is read and written too, so that directors can be upgraded one by
+one: who is not known to understand the newest gets each beat in both.
 """
 
 from __future__ import annotations
@@ -11,19 +15,23 @@ from __future__ import annotations
 import struct
 from typing import Any
 
-from drctl.core.beat import Beat, GroupBeat
+from drctl.core.beat import NEWEST_VERSION, Beat, GroupBeat
 from drctl.core.role import Role
 
 MAGIC = b"DR"
-VERSION = 1
+VERSIONS = (NEWEST_VERSION - 1, NEWEST_VERSION)
 SIZE_LIMIT_BYTES = 16 * 1024
 MACS_LIMIT = 64
 GROUPS_LIMIT = 255
 
-_HEAD = struct.Struct(">2sBQQQQ")
+_START = struct.Struct(">2sB")
+_HEAD = struct.Struct(">QQQQ")
 _GROUP = struct.Struct(">BBQB")
 _COUNT = struct.Struct(">B")
-_FLAGS = ("is_eligible", "may_answer", "is_blind", "wants")
+_FLAGS = {
+    1: ("is_eligible", "may_answer", "is_blind", "wants"),
+    2: ("is_eligible", "may_answer", "is_blind", "wants", "is_asking"),
+}
 _MAC_BYTES = 6
 
 
@@ -35,17 +43,21 @@ class OtherVersion(WireError):
     """A heartbeat of a version that this one does not understand."""
 
 
-def encode(beat: Beat) -> bytes:
-    """The bytes of a heartbeat; a value that does not fit is a `WireError`."""
+def encode(beat: Beat, version: int = NEWEST_VERSION) -> bytes:
+    """The bytes of a heartbeat; a value that does not fit is a `WireError`. What an older version
+    has no place for is left out."""
     if len(beat.macs) > MACS_LIMIT or len(beat.groups) > GROUPS_LIMIT:
         raise WireError(f"{len(beat.macs)} MACs, {len(beat.groups)} groups: too many")
-    head = (MAGIC, VERSION, beat.boot, beat.sequence, beat.echo_boot, beat.echo)
-    parts = [_HEAD.pack(*head), _string(beat.node), _string(beat.digest)]
+    parts = [_START.pack(MAGIC, version)]
+    if version > 1:
+        parts.append(_COUNT.pack(beat.newest))
+    parts.append(_HEAD.pack(beat.boot, beat.sequence, beat.echo_boot, beat.echo))
+    parts += [_string(beat.node), _string(beat.digest)]
     parts.append(_COUNT.pack(len(beat.macs)))
     parts += [bytes.fromhex(mac.replace(":", "")) for mac in beat.macs]
     parts.append(_COUNT.pack(len(beat.groups)))
     for group in beat.groups:
-        flags = sum(getattr(group, name) << bit for bit, name in enumerate(_FLAGS))
+        flags = sum(getattr(group, name) << bit for bit, name in enumerate(_FLAGS[version]))
         parts.append(_string(group.name))
         parts.append(_GROUP.pack(group.role, flags, group.epoch, group.priority))
         parts.append(_string(group.target))
@@ -59,23 +71,28 @@ def _string(text: str) -> bytes:
     return bytes((len(raw),)) + raw
 
 
-def decode(data: bytes) -> Beat:
-    """The heartbeat that these bytes are; anything else is a `WireError`."""
+def decode(data: bytes, newest: int = NEWEST_VERSION) -> Beat:
+    """The heartbeat that these bytes are; anything else is a `WireError`, and so is a version above
+    `newest`."""
     if len(data) > SIZE_LIMIT_BYTES:
         raise WireError(f"{len(data)} bytes: more than {SIZE_LIMIT_BYTES}")
     reader = _Reader(data)
-    magic, version, boot, sequence, echo_boot, echo = reader.unpack(_HEAD)
+    magic, version = reader.unpack(_START)
     if magic != MAGIC:
         raise WireError("it does not begin as a heartbeat does")
-    if version != VERSION:
-        raise OtherVersion(f"heartbeat of version {version}, this is {VERSION}")
+    if version not in VERSIONS or version > newest:
+        raise OtherVersion(f"heartbeat of version {version}, this is {newest}")
+    understood = reader.count(255) if version > 1 else version
+    if understood < version:
+        raise WireError(f"version {version} from a sender that understands {understood}")
+    boot, sequence, echo_boot, echo = reader.unpack(_HEAD)
     node, digest = reader.string(), reader.string()
     macs = tuple(reader.mac() for _ in range(reader.count(MACS_LIMIT)))
-    groups = tuple(reader.group() for _ in range(reader.count(GROUPS_LIMIT)))
+    groups = tuple(reader.group(_FLAGS[version]) for _ in range(reader.count(GROUPS_LIMIT)))
     if len({group.name for group in groups}) != len(groups):
         raise WireError("a group is named twice")
     reader.end()
-    return Beat(node, boot, sequence, echo_boot, echo, digest, macs, groups)
+    return Beat(node, boot, sequence, echo_boot, echo, digest, macs, groups, understood)
 
 
 class _Reader:
@@ -109,12 +126,12 @@ class _Reader:
     def mac(self) -> str:
         return self.take(_MAC_BYTES).hex(":")
 
-    def group(self) -> GroupBeat:
+    def group(self, names: tuple[str, ...]) -> GroupBeat:
         name = self.string()
         role, flags, epoch, priority = self.unpack(_GROUP)
-        if role > max(Role) or flags >> len(_FLAGS):
+        if role > max(Role) or flags >> len(names):
             raise WireError(f"role {role}, flags {flags:#x} of group {name!r}")
-        values = {key: bool(flags >> bit & 1) for bit, key in enumerate(_FLAGS)}
+        values = {key: bool(flags >> bit & 1) for bit, key in enumerate(names)}
         return GroupBeat(name, Role(role), epoch, priority, **values, target=self.string())
 
     def end(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from drctl.core import command
 from drctl.core.action import Reply
 from drctl.core.beat import GroupBeat
 from drctl.core.event import Outcome
@@ -26,6 +27,10 @@ def consider(group: GroupState, now_ms: int) -> None:
         return
     if now_ms < group.no_yield_until_ms:
         return
+    group.order = command.passed_on(group, now_ms, candidates)
+    if group.order is not None:
+        _obey(group, now_ms, candidates)
+        return
     for peer in candidates:
         theirs = peer.groups[group.name]
         if theirs.wants and theirs.priority > group.standing.priority:
@@ -35,13 +40,14 @@ def consider(group: GroupState, now_ms: int) -> None:
 
 def _obey(group: GroupState, now_ms: int, candidates: list[PeerView]) -> None:
     assert group.order is not None
-    command, target = group.order
+    reason, target = group.order
     for peer in candidates:
         if target in {"", peer.config.node}:
-            begin(group, now_ms, peer, command)
+            begin(group, now_ms, peer, reason)
             return
     group.order = None
-    group.around.emit(Reply(group.name, is_done=False, text=f"{target or 'nobody'} cannot take it"))
+    text = f"{target} cannot take it" if target else "no other director can take it"
+    group.around.emit(Reply(group.name, is_done=False, text=text))
 
 
 def begin(group: GroupState, now_ms: int, peer: PeerView, reason: str) -> None:

@@ -198,7 +198,7 @@ class Controller:
         self._heard_ms = now_ms()
         for peer, link, payload in self._of.heartbeat.receive():
             try:
-                beat = wire.decode(payload)
+                beat = wire.decode(payload, self.settings.newest_version)
             except wire.WireError as error:
                 self._of.counters.beats_refused += 1
                 self._of.counters.last_refusal = f"{peer}: {error}"

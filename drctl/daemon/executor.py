@@ -188,7 +188,8 @@ class Executor:
         return self._groups[group].vips
 
     def _send_beat(self, action: SendBeat) -> None:
-        self._transport.send(action.peer, wire.encode(action.beat))
+        for version in action.versions:
+            self._transport.send(action.peer, wire.encode(action.beat, version))
 
     def _probe(self, action: Probe) -> None:
         self._segments[action.interface].probe(action.addresses)

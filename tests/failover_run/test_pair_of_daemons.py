@@ -168,12 +168,17 @@ def test_pair_holds_switches_pauses_and_tells_its_history(
     assert (first.has_vip(), second.has_vip()) == (True, False)
     done = first.ask("switch")
     assert (done.returncode, done.stdout) == (0, "web: lb2 holds it\n"), done
+    passed_on = first.ask("switch", "--target", "lb1")
+    assert (passed_on.returncode, passed_on.stdout) == (0, "web: lb1 holds it\n"), passed_on
+    assert (first.has_vip(), second.has_vip()) == (True, False)
+    done = second.ask("switch")
+    assert (done.returncode, done.stdout) == (0, "web: lb2 holds it\n"), done
     assert (first.has_vip(), second.has_vip()) == (False, True)
     paused = first.ask("pause")
     assert (paused.returncode, first.role()) == (0, "held"), paused
     refused = second.ask("switch")
     assert refused.returncode == 1
-    assert "cannot take it" in refused.stdout + refused.stderr
+    assert "no other director can take it" in refused.stdout + refused.stderr
     assert first.stop() == 0
     first.start()
     wait_for(lambda: first.role() == "held", first.log)
@@ -181,7 +186,7 @@ def test_pair_holds_switches_pauses_and_tells_its_history(
     wait_for(lambda: first.role() == "standby", first.log)
     assert second.stop() == 0
     wait_for(first.has_vip, first.log)
-    wait_for(lambda: (first.folder / "hooks").read_text().count("MASTER") == 2, first.log)
+    wait_for(lambda: (first.folder / "hooks").read_text().count("MASTER") == 3, first.log)
     history = first.ask("history").stdout
     assert "handed over to lb2" in history
     assert "command  switch" in history

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from simulator.kernel import Kernel
@@ -30,6 +30,7 @@ class Director:
         self.name = name
         self.settings = settings
         self.drift = drift
+        self.newest_version = settings.newest_version
         self.kernel = Kernel(group_of={v: g.name for g in settings.groups for v in g.addresses})
         self.guard = Guard()
         self.node: Any = None
@@ -86,6 +87,8 @@ class Director:
         self.boot = self.world.random.getrandbits(48) + 1
         if not self.guard.is_alive:
             self.guard = Guard()
+        version = self.world.next_version(self.newest_version)
+        self.settings = replace(self.settings, newest_version=version)
         self.node = core.node.Node(self.settings)
         present = frozenset(v for v in self.world.vips if self.kernel.has(v, self.clock_us()))
         answering = frozenset(v for v in present if self.kernel.answers(v, self.clock_us()))
@@ -256,7 +259,15 @@ class Director:
         return self.node.groups[action.group].config
 
     def _send_beat(self, action: Any) -> int:
-        self.world.send_beat(self.name, action.peer, action.beat)
+        """Of a beat in two versions the receiver takes the newer one that it understands."""
+        understood = self.world.directors[action.peer].settings.newest_version
+        version = max((one for one in action.versions if one <= understood), default=None)
+        if version is None:
+            return 0
+        beat, wire = action.beat, self.world.core.wire
+        if version != max(wire.VERSIONS):
+            beat = wire.decode(wire.encode(beat, version))
+        self.world.send_beat(self.name, action.peer, beat)
         return 0
 
     def _probe(self, action: Any) -> int:

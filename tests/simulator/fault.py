@@ -224,7 +224,7 @@ KINDS: dict[str, Kind] = {
     "freeze": Kind(_director("freeze"), _director("thaw"), excuses=True),
     "flush": Kind(_flush, moves=NEVER),
     "remove-address": Kind(_remove_address),
-    "switch": Kind(_command("SWITCH")),
+    "switch": Kind(_command("SWITCH"), moves=ALWAYS),
     "hold": Kind(_command("PAUSE"), _command("RESUME")),
     "stop": Kind(_command("STOP"), _director("start")),
     "service": Kind(_report("service", is_up=False), _report("service", is_up=True)),

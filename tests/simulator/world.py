@@ -21,6 +21,8 @@ SOCKET_HOLDS = 8
 RETRANSMISSION_US = 200_000
 BACK_WITHIN_US = 290_000
 """A connection that was cut stands again by then (measured with ZeroMQ over TCP)."""
+UPGRADED = 0.1
+"""The part of the histories in which directors have different versions."""
 
 
 @dataclass(slots=True)
@@ -35,7 +37,7 @@ class Witness:
 
 def load_core(package: str = "drctl.core") -> SimpleNamespace:
     """The core's modules that a world needs, of the real package or of a changed copy."""
-    names = ("node", "event", "action")
+    names = ("node", "event", "action", "wire")
     return SimpleNamespace(**{n: importlib.import_module(f"{package}.{n}") for n in names})
 
 
@@ -47,6 +49,8 @@ class World:
     ) -> None:
         self.topology = topology
         self.random = Random(seed)
+        self._upgrades = Random(f"upgrades {seed}")
+        self._is_upgrading = self._upgrades.random() < UPGRADED
         self.core = core
         self.now_us = 0
         self.timing = topology.timing()
@@ -67,6 +71,11 @@ class World:
         self.slowest_us = self.longest_us
         """The longest that a message took in this history, while nothing was cut."""
         self._build()
+
+    def next_version(self, version: int) -> int:
+        """Of heartbeats. In some histories the directors are upgraded, or put back."""
+        versions: tuple[int, ...] = self.core.wire.VERSIONS
+        return self._upgrades.choice(versions) if self._is_upgrading else version
 
     @property
     def longest_us(self) -> int:

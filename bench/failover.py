@@ -25,8 +25,9 @@ from measure import keepalived
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 from live_case import VIP, Plan, Stage, now_ms, pass_time, stage
-from live_client import Client, Seen
 from netns_case import Host, segment
+
+from drctl.lab.pair.client import Client, Seen
 
 ROUNDS = 10 if os.environ.get("DRCTL_FULL") == "1" else 5
 WAIT_S = 2.0

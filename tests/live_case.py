@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from live_client import Client, Seen
 from netns_case import Host, Segment, segment, wait_until
 
 from drctl.adapters.keys import SecretKey, generate
+from drctl.lab.pair.client import Client, Seen
 
 PROGRAM = Path(__file__).with_name("live_director.py")
 VIP, VIP6 = "192.0.2.100", "2001:db8::100"

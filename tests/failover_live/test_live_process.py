@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from live_case import FULL, SLACK_MS, VIP, VIP6, Plan, Stage, now_ms, pass_time, settle, stage
-from live_client import Client
+
+from drctl.lab.pair.client import Client
 
 MANY = (VIP, *(f"198.18.{number // 250}.{number % 250 + 1}" for number in range(999)))
 

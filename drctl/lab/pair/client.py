@@ -10,13 +10,14 @@ import select
 import socket
 import threading
 import time
+from bisect import bisect_left
 from dataclasses import dataclass, field
-
-from netns_case import Host
 
 from drctl.adapters import arp
 from drctl.adapters.nd import NdSocket
 from drctl.adapters.packet import BROADCAST, PacketSocket, frame_filter
+from drctl.errors import DrctlError
+from drctl.lab.pair.host import Host
 
 SENDERS = 32
 PERIOD_S = 0.001
@@ -132,6 +133,10 @@ class Request:
     holders: list[str] = field(default_factory=list)
 
 
+def _asked_ms(request: Request) -> float:
+    return request.asked_ms
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """What a client saw of the directors in a while. `twice` counts requests that two of them
@@ -155,12 +160,20 @@ class Client:
     """Asks for one address until it is closed. `names` are the directors' by their MACs."""
 
     def __init__(
-        self, host: Host, target: str, names: dict[str, str], *, is_echo: bool = False
+        self,
+        host: Host,
+        target: str,
+        names: dict[str, str],
+        *,
+        is_echo: bool = False,
+        period_s: float = PERIOD_S,
     ) -> None:
         self._names = names
+        self._period_s = period_s
         self._directors = frozenset(names.values())
         self._requests: list[Request] = []
         self._is_running = True
+        self._failure: DrctlError | None = None
         self._asked: list[Request | None] = [None] * SENDERS
         with host.inside():
             self._asker: EchoAsker | NdAsker | ArpAsker
@@ -170,7 +183,7 @@ class Client:
                 self._asker = NdAsker(target, "2001:db8::9")
             else:
                 self._asker = ArpAsker(target)
-        self._thread = threading.Thread(target=self._ask_on, daemon=True)
+        self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def close(self) -> None:
@@ -181,16 +194,23 @@ class Client:
 
     def last_holder(self) -> str:
         """Who answered the youngest request that was answered; "" when none was of late."""
-        young = time.monotonic() * 1000 - 20
+        young = time.monotonic() * 1000 - 20 * self._period_s * 1000
         for request in reversed(self._requests[-40:]):
             found = [each for each in request.holders if each in self._directors]
             if found and request.asked_ms > young:
                 return found[-1]
         return ""
 
+    def requests(self, since_ms: float, until_ms: float = float("inf")) -> list[Request]:
+        """The requests of this time; the last of them may not be answered yet."""
+        if self._failure is not None:
+            raise self._failure
+        first = bisect_left(self._requests, since_ms, key=_asked_ms)
+        return self._requests[first : bisect_left(self._requests, until_ms, key=_asked_ms)]
+
     def losses(self, since_ms: float) -> tuple[int, int]:
         """How many requests nobody answered, and how many were answered more than once."""
-        requests = [each for each in self._requests if each.asked_ms >= since_ms - BEFORE_MS]
+        requests = self.requests(since_ms - BEFORE_MS)
         requests = requests[: -SENDERS // 2]
         assert requests
         lost = sum(not each.holders for each in requests)
@@ -199,8 +219,7 @@ class Client:
     def seen(self, since_ms: float, until_ms: float = float("inf")) -> Seen:
         """What was seen of the requests of this time, and of some before, so that it begins with
         an answer; the last few may not be answered yet."""
-        since_ms -= BEFORE_MS
-        requests = [each for each in self._requests if since_ms <= each.asked_ms < until_ms]
+        requests = self.requests(since_ms - BEFORE_MS, until_ms)
         if until_ms == float("inf"):
             requests = requests[: -SENDERS // 2]
         holders: list[str] = []
@@ -214,6 +233,13 @@ class Client:
             len(requests),
         )
 
+    def _run(self) -> None:
+        try:
+            self._ask_on()
+        except DrctlError as refused:
+            # who asks what was seen must not be told that all was well
+            self._failure = refused
+
     def _ask_on(self) -> None:
         due = time.monotonic()
         while self._is_running:
@@ -222,7 +248,7 @@ class Client:
             self._requests.append(request)
             self._asker.ask(number)
             # who was late does not catch up: a burst would be no stream of 1 ms
-            due = max(due + PERIOD_S, time.monotonic())
+            due = max(due + self._period_s, time.monotonic())
             self._hear()
             while (left := due - time.monotonic()) > 0:
                 if select.select([self._asker], [], [], left)[0]:

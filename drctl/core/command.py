@@ -32,9 +32,13 @@ def obey(group: GroupState, event: OperatorAsked) -> None:
     is_here = event.command is Command.SWITCH and event.target == group.around.settings.node
     if event.command is Command.RESUME:
         group.is_held = group.has_stood_down = False
+        if group.order is not None:
+            group.order = (Command.SWITCH.value, group.order[1])
         _reply(group, "resumed")
     elif is_active and is_here:
         _reply(group, f"{event.target} holds it")
+    elif group.order is not None:
+        _reply(group, "a switchover was asked for already", is_done=False)
     elif is_active and not group.is_shut:
         group.order = (event.command.value, event.target)
     elif event.command is Command.PAUSE and not group.role.is_holding:

@@ -42,8 +42,8 @@ def _claimed(group: GroupState, event: FrameHeard) -> None:
         text = f"{event.mac} answers for {event.sender} on {event.interface}, and is no director"
         around.alarm(now_ms, ("leak", event.sender, event.mac), text)
         return
-    if peer is not None and group.role is Role.YIELDING:
-        yielding.see_claim(group, now_ms, peer)
+    if group.role is Role.YIELDING and peer is not None and peer.config.node == group.target:
+        yielding.see_claim(group, now_ms)
         return
     if peer is not None and peer.is_fresh(now_ms):
         _claimed_by_living(group, event, peer)
@@ -57,15 +57,18 @@ def _claimed(group: GroupState, event: FrameHeard) -> None:
         around.alarm(now_ms, ("unheard", group.name), text)
     elif group.role is Role.TAKING and group.burst is None and group.yielder is None:
         group.start_burst(now_ms)
-    elif group.role is Role.ACTIVE:
+    elif group.role in {Role.ACTIVE, Role.YIELDING} and group.release_ms is None:
+        # without a fence a yielding director answers too
         active.contested(group, now_ms, peer)
 
 
 def _claimed_by_living(group: GroupState, event: FrameHeard, peer: PeerView) -> None:
     """Beats decide between directors that hear each other; an answer may be older than a beat."""
+    if peer is group.yielder:
+        return
     theirs = peer.groups.get(group.name)
     says_no = theirs is not None and not theirs.may_answer and not theirs.role.is_holding
-    if group.role in {Role.SUSPECT, Role.TAKING} and peer is not group.yielder:
+    if group.role in {Role.SUSPECT, Role.TAKING}:
         # the frame may be later than the beat
         if group.burst is None:
             group.start_burst(event.now_ms)

@@ -14,6 +14,7 @@ from drctl.core.action import (
     Probe,
     RenewFence,
     RenewVips,
+    Reply,
     Report,
     ShutArp,
     TakeVips,
@@ -102,7 +103,7 @@ class GroupState:
         self.request: Request | None = None
         """What this node's operator wants of the holder, another director."""
         self.order: tuple[str, str] | None = None
-        """A command of the operator that is being carried out, and its target."""
+        """A command of an operator that is being carried out, and its target."""
 
     # what it is
 
@@ -368,6 +369,16 @@ class GroupState:
         self.announce_at_ms = None
         self.conflict_probes = 0
         self.change(now_ms, Role.STANDBY, reason)
+        self._end_order(reason)
+
+    def _end_order(self, reason: str) -> None:
+        """It was let go of before the operator's switchover was over: that is not made up for when
+        the group comes back. A pause is one, whoever holds the group."""
+        if self.order is None:
+            return
+        self.is_held = is_paused = self.order[0] == "pause"
+        self.order = None
+        self.around.emit(Reply(self.name, is_done=is_paused, text=reason))
 
     def refresh_standing(self) -> None:
         self.standing = standing(self.config, self.around.reports)

@@ -360,6 +360,6 @@ def _looks_for_others(group: GroupState, now_ms: int) -> bool:
     """It may not be the only one that answers: a peer is silent, or says that it holds it too."""
     if group.is_adopting:
         return True
-    if group.role is not Role.ACTIVE or group.is_shut:
+    if group.role not in {Role.ACTIVE, Role.YIELDING} or group.is_shut:
         return False
     return bool(group.around.silent(now_ms)) or group.holder(now_ms) is not None

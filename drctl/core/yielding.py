@@ -93,9 +93,9 @@ def step(group: GroupState, now_ms: int) -> None:
     group.wake(group.yield_ms + timing.handover_ms)
 
 
-def see_claim(group: GroupState, now_ms: int, peer: PeerView) -> None:
-    """A director speaks for the VIPs: he has taken them, even if his beats do not come through."""
-    if group.release_ms is None and peer.config.node == group.target and not group.is_waiting:
+def see_claim(group: GroupState, now_ms: int) -> None:
+    """The target speaks for the VIPs: he has taken them, even if his beats do not come through."""
+    if group.release_ms is None and not group.is_waiting:
         group.release_ms = now_ms + group.around.timing.overlap_ms
 
 

@@ -23,6 +23,10 @@ def step(group: GroupState, now_ms: int) -> None:
     if now_ms < group.listen_until_ms:
         group.wake(group.listen_until_ms)
         return
+    missing = group.missing_report(now_ms)
+    if missing:
+        _calm(group, now_ms, Role.STANDBY, missing)
+        return
     _look(group, now_ms)
 
 

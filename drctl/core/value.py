@@ -106,10 +106,10 @@ class Member:
 class Group:
     """VIPs that move together: a vrrp_instance, a vrrp_sync_group, or all of an lvs.cf.
 
-    `priority` is this node's, 1..255; of several `members` that of the lowest one, after what is
-    tracked has been counted for each. `tracks` are those of all. `interfaces` are those of the VIPs and of the instances; each
-    needs a witness. Without `is_preempting` a returning node stays standby beside a living holder
-    of lower priority.
+    `priority` is this node's, 1..255, and `tracks` is what changes it; where there are `members` it
+    is the lowest of theirs, and `tracks` are those of all of them. `interfaces` are those of the
+    VIPs and of the instances; each needs a witness. Without `is_preempting` a returning node stays
+    standby beside a living holder of lower priority.
     """
 
     name: str

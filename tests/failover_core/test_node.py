@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from drctl.core.action import (
     Action,
     Alarm,
@@ -13,10 +15,19 @@ from drctl.core.action import (
     TakeVips,
     TellGuard,
 )
-from drctl.core.event import Command, GuardLost, OperatorAsked, Outcome, Settled, Started, TimeCame
+from drctl.core.event import (
+    Command,
+    GuardLost,
+    OperatorAsked,
+    Outcome,
+    Settled,
+    Started,
+    TimeCame,
+    TrackReported,
+)
 from drctl.core.node import Node
 from drctl.core.role import Role
-from drctl.core.value import Group, Interface, Link, Peer, Settings, Timing, Vip
+from drctl.core.value import Group, Interface, Link, Peer, Settings, Timing, Track, Vip
 
 ACTIVE_MS = 2000
 
@@ -53,6 +64,11 @@ class Host:
         """Let time pass."""
         while self.node.deadline_ms <= until_ms:
             self.feed(TimeCame(self.node.deadline_ms))
+
+
+def tracking(*tracks: Track, priority: int = 100) -> Settings:
+    base = settings()
+    return replace(base, groups=(replace(base.groups[0], priority=priority, tracks=tracks),))
 
 
 def active_host(**timing: int) -> Host:
@@ -138,3 +154,35 @@ def test_node_without_a_fence_never_asks_for_one() -> None:
     host.run(ACTIVE_MS + 3000)
     assert not {CloseFence, OpenFence, RenewFence} & set(kinds(host.actions))
     assert host.node.groups["web"].role is Role.ACTIVE
+
+
+def test_node_does_not_take_before_a_tracked_script_has_reported() -> None:
+    host = Host(Node(tracking(Track("script:web", wait_ms=5000))))
+    host.feed(Started(1000, 7, 0))
+    host.run(ACTIVE_MS)
+    group = host.node.groups["web"]
+    assert (group.role, group.reason) == (Role.STANDBY, "script:web has not reported yet")
+    assert not group.is_eligible(ACTIVE_MS)
+    host.feed(TrackReported(ACTIVE_MS + 1, "script:web", is_up=False))
+    assert group.role is Role.FAULT
+    assert TakeVips not in kinds(host.actions)
+    host.feed(TrackReported(ACTIVE_MS + 2, "script:web", is_up=True))
+    host.run(ACTIVE_MS + 500)
+    assert group.role is Role.ACTIVE
+
+
+def test_node_waits_for_a_report_no_longer_than_it_may_take() -> None:
+    host = Host(Node(tracking(Track("script:web", wait_ms=5000))))
+    host.feed(Started(1000, 7, 0))
+    host.run(5999)
+    assert host.node.groups["web"].role is Role.STANDBY
+    host.run(6500)
+    assert host.node.groups["web"].role is Role.ACTIVE
+
+
+def test_node_keeps_vips_that_are_here_while_a_report_is_missing() -> None:
+    host = Host(Node(tracking(Track("script:web", wait_ms=5000))))
+    host.feed(Started(1000, 7, 0, frozenset({"192.0.2.100"}), frozenset({"192.0.2.100"})))
+    host.run(ACTIVE_MS)
+    assert host.node.groups["web"].role is Role.ACTIVE
+    assert DropVips not in kinds(host.actions)

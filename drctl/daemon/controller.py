@@ -32,6 +32,7 @@ from drctl.daemon.guard_keeper import GuardKeeper
 from drctl.daemon.later import Done, Later, Work
 from drctl.daemon.loop import BEATS, FRAMES, LOCAL, Loop
 from drctl.daemon.state import State
+from drctl.daemon.tracked_carrier import carrier, carriers
 from drctl.errors import DrctlError
 
 ANSWERS = frozenset({"reply", "na"})
@@ -87,9 +88,12 @@ class Controller:
     def run(self) -> None:
         """Start the node, and work until `stop` has been carried out."""
         self.loop.feed(self._started())
-        for link in self._of.addresses.links():
+        links = self._of.addresses.links()
+        for link in links:
             if link.interface in self.node.around.sights and not link.is_up:
                 self.loop.feed(CarrierChanged(now_ms(), link.interface, is_up=False))
+        for event in carriers(self.settings.groups, links):
+            self.loop.feed(event)
         self.loop.run()
 
     def stop(self) -> None:
@@ -159,8 +163,11 @@ class Controller:
                     yield AddressVanished(now_ms(), event.address)
                 case LinkChanged():
                     yield CarrierChanged(now_ms(), event.link.interface, event.link.is_up)
+                    link = event.link
+                    yield from carrier(self.settings.groups, link.interface, is_up=link.is_up)
                 case LinkGone():
                     yield CarrierChanged(now_ms(), event.interface, is_up=False)
+                    yield from carrier(self.settings.groups, event.interface, is_up=False)
 
     def _fence_events(self) -> Iterator[Event]:
         fence = self._of.fence

@@ -6,37 +6,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from drctl.core.value import Group, Track, Vip
+from drctl.core.value import Group, Vip
 from drctl.daemon.problem import Problem
+from drctl.daemon.tracked import Tracked, Watch
 from drctl.model.configuration import Configuration
 from drctl.model.origin import SELF
 from drctl.model.pair import Hook
-from drctl.model.tracking import TrackFile, TrackProcess
-from drctl.model.vrrp import SyncGroup, TrackScript, VrrpInstance
+from drctl.model.vrrp import SyncGroup, VrrpInstance
 from drctl.model.vrrp import Track as ModelTrack
 from drctl.model.vrrp import Vip as ModelVip
 from drctl.text.place import Place
 
 LVS = "lvs"
 """The one group of an lvs.cf."""
-DEFAULT_PRIORITY = 100
 _GARP_REPEAT, _GARP_DELAY_S = 5, 5
 MOST_GROUPS = 255
 LONGEST_NAME_BYTES = 255
-
-Watched = TrackScript | TrackFile | TrackProcess | None
-
-
-@dataclass(frozen=True, slots=True)
-class Watch:
-    """Something to report under `name`: an interface (`what` None), or a script, file or process
-    of the configuration. `is_reversed`: up counts as down."""
-
-    name: str
-    kind: str
-    target: str
-    what: Watched = None
-    is_reversed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +112,6 @@ class _Maker:
         self._of = configuration
         self._path = path
         self._problems = problems
-        self._watched: dict[tuple[str, str], Watched] = {
-            **{("script", one.name): one for one in configuration.scripts},
-            **{("file", one.name): one for one in configuration.track_files},
-            **{("process", one.name): one for one in configuration.track_processes},
-        }
 
     def make(
         self, name: str, members: Sequence[VrrpInstance], sync: SyncGroup | None
@@ -148,21 +128,22 @@ class _Maker:
         )
         vips = tuple({vip.address: vip for vip in reversed(vips)}.values())[::-1]
         cards = [card for one in members if (card := self._interface(one)) is not None]
-        pairs = self._tracks(members, sync)
+        tracked = Tracked(self._of, self._refuse_track, members, sync)
         delays = [_preempt_delay_ms(one) for one in members]
         group = Group(
             name,
             vips,
             tuple(dict.fromkeys((*cards, *(vip.interface for vip in vips)))),
-            min(one.priority or DEFAULT_PRIORITY for one in members),
+            min(one.priority for one in tracked.members),
             all(one.is_preempting or one.state == "MASTER" for one in members),
             max(delays),
-            tuple(dict.fromkeys(track for track, _ in pairs)),
+            tracked.tracks,
+            tracked.members if len(tracked.members) > 1 else (),
         )
         return self._with_announcements(
             GroupParts(
                 group,
-                tuple(dict.fromkeys(watch for _, watch in pairs)),
+                tracked.watches,
                 _hooks(members, sync),
                 self._mails(members, sync),
                 (
@@ -179,6 +160,9 @@ class _Maker:
             self._problems.append(Problem(self._path, 0, reason))
         else:
             self._problems.append(Problem(place.path, place.line, reason))
+
+    def _refuse_track(self, track: ModelTrack, reason: str) -> None:
+        self._refuse(_place(track), reason)
 
     def _interface(self, instance: VrrpInstance) -> str | None:
         defaults = self._of.settings.vrrp
@@ -207,47 +191,6 @@ class _Maker:
             vip.label or "",
             options.get("scope", ""),
             options.get("brd", options.get("broadcast", "")),
-        )
-
-    def _tracks(
-        self, members: Sequence[VrrpInstance], sync: SyncGroup | None
-    ) -> list[tuple[Track, Watch]]:
-        found: list[tuple[Track, Watch]] = []
-        for one in members:
-            # keepalived lets no weights count in a group that does not ask for them
-            has_weights = sync is None or sync.tracks_with_weight
-            found += [
-                made
-                for track in one.tracks
-                if (made := self._track(track, has_weights=has_weights)) is not None
-            ]
-        if sync is not None:
-            found += [
-                made
-                for track in sync.tracks
-                if (made := self._track(track, has_weights=sync.tracks_with_weight)) is not None
-            ]
-        return found
-
-    def _track(self, track: ModelTrack, *, has_weights: bool) -> tuple[Track, Watch] | None:
-        if track.kind == "bfd":
-            return None
-        what = self._watched.get((track.kind, track.name))
-        if what is None and track.kind != "interface":
-            self._refuse(_place(track), f"track_{track.kind} {track.name}: it is not defined")
-            return None
-        given = track.weight if track.weight is not None else (what.weight if what else None)
-        if given is None:
-            given = 1 if track.kind == "file" else 0
-        weight = given if has_weights else 0
-        is_reversed = "reverse" in track.options or (
-            "noreverse" not in track.options and what is not None and what.is_reversed
-        )
-        name = f"{track.kind}:{track.name}" + (":reverse" if is_reversed else "")
-        is_value = track.kind == "file" and weight != 0
-        return (
-            Track(name, weight, is_value),
-            Watch(name, track.kind, track.name, what, is_reversed),
         )
 
     def _mails(self, members: Sequence[VrrpInstance], sync: SyncGroup | None) -> tuple[str, ...]:

@@ -10,9 +10,10 @@ from dataclasses import astuple, dataclass, field, replace
 from drctl.adapters.heartbeat_socket import HeartbeatLink
 from drctl.core.value import Group, Interface, Link, Peer, Settings, Timing
 from drctl.daemon.config import DaemonConfig, LinkConfig
-from drctl.daemon.failover_group import GroupParts, Mail, Watch, group_parts
+from drctl.daemon.failover_group import GroupParts, Mail, group_parts
 from drctl.daemon.host import Host
 from drctl.daemon.problem import ConfigRefused, Problem
+from drctl.daemon.tracked import Watch
 from drctl.daemon.unsupported import Statement, examine, replaced_of_pulse
 from drctl.model.configuration import Configuration
 from drctl.model.pair import Director, Rank

@@ -7,7 +7,17 @@ from typing import Any
 
 from drctl.core.role import Role
 from drctl.daemon.child import Child
-from drctl.daemon.hook_value import BACKUP, FAULT, MASTER, STOP, HookSettings, settings_to_json
+from drctl.daemon.hook_value import (
+    AGAIN,
+    BACKUP,
+    FAULT,
+    MASTER,
+    RELOAD,
+    START,
+    STOP,
+    HookSettings,
+    settings_to_json,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +46,7 @@ class Hooks:
     def __init__(self, settings: HookSettings) -> None:
         self._settings = settings
         self._states: dict[str, str] = {}
+        self._when = START
         self._child = Child("drctl.daemon.hooks", (), self._greeting)
 
     @classmethod
@@ -62,7 +73,9 @@ class Hooks:
         """Other settings; tracked scripts that stay the same go on as they are."""
         self._settings = settings
         if self._child.pid is not None:
-            self._child.put(self._greeting()[0])
+            self._child.put({"settings": settings_to_json(settings), "when": RELOAD})
+        elif self._when == START:
+            self._when = RELOAD
         # where there is none, `tick` starts one that is told the new settings
 
     def changed(self, group: str, role: Role, priority: int, *, is_stopping: bool = False) -> None:
@@ -97,7 +110,8 @@ class Hooks:
         return self._settings.is_empty and self._child.pid is None
 
     def _greeting(self) -> list[dict[str, Any]]:
-        return [{"settings": settings_to_json(self._settings)}]
+        when, self._when = self._when, AGAIN
+        return [{"settings": settings_to_json(self._settings), "when": when}]
 
 
 def state_of(role: Role) -> str | None:

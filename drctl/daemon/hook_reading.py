@@ -5,7 +5,7 @@ from __future__ import annotations
 import grp
 import pwd
 
-from drctl.daemon.failover_group import GroupParts, Watch
+from drctl.daemon.failover_group import GroupParts
 from drctl.daemon.failover_settings import Failover
 from drctl.daemon.hook_value import (
     GROUP,
@@ -18,6 +18,7 @@ from drctl.daemon.hook_value import (
     TrackScript,
 )
 from drctl.daemon.problem import ConfigRefused, Problem
+from drctl.daemon.tracked import Watch
 from drctl.model.tracking import TrackFile as ConfiguredFile
 from drctl.model.vrrp import TrackScript as ConfiguredScript
 from drctl.readers.keepalived_words import MEASURED_VERSION
@@ -89,7 +90,6 @@ class _Maker:
             rise,
             fall,
             starts_failed=script.starts_failed,
-            is_reversed=watch.is_reversed,
         )
 
     def program(self, command: str, user: str | None, group: str | None) -> Program:
@@ -115,7 +115,6 @@ def _file(watch: Watch, file: ConfiguredFile) -> TrackFile:
         file.path or "",
         file.initial,
         overwrites=file.overwrites,
-        is_reversed=watch.is_reversed,
     )
 
 

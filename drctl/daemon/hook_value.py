@@ -9,6 +9,9 @@ from drctl.quickclass import dataclass
 INSTANCE, GROUP = "INSTANCE", "GROUP"
 MASTER, BACKUP, FAULT, STOP = "MASTER", "BACKUP", "FAULT", "STOP"
 """keepalived's words for states, which scripts get as arguments."""
+START, RELOAD, AGAIN = "start", "reload", "again"
+"""When settings are told: at the start of the daemon, when they have changed, and to the process
+that takes the place of one that died."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,6 @@ class TrackScript:
 
     `rise` successes make it up, `fall` failures down. A run that lasts longer than `timeout_ms` (0:
     the interval) is a failure and killed. `starts_failed`: it is down until it has succeeded.
-    `is_reversed`: up is reported as down.
     """
 
     name: str
@@ -54,7 +56,6 @@ class TrackScript:
     rise: int = 1
     fall: int = 1
     starts_failed: bool = False
-    is_reversed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +63,13 @@ class TrackFile:
     """A file with a number; another one than 0 is a failure where no weight says otherwise.
 
     It is made with `initial` at the start, unless that is None; where it is there already only when
-    `overwrites`. What is reported is the number, with the other sign when `is_reversed`.
+    `overwrites`, and only when the daemon starts.
     """
 
     name: str
     path: str
     initial: int | None = None
     overwrites: bool = False
-    is_reversed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

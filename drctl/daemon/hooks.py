@@ -26,7 +26,9 @@ from typing import Any
 from drctl.daemon.background import begin
 from drctl.daemon.fifo import Fifos
 from drctl.daemon.hook_value import (
+    AGAIN,
     GROUP,
+    START,
     HookSettings,
     MailSettings,
     Notify,
@@ -38,7 +40,7 @@ from drctl.daemon.line_channel import ChannelEnded, LineChannel
 from drctl.daemon.script import NOT_STARTED, Launcher, Script
 from drctl.daemon.tracker import Tracker
 from drctl.daemon.watched_file import WatchedFile
-from drctl.quickclass import dataclass
+from drctl.quickclass import dataclass, replace
 
 LAST_MS = 5000
 """How long scripts may go on after the controller has ended."""
@@ -131,7 +133,7 @@ class Runner:
             return
         for message in messages:
             if "settings" in message:
-                self._configure(settings_of_json(message["settings"]))
+                self._configure(settings_of_json(message["settings"]), message["when"])
             elif "changed" in message:
                 self._change(message["changed"], message["state"], message["priority"])
 
@@ -231,26 +233,36 @@ class Runner:
 
     # tracked scripts
 
-    def _configure(self, settings: HookSettings) -> None:
-        """Other settings: tracked scripts that stay the same go on as they are."""
+    def _configure(self, settings: HookSettings, when: str) -> None:
+        """Other settings: what is tracked and stays the same goes on as it is."""
         self._settings = settings
         self._fifos.keep({path for notify in settings.notifies for path in notify.fifos})
-        wanted = {script.name: script for script in settings.tracks}
-        changed = {n for n, track in self._tracks.items() if wanted.get(n) != track.script}
-        self._forget_tracks(changed)
-        for name, script in wanted.items():
-            if name not in self._tracks:
-                self._tracks[name] = track = _Track(script, Tracker(script), _now_ms())
-                if script.starts_failed:
-                    self._tell(track, "it has not run yet")
+        self._configure_scripts(when)
+        self._configure_files(when)
 
-        files = {file.name: file for file in settings.files}
+    def _configure_scripts(self, when: str) -> None:
+        wanted = {script.name: script for script in self._settings.tracks}
+        before = dict(self._tracks)
+        self._forget_tracks({n for n, old in before.items() if wanted.get(n) != old.script})
+        for name, script in wanted.items():
+            if name in self._tracks:
+                continue
+            # who takes the place of a dead process has no new opinion
+            given = replace(script, starts_failed=False) if when == AGAIN else script
+            self._tracks[name] = track = _Track(script, Tracker(given), _now_ms())
+            if name in before:
+                track.tracker.go_on(before[name].tracker)
+            elif given.starts_failed:
+                self._tell(track, "it has not run yet")
+
+    def _configure_files(self, when: str) -> None:
+        files = {file.name: file for file in self._settings.files}
         for name in [n for n, watched in self._files.items() if files.get(n) != watched.file]:
             del self._files[name]
         for name, file in files.items():
             if name not in self._files:
                 self._files[name] = watched = WatchedFile(file)
-                if why := watched.prepare():
+                if why := watched.prepare(is_start=when == START):
                     self._say({"ran": f"file {name}", "code": NOT_STARTED, "why": why})
 
     def _look_at_files(self, now_ms: int) -> None:
@@ -261,9 +273,7 @@ class Runner:
             if watched.look():
                 value = watched.value or 0
                 why = f"{watched.file.path} says {value}" if value else ""
-                told = -value if watched.file.is_reversed else value
-                is_up = (value == 0) is not watched.file.is_reversed
-                self._say({"track": name, "is_up": is_up, "value": told, "why": why})
+                self._say({"track": name, "is_up": value == 0, "value": value, "why": why})
 
     def _forget_tracks(self, names: set[str]) -> None:
         for name in names:
@@ -304,7 +314,7 @@ class Runner:
             self._tell(track, why)
 
     def _tell(self, track: _Track, why: str) -> None:
-        is_up = bool(track.tracker.is_up) is not track.script.is_reversed
+        is_up = bool(track.tracker.is_up)
         self._say({"track": track.script.name, "is_up": is_up, "value": 0, "why": why})
 
 

@@ -19,6 +19,11 @@ class Tracker:
         self._count = 0
         """How many results on end speak against `is_up`."""
 
+    def go_on(self, before: Tracker) -> None:
+        """Take over from an earlier definition of the script: what it found out stays true."""
+        if before.is_up is not None:
+            self.is_up = before.is_up
+
     def take(self, *, is_success: bool) -> bool:
         """Another result; true when `is_up` changed."""
         if self.is_up is None:

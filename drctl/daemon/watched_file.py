@@ -9,9 +9,9 @@ from pathlib import Path
 
 from drctl.daemon.hook_value import TrackFile
 
-LARGEST_VALUE = 254
-_READ_BYTES = 128
-_NUMBER = re.compile(rb"\s*([+-]?[0-9]{1,9})")
+_READ_BYTES = 127
+_NUMBER = re.compile(rb"\s*([+-]?)(?:0[xX]([0-9a-fA-F]+)|(0[0-7]*)|([1-9][0-9]*))")
+_LOWEST, _HIGHEST = -(1 << 31), 1 << 31
 
 
 class WatchedFile:
@@ -23,13 +23,14 @@ class WatchedFile:
         """The number found last; None before the first look."""
         self._seen: tuple[int, ...] | None = None
 
-    def prepare(self) -> str:
-        """Make the file that is to be there at the start; "" or why that is not possible."""
+    def prepare(self, *, is_start: bool) -> str:
+        """Make the file that is to be there; "" or why that is not possible. What is there already
+        is overwritten at the start alone."""
         initial = self.file.initial
         if initial is None:
             return ""
         flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-        flags |= os.O_TRUNC if self.file.overwrites else os.O_EXCL
+        flags |= os.O_TRUNC if self.file.overwrites and is_start else os.O_EXCL
         try:
             with suppress(FileExistsError):
                 descriptor = os.open(self.file.path, flags, 0o644)
@@ -69,5 +70,14 @@ class WatchedFile:
                 os.close(descriptor)
         except OSError:
             return 0
-        value = int(number[1]) if number else 0
-        return max(-LARGEST_VALUE, min(value, LARGEST_VALUE))
+        value = _number(number) if number else 0
+        # keepalived passes over what no 32 bits hold
+        return value if _LOWEST <= value <= _HIGHEST else self.value or 0
+
+
+def _number(found: re.Match[bytes]) -> int:
+    """As strtol reads it: decimal, octal after a 0, hexadecimal after a 0x."""
+    sign, hexadecimal, octal, decimal = found.groups()
+    digits, base = (hexadecimal, 16) if hexadecimal else (octal, 8) if octal else (decimal, 10)
+    value = int(digits, base)
+    return -value if sign == b"-" else value

@@ -145,8 +145,8 @@ def test_tracks_have_the_weights_of_use_or_of_definition(tmp_path: Path) -> None
         Track("script:chk", -20),
         Track("script:own", 5),
         Track("interface:eth1", 0),
-        Track("file:level", 2, is_value=True),
-        Track("process:haproxy", 0),
+        Track("file:level", 2, is_value=True, wait_ms=5000),
+        Track("process:haproxy", 0, wait_ms=5000),
     }
     assert {one.name for one in built.watches} == {
         track.name for track in built.settings.groups[0].tracks

@@ -5,9 +5,11 @@ from __future__ import annotations
 import socket
 import struct
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from drctl.adapters.packet import (
     BROADCAST,
+    FRAMES_REMEMBERED,
     Heard,
     PacketSocket,
     frame_filter,
@@ -70,6 +72,10 @@ def encode(
     return _FRAME.pack(to, sender[0], ETHERTYPE, 1, 0x0800, 6, 4, operation, *sender, *target)
 
 
+_decode = lru_cache(FRAMES_REMEMBERED)(decode)
+_encode = lru_cache(FRAMES_REMEMBERED)(encode)
+
+
 class ArpSocket:
     """ARP on one interface. `own` are this host's own addresses there, with prefix lengths."""
 
@@ -109,7 +115,7 @@ class ArpSocket:
         own, target = self._packets.mac(), socket.inet_aton(address)
         sender = self._sources.towards(address) or _NOBODY
         to = mac_bytes(mac) if mac else BROADCAST
-        frame = encode(REQUEST, (own, sender), (_NOWHERE, target), to)
+        frame = _encode(REQUEST, (own, sender), (_NOWHERE, target), to)
         self._packets.send([frame], f"ask for {address}")
 
     def announce(self, vips: Sequence[Vip], count: int = 1) -> None:
@@ -129,7 +135,7 @@ class ArpSocket:
     def receive(self) -> list[Heard]:
         """What was heard since the last call, in order; the rest at the next call if it is much."""
         heard = (
-            decode(frame, self.interface, is_to_me=is_to_me)
+            _decode(frame, self.interface, is_to_me=is_to_me)
             for frame, is_to_me in self._packets.receive()
         )
         return [each for each in heard if each is not None]

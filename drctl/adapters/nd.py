@@ -5,9 +5,11 @@ from __future__ import annotations
 import socket
 import struct
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from drctl.adapters.packet import (
     ETHERNET_BYTES,
+    FRAMES_REMEMBERED,
     Heard,
     PacketSocket,
     frame_filter,
@@ -129,6 +131,10 @@ def group_mac(group: bytes) -> bytes:
     return b"\x33\x33" + group[12:]
 
 
+_decode = lru_cache(FRAMES_REMEMBERED)(decode)
+_encode = lru_cache(FRAMES_REMEMBERED)(encode)
+
+
 class NdSocket:
     """Neighbour discovery on one interface; `own` are this host's own addresses there."""
 
@@ -183,7 +189,7 @@ class NdSocket:
     def receive(self) -> list[Heard]:
         """What was heard since the last call, in order; the rest at the next call if it is much."""
         heard = (
-            decode(frame, self.interface, is_to_me=is_to_me)
+            _decode(frame, self.interface, is_to_me=is_to_me)
             for frame, is_to_me in self._packets.receive()
         )
         return [each for each in heard if each is not None]
@@ -193,4 +199,4 @@ class NdSocket:
         to, to_mac = (target, mac_bytes(mac)) if mac else (group, group_mac(group))
         option = 0 if sender == _NOBODY else _SOURCE_MAC
         macs = (self._packets.mac(), to_mac)
-        return encode((sender, to), macs, (SOLICITATION, 0, target), option)
+        return _encode((sender, to), macs, (SOLICITATION, 0, target), option)

@@ -150,6 +150,8 @@ class Netlink:
 
     def __init__(self, protocol: int, *, groups: Iterable[int] = ()) -> None:
         self.what = {NETLINK_ROUTE: "rtnetlink", NETLINK_NETFILTER: "nfnetlink"}[protocol]
+        self._is_read = True
+        """Nothing that was asked for waits to be read."""
         try:
             kind = socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
             self._socket = socket.socket(socket.AF_NETLINK, kind, protocol)
@@ -195,8 +197,10 @@ class Netlink:
         for received in self._answers(operation):
             if received.kind == NLMSG_ERROR:
                 refusal = refusal_in(received)
-                if refusal[1]:
-                    refused.append(refusal)
+                if not refusal[1]:
+                    self._is_read = True  # the acknowledgement: nothing comes after it
+                    break
+                refused.append(refusal)
         return refused
 
     def dump(self, request: bytes, operation: str) -> list[Received]:
@@ -231,14 +235,16 @@ class Netlink:
         yield from self._answers(f"read {self.what} notifications")
 
     def _send(self, buffer: bytes, operation: str) -> None:
-        self._drain(operation)
+        if not self._is_read:
+            self._drain(operation)
+        self._is_read = False
         try:
             self._socket.send(buffer)
         except OSError as cause:
             raise KernelRefused(operation, cause.errno) from cause
 
     def _drain(self, operation: str) -> None:
-        """Forget what an earlier call that failed has left; usually there is nothing."""
+        """Forget what an earlier call that failed has left."""
         try:
             while self._socket.recv(READ_BYTES):
                 pass
@@ -252,6 +258,7 @@ class Netlink:
             try:
                 buffer, (sender, _) = self._socket.recvfrom(READ_BYTES)
             except BlockingIOError:
+                self._is_read = True
                 return
             except OSError as cause:
                 raise KernelRefused(operation, cause.errno) from cause

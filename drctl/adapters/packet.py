@@ -18,6 +18,8 @@ from drctl.errors import FileRefused, KernelRefused
 
 BROADCAST = b"\xff" * 6
 ETHERNET_BYTES = 14
+FRAMES_REMEMBERED = 256
+"""Frames are the same again and again: so many are taken apart, or put together, only once."""
 _FRAME_BYTES = 2048
 _MOST_AT_ONCE = 256
 _SOL_PACKET = 263
@@ -127,14 +129,15 @@ class PacketSocket:
         found: list[tuple[bytes, bool]] = []
         while len(found) < _MOST_AT_ONCE:
             try:
-                frame, (_, _, kind, _, _) = self._socket.recvfrom(_FRAME_BYTES)
+                frame = self._socket.recv(_FRAME_BYTES)
             except BlockingIOError:
                 break
             except OSError as cause:
                 if cause.errno == errno.ENETDOWN:
                     break
                 raise KernelRefused(f"hear {self.interface}", cause.errno) from cause
-            found.append((frame, kind == socket.PACKET_HOST))
+            # of unicast the filter lets only through what was sent to this card
+            found.append((frame, not frame[0] & 1))
         return found
 
     def lost(self) -> int:

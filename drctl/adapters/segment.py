@@ -52,7 +52,10 @@ class Segment:
     def ask(self, addresses: Collection[str]) -> None:
         """Ask each station, alone when its MAC is known."""
         for address in addresses:
-            self._try(partial(self._socket(address).ask, address, self._macs.get(address)))
+            try:
+                self._socket(address).ask(address, self._macs.get(address))
+            except KernelRefused as refused:
+                self._complain(refused)
 
     def announce(self, vips: Sequence[Vip], count: int) -> None:
         for each in self._sockets:

@@ -23,6 +23,7 @@ from drctl.adapters.zap import Zap
 
 MAX_BYTES = 16 * 1024
 _AT_ONCE = 256
+_MOST_SENDERS = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,8 @@ class Heartbeat:
         self._waiting: list[Door] = []
         self._settling: Door | None = None
         self._ready: dict[tuple[str, int], None] = {}
+        self._senders: dict[tuple[tuple[str, int], str, str], tuple[str, str] | None] = {}
+        """Peer and link by door, key and address; of those who have sent something."""
         self.dropped = 0
         try:
             self._set_links(links)
@@ -77,18 +80,31 @@ class Heartbeat:
     def send(self, peer: str, payload: bytes) -> int:
         """Give the message to every link of the peer that is up and has room; how many took it."""
         assert len(payload) <= self._max_bytes, "the wire format has a smaller limit"
-        return sum(path.send(payload) for path in self._paths.values() if path.link.peer == peer)
+        return sum([path.send(payload) for path in self._paths.values() if path.link.peer == peer])
+
+    def turn(self) -> tuple[list[tuple[str, str, bytes]], list[LinkEvent]]:
+        """What `receive` and `events` would say, by looking once."""
+        self._turn()
+        return self._taken(), self._told()
 
     def receive(self) -> list[tuple[str, str, bytes]]:
         """Messages that have come: peer, link and the bytes, in the order of each link."""
         self._turn()
+        return self._taken()
+
+    def events(self) -> list[LinkEvent]:
+        """What happened to the links since the last call."""
+        self._turn()
+        return self._told()
+
+    def _taken(self) -> list[tuple[str, str, bytes]]:
         heard: list[tuple[str, str, bytes]] = []
         for key in self._ready:
             door = self._doors.get(key)
             if door is None:
                 continue  # a reload has closed it
-            for _ in range(_AT_ONCE):
-                taken = door.inbox.take()
+            for count in range(_AT_ONCE):
+                taken = door.inbox.take(is_first=not count)
                 if taken is None:
                     break
                 found = self._sender(door, taken)
@@ -101,9 +117,7 @@ class Heartbeat:
         self._ready.clear()
         return heard
 
-    def events(self) -> list[LinkEvent]:
-        """What happened to the links since the last call."""
-        self._turn()
+    def _told(self) -> list[LinkEvent]:
         for address, key in self._zap.strangers():
             self._events.append(StrangerDenied(address, key))
         found = self._events
@@ -164,6 +178,7 @@ class Heartbeat:
         return made
 
     def _set_links(self, links: Sequence[HeartbeatLink]) -> None:
+        self._senders.clear()
         self._doors.update(self._new_doors(links, self._keyring))
         wanted = _sources(links)
         for key in [key for key in self._doors if key not in wanted]:
@@ -192,11 +207,13 @@ class Heartbeat:
             self._call_again()
         now = time.monotonic()
         for path in self._paths.values():
-            self._events += path.turn(now, None if is_all else ready)
+            if is_all or not path.is_settled or path.descriptor in ready:
+                self._events += path.turn(now, None if is_all else ready)
         for key, door in self._doors.items():
             if is_all or door.inbox.descriptor in ready:
                 self._ready[key] = None
-        self._change_doors(now)
+        if self._settling is not None or self._waiting:
+            self._change_doors(now)
 
     def _change_doors(self, now: float) -> None:
         """One listening socket after the other gets the new key."""
@@ -213,15 +230,26 @@ class Heartbeat:
     def _sender(self, door: Door, taken: tuple[str, str, bytes]) -> tuple[str, str, bytes] | None:
         """Whose message it is, by its key alone, and the link; None when it is nobody's."""
         key, address, payload = taken
+        if not payload or len(payload) > self._max_bytes:
+            return None
+        who = door.key, key, address
+        if who not in self._senders:
+            if len(self._senders) == _MOST_SENDERS:
+                self._senders.clear()
+            self._senders[who] = self._link_of(door, key, address)
+        found = self._senders[who]
+        if found is None:
+            return None
+        door.awaited.discard(found[0])
+        return *found, payload
+
+    def _link_of(self, door: Door, key: str, address: str) -> tuple[str, str] | None:
         peer = self._keyring.node_of(key)
-        if peer is None or not payload or len(payload) > self._max_bytes:
-            return None
         own = [link for link in self._paths if link.peer == peer and link.door == door.key]
-        if not own:
+        if peer is None or not own:
             return None
-        door.awaited.discard(peer)
         link = next((link for link in own if link.remote == address), own[0])
-        return peer, link.name, payload
+        return peer, link.name
 
     def _call_again(self) -> None:
         os.eventfd_write(self._more, 1)

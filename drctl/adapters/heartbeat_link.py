@@ -116,6 +116,16 @@ class Path:
         self._next: Connection | None = None
         self._connection = self._made(keys[0])
 
+    @property
+    def descriptor(self) -> int:
+        """Readable when something happened to the connection."""
+        return self._connection.descriptor
+
+    @property
+    def is_settled(self) -> bool:
+        """It stands, which was told, and nothing is tried: time alone changes nothing."""
+        return self.is_up and self._next is None and self._connection.is_up
+
     def send(self, payload: bytes) -> bool:
         """Whether the message was taken."""
         return self._connection.send(payload)

@@ -203,7 +203,8 @@ class Controller:
 
     def _heartbeat_events(self) -> Iterator[Event]:
         self._heard_ms = now_ms()
-        for peer, link, payload in self._of.heartbeat.receive():
+        messages, links = self._of.heartbeat.turn()
+        for peer, link, payload in messages:
             try:
                 beat = wire.decode(payload, self.settings.newest_version)
             except wire.WireError as error:
@@ -211,7 +212,7 @@ class Controller:
                 self._of.counters.last_refusal = f"{peer}: {error}"
                 continue
             yield BeatHeard(now_ms(), peer, link, beat)
-        for event in self._of.heartbeat.events():
+        for event in links:
             if isinstance(event, LinkDown):
                 yield LinkLost(now_ms(), event.peer, event.link)
 

@@ -13,6 +13,7 @@ one: who is not known to understand the newest gets each beat in both.
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 from typing import Any
 
 from drctl.core.beat import NEWEST_VERSION, Beat, GroupBeat
@@ -24,8 +25,11 @@ SIZE_LIMIT_BYTES = 16 * 1024
 MACS_LIMIT = 64
 GROUPS_LIMIT = 255
 
+REMEMBERED = 32
+"""Most of a heartbeat is as in the one before: so many of them are read, or written, only once."""
+
 _START = struct.Struct(">2sB")
-_HEAD = struct.Struct(">QQQQ")
+_HEADS = {1: struct.Struct(">QQQQ"), 2: struct.Struct(">BQQQQ")}
 _GROUP = struct.Struct(">BBQB")
 _COUNT = struct.Struct(">B")
 _FLAGS = {
@@ -48,15 +52,23 @@ def encode(beat: Beat, version: int = NEWEST_VERSION) -> bytes:
     has no place for is left out."""
     if len(beat.macs) > MACS_LIMIT or len(beat.groups) > GROUPS_LIMIT:
         raise WireError(f"{len(beat.macs)} MACs, {len(beat.groups)} groups: too many")
-    parts = [_START.pack(MAGIC, version)]
+    numbers = (beat.boot, beat.sequence, beat.echo_boot, beat.echo)
     if version > 1:
-        parts.append(_COUNT.pack(beat.newest))
-    parts.append(_HEAD.pack(beat.boot, beat.sequence, beat.echo_boot, beat.echo))
-    parts += [_string(beat.node), _string(beat.digest)]
-    parts.append(_COUNT.pack(len(beat.macs)))
-    parts += [bytes.fromhex(mac.replace(":", "")) for mac in beat.macs]
-    parts.append(_COUNT.pack(len(beat.groups)))
-    for group in beat.groups:
+        numbers = (beat.newest, *numbers)
+    head = _START.pack(MAGIC, version) + _HEADS[version].pack(*numbers)
+    return head + _written(beat.node, beat.digest, beat.macs, beat.groups, version)
+
+
+@lru_cache(REMEMBERED)
+def _written(
+    node: str, digest: str, macs: tuple[str, ...], groups: tuple[GroupBeat, ...], version: int
+) -> bytes:
+    """What follows the head."""
+    parts = [_string(node), _string(digest)]
+    parts.append(_COUNT.pack(len(macs)))
+    parts += [bytes.fromhex(mac.replace(":", "")) for mac in macs]
+    parts.append(_COUNT.pack(len(groups)))
+    for group in groups:
         flags = sum(getattr(group, name) << bit for bit, name in enumerate(_FLAGS[version]))
         parts.append(_string(group.name))
         parts.append(_GROUP.pack(group.role, flags, group.epoch, group.priority))
@@ -76,29 +88,52 @@ def decode(data: bytes, newest: int = NEWEST_VERSION) -> Beat:
     `newest`."""
     if len(data) > SIZE_LIMIT_BYTES:
         raise WireError(f"{len(data)} bytes: more than {SIZE_LIMIT_BYTES}")
-    reader = _Reader(data)
-    magic, version = reader.unpack(_START)
+    magic, version = _unpacked(_START, data, 0)
     if magic != MAGIC:
         raise WireError("it does not begin as a heartbeat does")
     if version not in VERSIONS or version > newest:
         raise OtherVersion(f"heartbeat of version {version}, this is {newest}")
-    understood = reader.count(255) if version > 1 else version
+    head = _HEADS[version]
+    numbers = _unpacked(head, data, _START.size)
+    understood = numbers[0] if version > 1 else version
     if understood < version:
         raise WireError(f"version {version} from a sender that understands {understood}")
-    boot, sequence, echo_boot, echo = reader.unpack(_HEAD)
+    at = _START.size + head.size
+    node, digest, macs, groups = _read(data[at:], at, version)
+    return Beat(node, *numbers[-4:], digest, macs, groups, understood)
+
+
+def _unpacked(layout: struct.Struct, data: bytes, at: int) -> tuple[Any, ...]:
+    if at + layout.size > len(data):
+        raise WireError(f"it ends at byte {len(data)}, {at + layout.size} were expected")
+    return layout.unpack_from(data, at)
+
+
+@lru_cache(REMEMBERED)
+def _read(
+    data: bytes, before: int, version: int
+) -> tuple[str, str, tuple[str, ...], tuple[GroupBeat, ...]]:
+    """What follows a head of `before` bytes."""
+    reader = _Reader(data, before)
     node, digest = reader.string(), reader.string()
     macs = tuple(reader.mac() for _ in range(reader.count(MACS_LIMIT)))
     groups = tuple(reader.group(_FLAGS[version]) for _ in range(reader.count(GROUPS_LIMIT)))
     if len({group.name for group in groups}) != len(groups):
         raise WireError("a group is named twice")
     reader.end()
-    return Beat(node, boot, sequence, echo_boot, echo, digest, macs, groups, understood)
+    return node, digest, macs, groups
 
 
 class _Reader:
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, before: int) -> None:
         self.data = data
+        self.before = before
         self.at = 0
+
+    @property
+    def place(self) -> int:
+        """Where it is in the whole heartbeat."""
+        return self.before + self.at
 
     def unpack(self, layout: struct.Struct) -> tuple[Any, ...]:
         return layout.unpack(self.take(layout.size))
@@ -106,14 +141,15 @@ class _Reader:
     def take(self, size: int) -> bytes:
         end = self.at + size
         if end > len(self.data):
-            raise WireError(f"it ends at byte {len(self.data)}, {end} were expected")
+            ends, expected = self.before + len(self.data), self.before + end
+            raise WireError(f"it ends at byte {ends}, {expected} were expected")
         part, self.at = self.data[self.at : end], end
         return part
 
     def count(self, limit: int) -> int:
         count: int = self.unpack(_COUNT)[0]
         if count > limit:
-            raise WireError(f"{count} entries at byte {self.at}: more than {limit}")
+            raise WireError(f"{count} entries at byte {self.place}: more than {limit}")
         return count
 
     def string(self) -> str:
@@ -121,7 +157,7 @@ class _Reader:
         try:
             return self.take(size).decode()
         except UnicodeDecodeError as error:
-            raise WireError(f"no UTF-8 before byte {self.at}") from error
+            raise WireError(f"no UTF-8 before byte {self.place}") from error
 
     def mac(self) -> str:
         return self.take(_MAC_BYTES).hex(":")

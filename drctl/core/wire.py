@@ -52,10 +52,9 @@ def encode(beat: Beat, version: int = NEWEST_VERSION) -> bytes:
     has no place for is left out."""
     if len(beat.macs) > MACS_LIMIT or len(beat.groups) > GROUPS_LIMIT:
         raise WireError(f"{len(beat.macs)} MACs, {len(beat.groups)} groups: too many")
+    newest = (beat.newest,) if version > 1 else ()
     numbers = (beat.boot, beat.sequence, beat.echo_boot, beat.echo)
-    if version > 1:
-        numbers = (beat.newest, *numbers)
-    head = _START.pack(MAGIC, version) + _HEADS[version].pack(*numbers)
+    head = _START.pack(MAGIC, version) + _HEADS[version].pack(*newest, *numbers)
     return head + _written(beat.node, beat.digest, beat.macs, beat.groups, version)
 
 
@@ -100,7 +99,8 @@ def decode(data: bytes, newest: int = NEWEST_VERSION) -> Beat:
         raise WireError(f"version {version} from a sender that understands {understood}")
     at = _START.size + head.size
     node, digest, macs, groups = _read(data[at:], at, version)
-    return Beat(node, *numbers[-4:], digest, macs, groups, understood)
+    boot, sequence, echo_boot, echo = numbers[-4:]
+    return Beat(node, boot, sequence, echo_boot, echo, digest, macs, groups, understood)
 
 
 def _unpacked(layout: struct.Struct, data: bytes, at: int) -> tuple[Any, ...]:

@@ -9,10 +9,11 @@ DEV_STAMP := $(VENV)/installed-dev
 FUZZ_STAMP := $(VENV)/installed-fuzz
 SOURCES := pyproject.toml
 SCHEDULES := 1000000
+SOAK_SECONDS := 3600
 # where PYTHONDONTWRITEBYTECODE is set, nothing else does, and every start takes 0.1 s more
 COMPILE := $(BIN)/python -m compileall -q drctl
 
-.PHONY: help install demo test test-full lint bench agree agree-meaning simulate fuzz clean
+.PHONY: help install demo test test-full lint bench agree agree-meaning simulate soak fuzz clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -57,6 +58,11 @@ agree-meaning: $(DEV_STAMP) ## drctl show against what keepalived itself dumps
 simulate: $(DEV_STAMP) ## a million random histories of the failover core (SCHEDULES=100000)
 	@$(COMPILE)
 	@$(BIN)/python tools/simulate.py --count $(SCHEDULES)
+
+soak: $(DEV_STAMP) ## an hour of a pair on a busy machine: nothing moves or grows (SOAK_SECONDS=600)
+	@sh tools/packages.sh lab test
+	@$(COMPILE)
+	@$(BIN)/python tools/soak.py $(SOAK_SECONDS)
 
 fuzz: $(FUZZ_STAMP) ## any bytes into every part, ten minutes each (FUZZ_SECONDS=60 for one)
 	@$(BIN)/python tools/fuzz.py

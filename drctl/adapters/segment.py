@@ -61,9 +61,9 @@ class Segment:
         for each in self._sockets:
             self._try(partial(each.announce, vips, count))
 
-    def receive(self) -> list[Heard]:
-        """What was heard, in order within each family."""
-        heard = [frame for each in self._sockets for frame in each.receive()]
+    def receive(self, descriptor: int) -> list[Heard]:
+        """What was heard, in order, by the one of `filenos` that is readable."""
+        heard = next(each for each in self._sockets if each.fileno() == descriptor).receive()
         for frame in heard:
             is_answer = frame.kind in {"reply", "na"} and frame.is_to_me
             is_known = frame.sender_address in self._macs

@@ -37,6 +37,8 @@ from drctl.errors import DrctlError
 
 ANSWERS = frozenset({"reply", "na"})
 ANNOUNCEMENTS = frozenset({"announcement"})
+LOOK_MS = 50
+"""So long nobody looks whether scripts, recorder and operators want something in time."""
 GUARD_AGAIN_MS = 1000
 """Pause after a guard that could not be started."""
 
@@ -74,6 +76,7 @@ class Controller:
         self.executor = Executor(settings, equipment)
         self.loop = Loop(self.node, self.executor)
         self.on_turn: Callable[[], None] = lambda: None
+        """Called now and then: for what nobody waits for."""
         self._heard_ms = 0
         self._group_of = {
             address: group.name for group in settings.groups for address in group.addresses
@@ -81,6 +84,7 @@ class Controller:
         self.executor.beside = self._start_guard
         self._guard_fileno = equipment.guard.fileno()
         self._guard_again_ms = 0
+        self._look_at_ms = 0
         self._later = Later()
         self.on_disk = self.executor.on_disk = self._later.do
         self._watch_all()
@@ -104,7 +108,7 @@ class Controller:
         of = self._of
         for segment in of.segments.values():
             for descriptor in segment.filenos():
-                self.loop.watch(descriptor, FRAMES, self._reader(segment))
+                self.loop.watch(descriptor, FRAMES, self._reader(segment, descriptor))
         self.loop.watch(of.addresses.fileno(), LOCAL, self._local_events)
         if of.fence is not None:
             self.loop.watch(of.fence.fileno(), LOCAL, self._fence_events)
@@ -135,10 +139,10 @@ class Controller:
 
     # sources
 
-    def _reader(self, segment: Segment) -> Callable[[], Iterator[Event]]:
+    def _reader(self, segment: Segment, descriptor: int) -> Callable[[], Iterator[Event]]:
         def read() -> Iterator[Event]:
             told: set[tuple[str, str]] = set()
-            for heard in segment.receive():
+            for heard in segment.receive(descriptor):
                 if heard.kind in ANNOUNCEMENTS:
                     # a director announces a thousand VIPs: one word for a group is enough
                     word = (heard.sender_mac, self._group_of.get(heard.sender_address, ""))
@@ -218,13 +222,16 @@ class Controller:
 
     def _after_turn(self) -> None:
         """The transport wants to be looked at once in a heartbeat, also when nothing comes."""
-        if self._guard_again_ms and now_ms() >= self._guard_again_ms:
+        at_ms = now_ms()
+        if self._guard_again_ms and at_ms >= self._guard_again_ms:
             self._guard_again_ms = 0
             self.loop.feed(GuardLost(now_ms()))
-        if now_ms() - self._heard_ms >= self.settings.timing.heartbeat_ms // 2:
+        if at_ms - self._heard_ms >= self.settings.timing.heartbeat_ms:
             for event in self._heartbeat_events():
                 self.loop.feed(event)
-        self.on_turn()
+        if at_ms >= self._look_at_ms:
+            self._look_at_ms = at_ms + LOOK_MS
+            self.on_turn()
 
     def guard_pid(self) -> int:
         return self._of.guard.pid

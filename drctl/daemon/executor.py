@@ -270,6 +270,8 @@ class Executor:
 
     def go_on(self) -> bool:
         """Some more announcements of a large group; whether there is still something to do."""
+        if not self._repeats:
+            return False
         for name, repeat in list(self._repeats.items()):
             if now_ms() >= repeat.before_ms:
                 del self._repeats[name]

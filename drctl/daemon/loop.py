@@ -13,6 +13,8 @@ from drctl.core.event import Event, TimeCame
 from drctl.core.node import Node
 from drctl.daemon.executor import Executor, now_ms
 
+MOST_AT_ONCE = 64
+
 Source = Callable[[], Iterable[Event]]
 """Reads what has come from one descriptor, as events with the instant of reading."""
 
@@ -23,7 +25,7 @@ class Loop:
     def __init__(self, node: Node, executor: Executor) -> None:
         self._node = node
         self._executor = executor
-        self._poll = select.poll()
+        self._poll = select.epoll()
         self._sources: dict[int, tuple[int, Source]] = {}
         self._is_running = True
         self._fed_ms = 0
@@ -32,7 +34,7 @@ class Loop:
     def watch(self, descriptor: int, rank: int, source: Source) -> None:
         """Read `source` when the descriptor is readable; of several the lowest rank is first."""
         self._sources[descriptor] = (rank, source)
-        self._poll.register(descriptor, select.POLLIN)
+        self._poll.register(descriptor, select.EPOLLIN)
 
     def forget(self, descriptor: int) -> None:
         del self._sources[descriptor]
@@ -54,25 +56,34 @@ class Loop:
 
     def turn(self) -> None:
         """Wait once, and take in what has come."""
-        wait_ms = max(0, self._node.deadline_ms - now_ms())
+        wait_ms = self._node.deadline_ms - now_ms()
         if self._executor.go_on():
             wait_ms = 0
-        ready = {descriptor for descriptor, _ in self._poll.poll(wait_ms)}
+        ready = self._wait(wait_ms)
         if (at_ms := now_ms()) >= self._node.deadline_ms:
             # what answered before this instant counts: between poll and now others may have run
-            ready.update(descriptor for descriptor, _ in self._poll.poll(0))
-            self._let_frames_first(ready)
+            ready = sorted({*ready, *self._wait(0)})
+            while ready and ready[0][0] == FRAMES:
+                self._take(ready.pop(0)[1])
             # leases are looked at before anything else is read
             self.feed(TimeCame(max(at_ms, self._fed_ms)))
-        for descriptor in sorted(ready, key=lambda each: self._sources[each][0]):
-            if descriptor in self._sources:
-                for event in self._sources[descriptor][1]():
-                    self.feed(event)
+        for _, descriptor in ready:
+            self._take(descriptor)
         self.after_turn()
 
-    def _let_frames_first(self, ready: set[int]) -> None:
-        for descriptor in [each for each in ready if self._sources[each][0] == FRAMES]:
-            ready.discard(descriptor)
+    def _wait(self, wait_ms: int) -> list[tuple[int, int]]:
+        """Rank and descriptor of what is readable, the lowest rank first."""
+        # half a millisecond less is rounded up; the whole number might be too, to one more
+        wait_s = (wait_ms - 0.5) / 1000 if wait_ms > 0 else 0
+        found = self._poll.poll(wait_s, MOST_AT_ONCE)
+        ready = [(self._sources[descriptor][0], descriptor) for descriptor, _ in found]
+        if len(ready) > 1:
+            ready.sort()
+        return ready
+
+    def _take(self, descriptor: int) -> None:
+        """Read a source, unless what was read before has ended it."""
+        if descriptor in self._sources:
             for event in self._sources[descriptor][1]():
                 self.feed(event)
 

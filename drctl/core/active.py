@@ -42,7 +42,18 @@ def step(group: GroupState, now_ms: int) -> None:
         return
     _probe_for_conflicts(group, now_ms)
     _announce_again(group, now_ms)
+    if group.claim_priority != group.standing.priority:
+        _claim_anew(group)
     yielding.consider(group, now_ms)
+
+
+def _claim_anew(group: GroupState) -> None:
+    """The priority of a claim is a part of it, and never changes; with another one it is another
+    claim. Who is standby compares with it."""
+    if group.seen_epoch + 1 < group.around.epochs_below:
+        group.epoch = group.seen_epoch = group.seen_epoch + 1
+        group.claim_priority = group.standing.priority
+        group.around.beat_soon = True
 
 
 def _rival(group: GroupState, now_ms: int) -> str:

@@ -31,6 +31,7 @@ class Around:
         "number",
         "out",
         "peers",
+        "peers_at",
         "pending",
         "reports",
         "settings",
@@ -43,6 +44,11 @@ class Around:
         self.settings = settings
         self.timing: Timing = settings.timing
         self.peers = {peer.node: PeerView(peer, settings.timing) for peer in settings.peers}
+        self.peers_at: dict[tuple[str, str], list[PeerView]] = {}
+        """Those that have a link address, by our interface and that address."""
+        for view in self.peers.values():
+            for at in view.config.addresses:
+                self.peers_at.setdefault(at, []).append(view)
         self.sights = {
             interface.name: Sight(
                 interface,
@@ -86,10 +92,10 @@ class Around:
 
     def fresh(self, now_ms: int) -> list[PeerView]:
         """Peers that live, as far as beats can tell."""
-        return [peer for peer in self.peers.values() if peer.is_fresh(now_ms)]
+        return [peer for peer in self.peers.values() if now_ms < peer.fresh_until_ms]
 
     def silent(self, now_ms: int) -> list[PeerView]:
-        return [peer for peer in self.peers.values() if not peer.is_fresh(now_ms)]
+        return [peer for peer in self.peers.values() if now_ms >= peer.fresh_until_ms]
 
     def peer_of(self, mac: str) -> PeerView | None:
         """The peer that the MAC belongs to, None for others."""

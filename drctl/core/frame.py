@@ -12,25 +12,25 @@ from drctl.core.peer import PeerView
 from drctl.core.role import Role
 
 
-def heard(around: Around, groups: Mapping[str, GroupState], event: FrameHeard) -> bool:
-    """Sort a frame by what it means for this node; false when no role has to look at it."""
+def heard(around: Around, group_of: Mapping[str, GroupState], event: FrameHeard) -> bool:
+    """Sort a frame by what it means for this node; false when no role has to look at it.
+    `group_of` has the groups by their VIPs."""
     sight = around.sights.get(event.interface)
     if sight is None or event.mac in sight.config.macs:
         return False
-    for group in groups.values():
-        if event.sender in group.config.addresses:
+    group = group_of.get(event.sender or event.target)
+    if group is not None:
+        if event.sender:
             _claimed(group, event)
-            return True
-        if not event.sender and event.target in group.config.addresses:
+        else:
             _probed(group, event)
-            return True
+        return True
     if not event.sender:
         return False
     is_awaited = sight.is_awaited
     sight.heard(event.now_ms, event.sender, event.mac, is_answer_to_me=event.is_answer_to_me)
-    for peer in around.peers.values():
-        if (event.interface, event.sender) in peer.config.addresses:
-            peer.macs.add(event.mac)
+    for peer in around.peers_at.get((event.interface, event.sender), ()):
+        peer.macs.add(event.mac)
     return is_awaited
 
 

@@ -26,7 +26,7 @@ from drctl.core.burst import Burst, sample
 from drctl.core.peer import PeerView
 from drctl.core.priority import Standing, standing
 from drctl.core.role import Role
-from drctl.core.value import Group
+from drctl.core.value import NEVER_MS, Group
 
 if TYPE_CHECKING:
     from drctl.core.command import Request
@@ -35,7 +35,6 @@ Key = tuple[int, int, str]
 """Epoch, priority, node: of two that hold a group, the higher one keeps it."""
 
 RETRY_MS = 1000
-NEVER_MS = 1 << 62
 
 
 class Phase(Enum):
@@ -56,7 +55,7 @@ class GroupState:
         self.role = Role.STANDBY
         self.since_ms = 0
         self.reason = "started"
-        self.wake_at_ms: int | None = None
+        self.wake_at_ms = NEVER_MS
         self.standing = Standing(config.priority)
         self.reports_due_ms: dict[str, int] = {}
         """Until when reports of tracked things are waited for, from the start on."""
@@ -116,8 +115,7 @@ class GroupState:
 
     def wake(self, at_ms: int) -> None:
         """Have `step` called then at the latest."""
-        if self.wake_at_ms is None or at_ms < self.wake_at_ms:
-            self.wake_at_ms = at_ms
+        self.wake_at_ms = min(self.wake_at_ms, at_ms)
 
     def obstacle(self, now_ms: int) -> tuple[Role, str] | None:
         """Why it may not take the VIPs, with the role that this means."""
@@ -177,9 +175,9 @@ class GroupState:
     def holder(self, now_ms: int) -> tuple[PeerView, GroupBeat] | None:
         """The living peer that holds the group, by its word; of several the one that keeps it."""
         best: PeerView | None = None
-        for peer in self.around.fresh(now_ms):
+        for peer in self.around.peers.values():
             group = peer.groups.get(self.name)
-            if group is None or not group.role.is_holding:
+            if group is None or not group.role.is_holding or now_ms >= peer.fresh_until_ms:
                 continue
             if best is None or self.peer_key(peer) > self.peer_key(best):
                 best = peer

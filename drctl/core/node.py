@@ -28,7 +28,7 @@ from drctl.core.event import (
 )
 from drctl.core.group import RETRY_MS, GroupState
 from drctl.core.role import Role
-from drctl.core.value import Settings
+from drctl.core.value import NEVER_MS, Settings
 
 EPOCHS_RESERVED = 1000
 EPOCHS_LEFT = 100
@@ -54,7 +54,14 @@ class Node:
         self.settings = settings
         self.around = Around(settings)
         self.groups = {group.name: GroupState(group, self.around) for group in settings.groups}
+        self._group_of = {
+            address: group for group in self.groups.values() for address in group.config.addresses
+        }
         self.deadline_ms = 0
+        self._lapse_ms = NEVER_MS
+        """When the first lease of what is held ends."""
+        self._late_ms = NEVER_MS
+        """Whoever comes to feed events only then has been stopped, or is too slow."""
         self._sequence = 0
         self._next_beat_ms = 0
         self._sent_ms = 0
@@ -68,9 +75,10 @@ class Node:
         now_ms = event.now_ms
         around = self.around
         around.out = []
-        if self.deadline_ms and now_ms - self.deadline_ms > around.timing.heartbeat_ms // 2:
+        if now_ms >= self._late_ms:
             around.stopped_ms = now_ms
-        self._let_go_of_lapsed(now_ms)
+        if now_ms >= self._lapse_ms:
+            self._let_go_of_lapsed(now_ms)
         if not self._take_in(event) and not around.out and now_ms < self.deadline_ms:
             return ()
         self._step(now_ms)
@@ -82,7 +90,7 @@ class Node:
         around.beat_soon = False
         self._reserve(now_ms)
         self._stop()
-        self.deadline_ms = self._deadline_ms(now_ms)
+        self._look_ahead(now_ms)
         return tuple(around.out)
 
     # taking in
@@ -96,18 +104,18 @@ class Node:
     def _take_in(self, event: Event) -> bool:
         """False when the event changes nothing that a role looks at."""
         match event:
-            case Started():
-                self._start(event)
-            case TimeCame():
-                pass
+            case FrameHeard():
+                return frame.heard(self.around, self._group_of, event)
             case BeatHeard():
                 return self._hear_beat(event)
-            case LinkLost():
-                self.around.peers[event.peer].link_lost(event.link)
-            case FrameHeard():
-                return frame.heard(self.around, self.groups, event)
+            case TimeCame():
+                pass
             case Settled():
                 return self._settle(event)
+            case Started():
+                self._start(event)
+            case LinkLost():
+                self.around.peers[event.peer].link_lost(event.link)
             case TrackReported():
                 self.around.reports[event.name] = (event.is_up, event.value)
                 for group in self.groups.values():
@@ -260,17 +268,20 @@ class Node:
 
     def _step(self, now_ms: int) -> None:
         for name, sight in self.around.sights.items():
-            self.around.ask(name, sight.step(now_ms))
+            asked = sight.step(now_ms)
+            if asked:
+                self.around.ask(name, asked)
         for group in self.groups.values():
             for _ in range(STEPS_AT_ONCE):
                 role = group.role
-                group.wake_at_ms = None
+                group.wake_at_ms = NEVER_MS
                 STEPS[role](group, now_ms)
                 if group.role is role:
                     break
             else:
                 group.wake(now_ms + 1)
-            command.follow(group, now_ms)
+            if group.request is not None:
+                command.follow(group, now_ms)
 
     def _turn(self, now_ms: int) -> None:
         """Once a heartbeat: beat, then renew what may be renewed, then ask the witnesses."""
@@ -296,7 +307,6 @@ class Node:
         self._sequence += 1
         self._sent_ms = now_ms
         settings = self.settings
-        macs = tuple(mac for interface in settings.interfaces for mac in interface.macs)
         groups = tuple(group.beat(now_ms) for group in self.groups.values())
         for peer in self.around.peers.values():
             peer.sent(self._sequence, now_ms)
@@ -307,7 +317,7 @@ class Node:
                 peer.boot,
                 peer.sequence,
                 settings.digest,
-                macs,
+                settings.macs,
                 groups,
                 settings.newest_version,
             )
@@ -316,9 +326,11 @@ class Node:
 
     def _reserve(self, now_ms: int) -> None:
         """Have epochs written down long before they are needed."""
-        highest = max(group.seen_epoch for group in self.groups.values())
         if self._is_reserving or now_ms < self._reserve_again_ms:
             return
+        highest = 0
+        for group in self.groups.values():
+            highest = max(highest, group.seen_epoch)
         if highest + EPOCHS_LEFT < self.around.epochs_below:
             return
         self._is_reserving = True
@@ -344,16 +356,23 @@ class Node:
             self._has_stopped = True
             self.around.emit(Stop())
 
-    def _deadline_ms(self, now_ms: int) -> int:
-        times = [self._next_beat_ms]
-        times += [at for peer in self.around.peers.values() if (at := peer.silent_at_ms())]
-        times += [at for sight in self.around.sights.values() if (at := sight.wake_ms())]
+    def _look_ahead(self, now_ms: int) -> None:
+        """When time alone changes something."""
+        at_ms, lapse_ms = self._next_beat_ms, NEVER_MS
         for group in self.groups.values():
-            if group.wake_at_ms is not None:
-                times.append(group.wake_at_ms)
             if group.role.is_holding:
-                times.append(group.lease_end_ms())
-        return min(at for at in times if at > now_ms)
+                lapse_ms = min(lapse_ms, group.lease_end_ms())
+            if now_ms < group.wake_at_ms < at_ms:
+                at_ms = group.wake_at_ms
+        for peer in self.around.peers.values():
+            if now_ms < peer.fresh_until_ms < at_ms:
+                at_ms = peer.fresh_until_ms
+        for sight in self.around.sights.values():
+            if now_ms < (wake_ms := sight.wake_ms()) < at_ms:
+                at_ms = wake_ms
+        self._lapse_ms = lapse_ms
+        self.deadline_ms = lapse_ms if now_ms < lapse_ms < at_ms else at_ms
+        self._late_ms = self.deadline_ms + self.around.timing.heartbeat_ms // 2 + 1
 
 
 def _looks_for_others(group: GroupState, now_ms: int) -> bool:

@@ -32,8 +32,10 @@ class PeerView:
         "beat_after_ms",
         "boot",
         "config",
+        "fresh_until_ms",
         "groups",
         "heard_ms",
+        "is_gone",
         "links",
         "macs",
         "newest",
@@ -48,6 +50,10 @@ class PeerView:
         self.beat: Beat | None = None
         self.groups: dict[str, GroupBeat] = {}
         self.heard_ms: int | None = None
+        self.fresh_until_ms = 0
+        """It lives, as far as beats can tell, before this instant."""
+        self.is_gone = True
+        """Every connection to it ended: most likely its process did."""
         self.beat_after_ms = 0
         """The last fresh beat was sent after this instant of our own clock."""
         self.boot = 0
@@ -60,20 +66,14 @@ class PeerView:
 
     def is_fresh(self, now_ms: int) -> bool:
         """It lives, as far as beats can tell."""
-        if self.heard_ms is None or now_ms - self.heard_ms > self.timing.suspect_ms:
-            return False
-        return not self.is_gone
+        return now_ms < self.fresh_until_ms
 
-    @property
-    def is_gone(self) -> bool:
-        """Every connection to it ended: most likely its process did."""
-        return not any(link.is_connected for link in self.links.values())
-
-    def silent_at_ms(self) -> int | None:
-        """The first instant at which it will not be fresh any more; None when it is not now."""
-        if self.heard_ms is None:
-            return None
-        return self.heard_ms + self.timing.suspect_ms + 1
+    def _judge(self) -> None:
+        """Whether it lives, after what is known of it has changed."""
+        if self.heard_ms is None or self.is_gone:
+            self.fresh_until_ms = 0
+        else:
+            self.fresh_until_ms = self.heard_ms + self.timing.suspect_ms + 1
 
     def sent(self, sequence: int, now_ms: int) -> None:
         """A beat with that sequence is being sent to it."""
@@ -119,11 +119,17 @@ class PeerView:
         self.heard_ms = now_ms
         self.beat_after_ms = sent_after_ms
         self.macs.update(beat.macs)
+        self._judge()
 
     def link_heard(self, link: str, now_ms: int) -> None:
         view = self.links.setdefault(link, LinkView())
         view.heard_ms = now_ms
-        view.is_connected = True
+        if not view.is_connected:
+            view.is_connected = True
+            self.is_gone = False
+            self._judge()
 
     def link_lost(self, link: str) -> None:
         self.links.setdefault(link, LinkView()).is_connected = False
+        self.is_gone = not any(view.is_connected for view in self.links.values())
+        self._judge()

@@ -16,10 +16,11 @@ class Role(IntEnum):
     FAULT = 5
     HELD = 6
 
-    @property
-    def is_holding(self) -> bool:
-        """The VIPs are this director's, or are about to be."""
-        return Role.TAKING <= self <= Role.YIELDING
+    is_holding: bool
+    """The VIPs are this director's, or are about to be."""
+
+    def __init__(self, number: int) -> None:
+        self.is_holding = 2 <= number <= 4
 
     @property
     def word(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from drctl.core.value import Interface, Timing
+from drctl.core.value import NEVER_MS, Interface, Timing
 
 STATIONS_KEPT = 64
 ASKED_AT_ONCE = 8
@@ -27,8 +27,8 @@ class Sight:
     known at all nothing can be said, and it never gets blind.
     """
 
-    __slots__ = ("_asking_since_ms", "_next_ask_ms", "_turn", "config", "is_blind", "is_up",
-                 "proof_ms", "stations", "timing")  # fmt: skip
+    __slots__ = ("_asking_since_ms", "_has_answer", "_next_ask_ms", "_turn", "config", "is_blind",
+                 "is_up", "proof_ms", "stations", "timing")  # fmt: skip
 
     def __init__(self, config: Interface, timing: Timing, peers: tuple[str, ...]) -> None:
         self.config = config
@@ -41,6 +41,7 @@ class Sight:
         self._asking_since_ms: int | None = None
         self._next_ask_ms = 0
         self._turn = 0
+        self._has_answer = False
 
     @property
     def is_waived(self) -> bool:
@@ -57,10 +58,7 @@ class Sight:
 
     def has_proof(self, since_ms: int) -> bool:
         """A station answered at or after that instant; true where none is known."""
-        return self.is_waived or (self.proof_ms >= since_ms and self._has_answer())
-
-    def _has_answer(self) -> bool:
-        return any(station.answered_ms is not None for station in self.stations.values())
+        return not self.stations or (self._has_answer and self.proof_ms >= since_ms)
 
     def heard(self, now_ms: int, address: str, mac: str, *, is_answer_to_me: bool) -> None:
         """A frame in which `address` speaks: a new station, or an answer to us."""
@@ -74,6 +72,7 @@ class Sight:
         station.mac = mac
         if is_answer_to_me:
             station.answered_ms = now_ms
+            self._has_answer = True
             self.proof_ms = now_ms
             self.is_blind = False
             self._asking_since_ms = None
@@ -104,7 +103,7 @@ class Sight:
 
     def step(self, now_ms: int) -> tuple[str, ...]:
         """Let time pass; whom to ask at once, because nobody answers."""
-        if self.is_waived or self.is_blind:
+        if self.is_blind or not self.stations:
             return ()
         if self._asking_since_ms is None:
             if now_ms - self.proof_ms <= self.timing.suspect_ms:
@@ -120,10 +119,10 @@ class Sight:
         self._next_ask_ms = now_ms + self.timing.confirm_gap_ms
         return self.some(ASKED_AT_ONCE)
 
-    def wake_ms(self) -> int | None:
+    def wake_ms(self) -> int:
         """When `step` has something to do again."""
-        if self.is_waived or self.is_blind:
-            return None
+        if self.is_blind or not self.stations:
+            return NEVER_MS
         if self._asking_since_ms is None:
             return self.proof_ms + self.timing.suspect_ms + 1
         return min(self._next_ask_ms, self._asking_since_ms + self.timing.confirm_ms)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from drctl.core import active
 from drctl.core.burst import QUICK_GAP_MS
 from drctl.core.event import Outcome
-from drctl.core.group import NEVER_MS, RETRY_MS, GroupState, Phase
+from drctl.core.group import RETRY_MS, GroupState, Phase
 from drctl.core.peer import PeerView
 from drctl.core.role import Role
+from drctl.core.value import NEVER_MS
 
 
 def begin(

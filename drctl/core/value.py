@@ -7,6 +7,9 @@ from functools import cached_property
 
 from drctl.core.beat import NEWEST_VERSION
 
+NEVER_MS = 1 << 62
+"""An instant that does not come."""
+
 
 @dataclass(frozen=True, slots=True)
 class Vip:
@@ -162,7 +165,7 @@ class Interface:
     witnesses: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Settings:
     """One node's whole configuration; `digest` is of what must be equal on all directors."""
 
@@ -175,3 +178,8 @@ class Settings:
     needs_arbiter: bool = False
     newest_version: int = NEWEST_VERSION
     """Of heartbeats; an older one than there is makes it a director that is not upgraded yet."""
+
+    @cached_property
+    def macs(self) -> tuple[str, ...]:
+        """All of this node's."""
+        return tuple(mac for interface in self.interfaces for mac in interface.macs)

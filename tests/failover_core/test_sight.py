@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from drctl.core.sight import ASKED_AT_ONCE, Sight
-from drctl.core.value import Interface, Timing
+from drctl.core.value import NEVER_MS, Interface, Timing
 
 TIMING = Timing(heartbeat_ms=100)
 WITNESSES = tuple(f"192.0.2.{number}" for number in range(1, 21))
@@ -21,7 +21,7 @@ def test_sight_without_answers_asks_in_a_burst_and_gets_blind() -> None:
     asked = [now_ms for now_ms in range(1151, 1182) if eye.step(now_ms)]
     assert asked == [1151, 1156, 1161, 1166, 1171, 1176]
     assert eye.is_blind
-    assert eye.wake_ms() is None
+    assert eye.wake_ms() == NEVER_MS
 
 
 def test_sight_answer_to_us_ends_blindness() -> None:
@@ -29,7 +29,7 @@ def test_sight_answer_to_us_ends_blindness() -> None:
     for now_ms in range(1151, 1182):
         eye.step(now_ms)
     eye.heard(1200, WITNESSES[0], "02:00:00:00:00:99", is_answer_to_me=False)
-    assert eye.wake_ms() is None
+    assert eye.wake_ms() == NEVER_MS
     eye.heard(1201, WITNESSES[0], "02:00:00:00:00:99", is_answer_to_me=True)
     assert not eye.is_blind
     assert eye.has_proof(1201)

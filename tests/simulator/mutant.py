@@ -72,7 +72,7 @@ MUTANTS = (
         (
             (
                 "sight",
-                "return self.is_waived or (self.proof_ms >= since_ms",
+                "return not self.stations or (self._has_answer",
                 "return True or (True",
             ),
             ("sight", "            self.is_blind = True\n", "            self.is_blind = False\n"),
@@ -327,12 +327,8 @@ MUTANTS = (
         (
             (
                 "peer",
-                (
-                    "        if self.heard_ms is None"
-                    " or now_ms - self.heard_ms > self.timing.suspect_ms:\n"
-                    "            return False\n"
-                ),
-                "",
+                "self.fresh_until_ms = self.heard_ms + self.timing.suspect_ms + 1",
+                "self.fresh_until_ms = self.heard_ms + 3600_000",
             ),
         ),
         topology=(*FENCED, ("links", ("svc",))),

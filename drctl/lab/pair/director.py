@@ -18,6 +18,8 @@ from drctl.errors import DrctlError
 from drctl.lab.pair.host import Host, run
 
 DRCTL = (sys.executable, "-m", "drctl")
+GUARD = "drctl-guard"
+"""What the guard calls itself."""
 _END_LIMIT_S = 15.0
 _SCRIPT = """\
 vrrp_script alive {
@@ -151,10 +153,11 @@ class Director:
 
     def guard(self) -> int:
         """The guard's process. Raises DrctlError when there is none."""
-        pid = self.status().get("guard_pid")
-        if pid is None:
-            raise DrctlError(f"{self.name} has no guard\n{self.log()}")
-        return int(pid)
+        for pid in self.host.pids():
+            with suppress(FileNotFoundError, ProcessLookupError):  # it has ended since
+                if Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").strip() == GUARD:
+                    return pid
+        raise DrctlError(f"{self.name} has no guard\n{self.log()}")
 
     def log(self) -> str:
         """The end of what it wrote."""

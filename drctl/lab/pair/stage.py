@@ -3,6 +3,7 @@ may happen to them."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import time
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drctl.errors import DrctlError, ToolMissing
-from drctl.lab.pair.client import PERIOD_S, Client
+from drctl.lab.pair.client import PERIOD_S, Client, be_punctual
 from drctl.lab.pair.director import DRCTL, Director, Settings, await_role, start_all
 from drctl.lab.pair.host import Host, Segment, run, segment
 
@@ -121,6 +122,8 @@ def stage(plan: Plan) -> Iterator[Stage]:
         for name, host in hosts.items():
             directors[name] = Director(_settings(plan, name, folder / "keys"), host, folder / name)
             stack.callback(directors[name].end)
+        be_punctual()
+        stack.callback(os.sched_setscheduler, 0, os.SCHED_OTHER, os.sched_param(0))
         macs = {host.mac(): name for name, host in hosts.items()}
         client = Client(client_host, plan.vips[0], macs, period_s=plan.period_s)
         stack.callback(client.close)

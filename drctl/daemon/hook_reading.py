@@ -15,11 +15,13 @@ from drctl.daemon.hook_value import (
     Notify,
     Program,
     TrackFile,
+    TrackProcess,
     TrackScript,
 )
 from drctl.daemon.problem import ConfigRefused, Problem
 from drctl.daemon.tracked import Watch
 from drctl.model.tracking import TrackFile as ConfiguredFile
+from drctl.model.tracking import TrackProcess as ConfiguredProcess
 from drctl.model.vrrp import TrackScript as ConfiguredScript
 from drctl.readers.keepalived_words import MEASURED_VERSION
 from drctl.syntax.expand_script import script_words
@@ -44,9 +46,14 @@ def hook_settings(failover: Failover, path: str) -> HookSettings:
         for watch in failover.watches
         if isinstance(watch.what, ConfiguredFile)
     )
+    processes = tuple(
+        _process(watch, watch.what)
+        for watch in failover.watches
+        if isinstance(watch.what, ConfiguredProcess)
+    )
     if maker.problems:
         raise ConfigRefused(maker.problems)
-    return HookSettings(notifies, tracks, _mail(failover), files=files)
+    return HookSettings(notifies, tracks, _mail(failover), files=files, processes=processes)
 
 
 class _Maker:
@@ -116,6 +123,41 @@ def _file(watch: Watch, file: ConfiguredFile) -> TrackFile:
         file.initial,
         overwrites=file.overwrites,
     )
+
+
+def _process(watch: Watch, process: ConfiguredProcess) -> TrackProcess:
+    match = process.match or ("exact" if process.arguments else "")
+    least, most = _quorum(process)
+    return TrackProcess(
+        watch.name,
+        process.program or "",
+        process.arguments,
+        match,
+        is_full_command=process.is_full_command or bool(match),
+        quorum=least,
+        quorum_max=most,
+        fork_delay_ms=_whole_ms(process.fork_delay_us),
+        terminate_delay_ms=_whole_ms(process.terminate_delay_us),
+    )
+
+
+def _quorum(process: ConfiguredProcess) -> tuple[int, int | None]:
+    """Of a contradiction keepalived keeps what it read first. No process at all is right when
+    quorum_max is 0."""
+    least, most = process.quorum or 1, process.quorum_max
+    if most is None or least <= most:
+        return least, most
+    if most == 0 and least == 1 and process.quorum is None:
+        return 0, 0
+    first = [process.origins[name][-1].line for name in ("quorum", "quorum_max")]
+    if first[0] < first[1]:
+        return (0, 0) if (least, most) == (1, 0) else (least, None)
+    return (0, 0) if most == 0 else (1, most)
+
+
+def _whole_ms(delay_us: int | None) -> int:
+    """Up to the next millisecond, so that none becomes nothing."""
+    return -(-(delay_us or 0) // 1000)
 
 
 def _mail(failover: Failover) -> MailSettings | None:

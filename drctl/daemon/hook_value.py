@@ -73,6 +73,26 @@ class TrackFile:
 
 
 @dataclass(frozen=True, slots=True)
+class TrackProcess:
+    """Processes of which there are to be from `quorum` to `quorum_max` (None: any number).
+
+    `program` is the name of a process, as in /proc/PID/comm, or with `is_full_command` the first
+    word of its command line. Then `match` is how `arguments` are compared with the rest: `exact`,
+    `partial` (they are the first ones), `initial` (and the last may be longer), "" not at all.
+    """
+
+    name: str
+    program: str
+    arguments: tuple[str, ...] = ()
+    match: str = ""
+    is_full_command: bool = False
+    quorum: int = 1
+    quorum_max: int | None = None
+    fork_delay_ms: int = 0
+    terminate_delay_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class MailSettings:
     """Where mails about changes of state go. `router_id` is named in their subject."""
 
@@ -95,11 +115,12 @@ class HookSettings:
     mail: MailSettings | None = None
     limit_ms: int = 60_000
     files: tuple[TrackFile, ...] = ()
+    processes: tuple[TrackProcess, ...] = ()
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to run, whatever happens."""
-        return not (self.notifies or self.tracks or self.files)
+        return not (self.notifies or self.tracks or self.files or self.processes)
 
 
 def settings_to_json(settings: HookSettings) -> dict[str, Any]:
@@ -122,6 +143,10 @@ def settings_of_json(value: dict[str, Any]) -> HookSettings:
         mail,
         value["limit_ms"],
         tuple(TrackFile(**one) for one in value["files"]),
+        tuple(
+            TrackProcess(**{**one, "arguments": tuple(one["arguments"])})
+            for one in value["processes"]
+        ),
     )
 
 

@@ -3,7 +3,7 @@ the controller.
 
 Started by `hook_client`, as `python -m drctl.daemon.hooks CHANNEL`; it ends soon after the channel
 does. It is told `{"settings": ...}` and `{"changed": group, "state": ..., "priority": N}`. It says
-`{"track": name, "is_up": bool, "value": N, "why": ...}` when a tracked script or file changed, and
+`{"track": name, "is_up": bool, "value": N, "why": ...}` when a tracked thing changed, and
 `{"ran": what, "code": N, "why": ...}` of other programs: "" as `why` when all is well.
 
 Scripts of one VRRP instance or sync group run one after the other in the order of the changes, the
@@ -37,6 +37,7 @@ from drctl.daemon.hook_value import (
     settings_of_json,
 )
 from drctl.daemon.line_channel import ChannelEnded, LineChannel
+from drctl.daemon.process_watch import ProcessWatch
 from drctl.daemon.script import NOT_STARTED, Launcher, Script
 from drctl.daemon.tracker import Tracker
 from drctl.daemon.watched_file import WatchedFile
@@ -90,12 +91,14 @@ class Runner:
         self._tracks: dict[str, _Track] = {}
         self._files: dict[str, WatchedFile] = {}
         self._look_at_ms = 0
+        self._processes = ProcessWatch()
         self._fifos = Fifos()
         self._end_ms: int | None = None
 
     def run(self) -> int:
         """Until the controller has gone and what it still wanted is done, or took too long."""
         self._poll.register(self._lines, select.POLLIN)
+        self._poll.register(self._processes, select.POLLIN)
         while self._end_ms is None or (self._running and _now_ms() < self._end_ms):
             self._wait()
         for script, _ in self._running.values():
@@ -106,6 +109,7 @@ class Runner:
         now_ms = _now_ms()
         wakes = [script.wake_ms() for script, _ in self._running.values()]
         wakes += [track.next_ms for track in self._tracks.values()]
+        wakes.append(self._processes.wake_ms())
         if self._files:
             wakes.append(self._look_at_ms)
         if self._end_ms is not None:
@@ -114,6 +118,8 @@ class Runner:
         for descriptor, _ in self._poll.poll(wait_ms):
             if descriptor in self._running:
                 self._end_of(descriptor)
+            elif descriptor == self._processes.fileno():
+                self._processes.receive(_now_ms())
             else:
                 self._listen()
         now_ms = _now_ms()
@@ -122,6 +128,7 @@ class Runner:
         for track in self._tracks.values():
             self._step(track, now_ms)
         self._look_at_files(now_ms)
+        self._look_at_processes(now_ms)
         if self._end_ms is None:
             self._lines.flush()
 
@@ -142,6 +149,7 @@ class Runner:
         self._end_ms = _now_ms() + LAST_MS
         self._forget_tracks(set(self._tracks))
         self._files.clear()
+        self._processes.configure((), _now_ms())
 
     def _say(self, message: dict[str, Any]) -> None:
         if self._end_ms is None:
@@ -239,6 +247,11 @@ class Runner:
         self._fifos.keep({path for notify in settings.notifies for path in notify.fifos})
         self._configure_scripts(when)
         self._configure_files(when)
+        trouble = self._processes.trouble
+        self._processes.configure(self._settings.processes, _now_ms())
+        if self._processes.trouble not in {"", trouble}:
+            why = self._processes.trouble
+            self._say({"ran": "track_process", "code": NOT_STARTED, "why": why})
 
     def _configure_scripts(self, when: str) -> None:
         wanted = {script.name: script for script in self._settings.tracks}
@@ -274,6 +287,12 @@ class Runner:
                 value = watched.value or 0
                 why = f"{watched.file.path} says {value}" if value else ""
                 self._say({"track": name, "is_up": value == 0, "value": value, "why": why})
+
+    def _look_at_processes(self, now_ms: int) -> None:
+        self._processes.tick(now_ms)
+        for count in self._processes.changed():
+            words = {"value": len(count.pids), "why": count.why()}
+            self._say({"track": count.wanted.name, "is_up": bool(count.is_up), **words})
 
     def _forget_tracks(self, names: set[str]) -> None:
         for name in names:

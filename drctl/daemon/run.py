@@ -46,7 +46,7 @@ log = logging.getLogger("drctl")
 
 TABLE = "drctl"
 REMEMBER_MS = 10_000
-WATCHED = frozenset({"interface", "script", "file"})
+WATCHED = frozenset({"interface", "script", "file", "process"})
 
 
 def run(path: str, *, accepts_unsupported: bool = False) -> None:

@@ -30,11 +30,13 @@ from drctl.daemon.hook_value import (
     Notify,
     Program,
     TrackFile,
+    TrackProcess,
     TrackScript,
     settings_of_json,
     settings_to_json,
 )
 from drctl.daemon.tracker import Tracker
+from drctl.daemon.watched_file import WatchedFile
 from tools import need_root
 
 NOBODY = 65534
@@ -111,6 +113,7 @@ def test_settings_survive_json() -> None:
         MailSettings("192.0.2.1", 25, "a@example.com", ("b@example.com",), "lb1"),
         1234,
         (TrackFile("f", "/f", 3, overwrites=True),),
+        (TrackProcess("p", "haproxy", ("-f", "x"), "exact", True, 2, 3, 50, 60),),
     )
     assert settings_of_json(json.loads(json.dumps(settings_to_json(settings)))) == settings
 
@@ -386,6 +389,98 @@ def test_reload_keeps_tracked_scripts_that_stay_the_same(
     loop.wait(lambda: not is_running(pid))
     (pid,) = map(int, lines(tmp_path / "same"))
     assert is_running(pid)
+
+
+@pytest.mark.parametrize("starts_failed", [False, True])
+def test_changed_script_keeps_what_was_found_out(
+    run: Callable[[HookSettings], Loop], tmp_path: Path, starts_failed: bool
+) -> None:
+    loop = run(HookSettings(tracks=(TrackScript("t", shell("exit 1"), 60_000),)))
+    loop.wait_for(1)
+    program = logging_to(tmp_path / "runs")
+    changed = TrackScript("t", program, 30, 10_000, rise=3, starts_failed=starts_failed)
+    loop.hooks.change(HookSettings(tracks=(changed,)))
+    assert loop.wait_for(2)[1:] == [TrackResult("t", True, 0, "")]
+    assert len(lines(tmp_path / "runs")) >= 3
+
+
+def test_runner_that_takes_over_has_no_opinion_before_it_has_looked(
+    run: Callable[[HookSettings], Loop], tmp_path: Path
+) -> None:
+    started, path = tmp_path / "started", tmp_path / "file"
+    script = TrackScript(
+        "t", shell(f"echo >> {started}; exec sleep 1000"), 60_000, starts_failed=True
+    )
+    file = TrackFile("f", str(path), 3, overwrites=True)
+    loop = run(HookSettings(tracks=(script,), files=(file,)))
+    loop.wait_for(2)
+    path.write_text("7\n")
+    loop.wait_for(3)
+    assert loop.hooks.pid is not None
+    os.kill(loop.hooks.pid, signal.SIGKILL)
+    loop.wait(lambda: loop.hooks.trouble)
+    loop.wait(lambda: len(lines(started)) == 2, 1000)
+    assert loop.wait_for(4)[3:] == [TrackResult("f", False, 7, f"{path} says 7")]
+    assert loop.ups() == [False, False, False, False]
+
+
+def test_reload_makes_files_but_overwrites_none(
+    run: Callable[[HookSettings], Loop], tmp_path: Path
+) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.write_text("5\n")
+    loop = run(HookSettings())
+    files = [TrackFile(path.name, str(path), 3, overwrites=True) for path in (old, new)]
+    loop.hooks.change(HookSettings(files=tuple(files)))
+    loop.wait_for(2)
+    assert (old.read_text(), new.read_text()) == ("5\n", "3\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("\t +12", 12),
+        ("0x1F", 31),
+        ("-0X10", -16),
+        ("017", 15),
+        ("08", 0),
+        ("0xg", 0),
+        ("2147483648", 2147483648),
+        ("-2147483648", -2147483648),
+        # no 32 bits hold it: the last number stays
+        ("2147483649", 77),
+        ("-2147483649", 77),
+        ("99999999999999999999999", 77),
+    ],
+)
+def test_number_in_a_file_is_read_as_keepalived_reads_it(
+    tmp_path: Path, text: str, value: int
+) -> None:
+    path = tmp_path / "file"
+    path.write_text("77")
+    watched = WatchedFile(TrackFile("f", str(path)))
+    watched.look()
+    (tmp_path / "new").write_text(text)
+    (tmp_path / "new").replace(path)
+    assert watched.look() is (value != 77)
+    assert watched.value == value
+
+
+def test_tracked_process_is_told(run: Callable[[HookSettings], Loop], tmp_path: Path) -> None:
+    program = tmp_path / "drctl-counted"
+    program.symlink_to(sys.executable)
+    loop = run(HookSettings(processes=(TrackProcess("p", "drctl-counted"),)))
+    loop.wait_for(1)
+    code = "import sys; open('/proc/self/comm', 'w').write('drctl-counted'); sys.stdin.read()"
+    with subprocess.Popen([str(program), "-c", code], stdin=subprocess.PIPE):
+        loop.wait(lambda: loop.ups()[1:])
+    loop.wait(lambda: loop.ups()[2:])
+    told = [one for one in loop.said if isinstance(one, TrackResult)]
+    assert told == [
+        TrackResult("p", False, 0, "0 processes drctl-counted, at least 1 wanted"),
+        TrackResult("p", True, 1, ""),
+        TrackResult("p", False, 0, "0 processes drctl-counted, at least 1 wanted"),
+    ]
 
 
 def test_tracked_file_is_told_whenever_its_number_changes(

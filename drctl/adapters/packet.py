@@ -86,7 +86,8 @@ class PacketSocket:
             kind = socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
             self._socket = socket.socket(socket.AF_PACKET, kind, 0)
         except OSError as cause:
-            raise KernelRefused(operation, cause.errno) from cause
+            words = "CAP_NET_RAW is needed" if cause.errno == errno.EPERM else ""
+            raise KernelRefused(operation, cause.errno, words) from cause
         try:
             # protocol 0 hears nothing: the filter is there before the first frame
             attach_filter(self._socket, program)

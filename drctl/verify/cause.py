@@ -1,0 +1,104 @@
+"""Why a real server speaks for a VIP: what its way of doing so tells of its rules.
+
+Facts: ip-sysctl.rst (arp_ignore, arp_announce: the larger of `all` and the interface's value);
+net/ipv4/arp.c (a request names the packet's own source while arp_announce is 0); net/ipv6/ndisc.c
+(only addresses of the interface itself are answered for, so not those on lo).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+RULES = "on {host}: docs/real-servers.md tells what has to be in force there"
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """How one real server spoke for one VIP.
+
+    `is_provoked`: it was made to send from the VIP, so that its silence as a source means
+    something. `is_alone`: it serves other VIPs of the family too, and is silent about some.
+    `second_card` is the MAC when others of the host's cards on the segment are silent.
+    """
+
+    answers: bool
+    names_as_source: bool
+    tells_everybody: bool
+    is_provoked: bool
+    is_v6: bool
+    is_alone: bool
+    second_card: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A cause: when it is the likely one, what to say after the host's name, and the way out."""
+
+    fits: Callable[[Signature], bool]
+    text: str
+    hint: str = RULES
+
+
+_INCOMING = (
+    "arp_ignore is 0 on that card, or the rule against incoming requests is missing, in another "
+    "chain, or matches the source instead of the destination"
+)
+_OUTGOING = (
+    "arp_announce is below 2, or the rule that replaces the source of outgoing ARP is missing or "
+    "in another chain"
+)
+_ROWS = (
+    Row(
+        lambda s: s.is_v6 and s.answers,
+        "answers neighbour solicitations: the VIP is on its Ethernet card instead of lo, where the "
+        "kernel would not answer for it",
+        "on {host}: move the VIP to lo, with prefix length 128",
+    ),
+    Row(
+        lambda s: bool(s.second_card) and s.answers,
+        "answers by one of its cards on this segment alone ({second_card}): arp_ignore or the "
+        "rules hold for the other card only",
+        "on {host}: set arp_ignore for `all`, or the rules without an interface",
+    ),
+    Row(
+        lambda s: s.answers and s.names_as_source and s.is_alone,
+        "answers ARP for this VIP alone, and names it as its source: its rules cover the others, "
+        "and not this one",
+    ),
+    Row(
+        lambda s: s.answers and s.names_as_source,
+        "answers ARP and names the VIP as its source: no ARP rule is in force (never loaded, "
+        "flushed, or lost at a reboot)",
+    ),
+    Row(
+        lambda s: s.answers and s.is_alone,
+        "answers ARP for this VIP alone: the rule against incoming requests covers the others, and "
+        "not this one",
+    ),
+    Row(
+        lambda s: s.answers and s.is_provoked,
+        "answers ARP, and does not name the VIP as its source, so that what goes out is right: "
+        + _INCOMING,
+    ),
+    Row(lambda s: s.answers, "answers ARP: " + _INCOMING),
+    Row(
+        lambda s: s.names_as_source,
+        "does not answer, but names the VIP as its source when it asks for another address, and so "
+        "puts its own MAC into the others' tables: " + _OUTGOING,
+    ),
+    Row(
+        lambda s: s.tells_everybody,
+        "told everybody, unasked, that the VIP is at its MAC: it brought the VIP up before its "
+        "rules were in force, or another keepalived runs there",
+        "on {host}: load the rules before the address is added",
+    ),
+)
+
+
+def cause_of_leak(signature: Signature) -> tuple[str, str]:
+    """What to say after the host's name, and where to look; `{host}` in it is the host."""
+    for row in _ROWS:
+        if row.fits(signature):
+            return row.text.format(second_card=signature.second_card), row.hint
+    raise AssertionError(f"a leak without a sign of it: {signature}")

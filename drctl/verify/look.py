@@ -1,0 +1,142 @@
+"""One look at the segments: ask, judge, and try the real servers."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import replace
+
+from drctl.adapters.addresses import Addresses
+from drctl.adapters.packet import Heard
+from drctl.adapters.survey import BAITS, Card, Provocation, Question, Record, Surveyor
+from drctl.errors import UsageError
+from drctl.verify.judge import judge
+from drctl.verify.plan import Machine, Plan, held_by
+from drctl.verify.value import Finding, How, Role, Sighting, Survey
+
+
+def read_machine() -> Machine:
+    """This host's cards, by netlink. An address with a lease is a VIP, and no card's own."""
+    addresses = Addresses()
+    try:
+        links = [link for link in addresses.links() if link.is_up and link.has_arp]
+        present = addresses.observed()
+    finally:
+        addresses.close()
+    cards = tuple(
+        Card(
+            link.interface,
+            tuple(
+                (one.address, one.prefix)
+                for one in present
+                if one.interface == link.interface and one.valid_ms < 0
+            ),
+        )
+        for link in links
+        if link.mac and link.interface != "lo"
+    )
+    macs = {link.interface: link.mac for link in links if link.interface != "lo"}
+    return Machine(cards, macs, frozenset((one.address, one.interface) for one in present))
+
+
+def cards_of(plan: Plan, machine: Machine) -> list[Card]:
+    """The cards that a plan asks on. Raises UsageError for one that is not there, or down."""
+    known = {card.interface: card for card in machine.cards}
+    vips = {target.vip for target in plan.targets}
+    made = []
+    wanted = [target.interface for target in plan.targets]
+    wanted += [station.interface for station in plan.stations]
+    for name in dict.fromkeys(wanted):
+        if name not in known:
+            there = ", ".join(known) or "none"
+            raise UsageError(
+                f"there is no interface {name} that is up and has ARP; up are: {there}"
+            )
+        own = tuple(one for one in known[name].own if one[0] not in vips)
+        made.append(Card(name, own))
+    return made
+
+
+class Look:
+    """Asks as often as it is told to."""
+
+    def __init__(self, plan: Plan, surveyor: Surveyor, rounds: int, listen_s: float) -> None:
+        self._plan = plan
+        self._surveyor = surveyor
+        self._rounds = rounds
+        self._listen_s = listen_s
+        self._turn = 0
+        self.macs: dict[str, str] = {}
+        """Of the addresses that answered the last time."""
+
+    def refresh(self, machine: Machine) -> Plan:
+        """This host may have taken a VIP, or lost it."""
+        here = self._plan.here
+        held = held_by(self._plan.targets, machine, here.role)
+        self._plan = replace(self._plan, here=replace(here, held=held))
+        return self._plan
+
+    def findings(self, active: str = "") -> tuple[Finding, ...]:
+        """The verdicts now; `active` is the director that says it is active, if it was asked."""
+        plan = self._plan
+        record = self._surveyor.survey(
+            self._questions(), self._provocations(), rounds=self._rounds, listen_s=self._listen_s
+        )
+        self.macs = {
+            one.sender_address: one.sender_mac
+            for one in reversed(record.heard)
+            if one.kind in {"reply", "na"}
+        }
+        survey = Survey(
+            plan.targets,
+            plan.stations,
+            tuple(sightings(record)),
+            plan.here,
+            frozenset(record.provoked),
+            active,
+        )
+        return judge(survey)
+
+    def _questions(self) -> list[Question]:
+        plan = self._plan
+        asked = [Question(one.vip, one.interface) for one in plan.targets]
+        asked += [Question(one.address, one.interface) for one in plan.stations]
+        return list(dict.fromkeys(asked))
+
+    def _provocations(self) -> list[Provocation]:
+        """For each real server some of its VIPs, others each time."""
+        self._turn += 1
+        made = []
+        targets = {target.vip: target.interface for target in self._plan.targets}
+        for station in self._plan.stations:
+            vips = [
+                vip
+                for vip in station.vips
+                if ":" not in vip and targets.get(vip) == station.interface
+            ]
+            if station.role is Role.REAL_SERVER and vips and ":" not in station.address:
+                first = (self._turn - 1) * BAITS % len(vips)
+                chosen = (vips[first:] + vips[:first])[:BAITS]
+                made.append([Provocation(station.address, v, station.interface) for v in chosen])
+        # of many, each server once before any a second time
+        return [one for each in itertools.zip_longest(*made) for one in each if one is not None]
+
+
+def sightings(record: Record) -> Sequence[Sighting]:
+    """What was heard, each thing once."""
+    found: dict[Sighting, None] = {}
+    for one in record.heard:
+        how = _how(one)
+        if one.sender_address and how is not None:
+            found[Sighting(one.sender_address, one.sender_mac, one.interface, how)] = None
+    return tuple(found)
+
+
+def _how(heard: Heard) -> How | None:
+    if heard.kind == "announcement":
+        return How.GRATUITOUS
+    if heard.kind in {"request", "ns"}:
+        return How.SOURCE
+    if heard.kind in {"reply", "na"}:
+        return How.REPLY if heard.is_to_me else How.GRATUITOUS
+    return None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from drctl.lab.pair.client import Request
+import pytest
+
+from drctl.lab.pair.client import Request, longest_outage_ms
 from drctl.lab.pair.timeline import Change, Follower, lanes
 
 NAMES = ("lb1", "lb2")
@@ -64,3 +66,21 @@ def test_lanes_are_blank_where_nothing_was_asked() -> None:
 def test_lanes_leave_out_what_was_before_and_after() -> None:
     asked = requests("", "lb1", "lb1", "")
     assert lanes(asked, NAMES, 1, (2, 1)) == {"lb1": "##", "lb2": "..", "": ""}
+
+
+@pytest.mark.parametrize(
+    ("holders", "outage_ms"),
+    [
+        ((), 0),
+        (("lb1", "lb1"), 0),
+        (("lb1", "", "lb2", "", "", "lb2", "lb1"), 3),
+        (("", "", "lb1", "", "lb1"), 2),
+        (("lb1", "", "", ""), 3),
+        (("", "", ""), 2),
+        (("lb1", "stranger", "lb2"), 2),
+    ],
+)
+def test_longest_outage_lasts_from_answer_to_answer(
+    holders: tuple[str, ...], outage_ms: float
+) -> None:
+    assert longest_outage_ms(requests(*holders), NAMES) == outage_ms

@@ -12,6 +12,7 @@ import socket
 import threading
 import time
 from bisect import bisect_left
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -237,7 +238,7 @@ class Client:
         for request in requests:
             holders += [each for each in request.holders if holders[-1:] != [each]]
         return Seen(
-            self._longest_outage_ms(requests),
+            longest_outage_ms(requests, self._directors),
             sum(not self._directors.intersection(each.holders) for each in requests),
             sum(len(self._directors.intersection(each.holders)) > 1 for each in requests),
             tuple(holders),
@@ -272,17 +273,18 @@ class Client:
             if request is not None:
                 request.holders.append(self._names.get(mac, mac))
 
-    def _longest_outage_ms(self, requests: list[Request]) -> float:
-        """From the last request answered before a hole to the first one after it; a hole that was
-        there at the beginning, or is at the end, counts as far as it is known."""
-        if not requests:
-            return 0.0
-        longest, last_ms, is_hole = 0.0, requests[0].asked_ms, False
-        for request in requests:
-            if not self._directors.intersection(request.holders):
-                is_hole = True
-                continue
-            if is_hole:
-                longest = max(longest, request.asked_ms - last_ms)
-            last_ms, is_hole = request.asked_ms, False
-        return max(longest, requests[-1].asked_ms - last_ms) if is_hole else longest
+
+def longest_outage_ms(requests: Sequence[Request], directors: Collection[str]) -> float:
+    """From the last request answered before a hole to the first one after it; a hole that was
+    there at the beginning, or is at the end, counts as far as it is known."""
+    if not requests:
+        return 0.0
+    longest, last_ms, is_hole = 0.0, requests[0].asked_ms, False
+    for request in requests:
+        if not any(each in directors for each in request.holders):
+            is_hole = True
+            continue
+        if is_hole:
+            longest = max(longest, request.asked_ms - last_ms)
+        last_ms, is_hole = request.asked_ms, False
+    return max(longest, requests[-1].asked_ms - last_ms) if is_hole else longest

@@ -165,6 +165,10 @@ class GroupState:
                 return f"{name} has not reported yet"
         return ""
 
+    def is_settled_in(self, now_ms: int) -> bool:
+        """It has listened, and knows what it has to know: its role is more than the first one."""
+        return now_ms >= self.listen_until_ms and not self.missing_report(now_ms)
+
     def is_eligible(self, now_ms: int) -> bool:
         """It could take the VIPs now, or as soon as it has listened: of two that start together the
         one of lower priority waits for the other."""

@@ -10,6 +10,7 @@ from drctl import __version__
 from drctl.core.action import Alarm, Reply, Report
 from drctl.core.event import Command, Event, OperatorAsked
 from drctl.core.node import Node
+from drctl.core.role import Role
 from drctl.daemon.control import ControlServer, Request
 from drctl.daemon.executor import now_ms
 from drctl.daemon.hook_client import Hooks
@@ -39,6 +40,8 @@ class Desk:
         self._state = state
         self._orders = Orders(server.answer)
         self._alarms: dict[tuple[str, ...], str] = {}
+        self._introduced: set[str] = set()
+        """Groups of which hooks have been told."""
         self.node: Node | None = None
         self.guard_pid: Callable[[], int] = lambda: 0
         self.links: Mapping[tuple[str, str], tuple[str, str]] = {}
@@ -64,6 +67,9 @@ class Desk:
         group = self.node.groups[report.group]
         is_stopping = self.node.around.is_stopping and not report.after.is_holding
         priority = group.standing.priority
+        if report.group not in self._introduced and report.after is not Role.FAULT:
+            self._introduce(report.group, report.before)
+        self._introduced.add(report.group)
         self._hooks.changed(report.group, report.after, priority, is_stopping=is_stopping)
 
     def alarmed(self, alarm: Alarm) -> None:
@@ -81,11 +87,25 @@ class Desk:
         self._orders.replied(reply.group, is_done=reply.is_done, text=reply.text)
 
     def started(self) -> None:
-        """The node is there, and is standby in every group."""
-        assert self.node is not None
+        """The node is there."""
         self._recorder.put({"kind": "start", "version": __version__, "pid": os.getpid()})
-        for name, group in self.node.groups.items():
-            self._hooks.changed(name, group.role, group.standing.priority)
+
+    def _introduce_all(self) -> None:
+        """Hooks are told the first state of a group once it is known, and then no later than the
+        first change. Like keepalived's, a group that comes to be active was a backup before."""
+        assert self.node is not None
+        groups = self.node.groups
+        self._introduced &= groups.keys()
+        if len(self._introduced) == len(groups):
+            return
+        for name, group in groups.items():
+            if name not in self._introduced and group.is_settled_in(now_ms()):
+                self._introduce(name, group.role)
+
+    def _introduce(self, name: str, role: Role) -> None:
+        assert self.node is not None
+        self._introduced.add(name)
+        self._hooks.changed(name, role, self.node.groups[name].standing.priority)
 
     def stopped(self) -> None:
         assert self.node is not None
@@ -153,6 +173,7 @@ class Desk:
 
     def tick(self) -> None:
         """With every turn of the loop."""
+        self._introduce_all()
         self._orders.expire(now_ms())
         self._recorder.tick(now_ms())
         self._hooks.tick(now_ms())

@@ -20,11 +20,7 @@ def heard(around: Around, group_of: Mapping[str, GroupState], event: FrameHeard)
         return False
     group = group_of.get(event.sender or event.target)
     if group is not None:
-        if event.sender:
-            _claimed(group, event)
-        else:
-            _probed(group, event)
-        return True
+        return _claimed(group, event) if event.sender else _probed(group, event)
     if not event.sender:
         return False
     is_awaited = sight.is_awaited
@@ -34,75 +30,84 @@ def heard(around: Around, group_of: Mapping[str, GroupState], event: FrameHeard)
     return is_awaited
 
 
-def _claimed(group: GroupState, event: FrameHeard) -> None:
-    """Somebody else speaks for a VIP."""
+def _claimed(group: GroupState, event: FrameHeard) -> bool:
+    """Somebody else speaks for a VIP; false when that changes nothing but the count of probes."""
     around, now_ms = group.around, event.now_ms
     peer = around.peer_of(event.mac)
     if peer is None and not around.may_be_peer(event.interface, event.mac, now_ms):
         text = f"{event.mac} answers for {event.sender} on {event.interface}, and is no director"
         around.alarm(now_ms, ("leak", event.sender, event.mac), text)
-        return
+        return False
     if group.role is Role.YIELDING and peer is not None and peer.config.node == group.target:
         yielding.see_claim(group, now_ms)
-        return
+        return True
     if peer is not None and peer.is_fresh(now_ms):
-        _claimed_by_living(group, event, peer)
-        return
+        return _claimed_by_living(group, event, peer)
     if group.burst is not None:
         group.burst.answered(now_ms)
-    group.is_adopting = False
     if group.role is Role.SUSPECT:
+        was_adopting, group.is_adopting = group.is_adopting, False
         name = peer.config.node if peer else f"a director ({event.mac})"
         text = f"{name} is not heard, but answers for {event.sender}"
         around.alarm(now_ms, ("unheard", group.name), text)
-    elif group.role is Role.TAKING and group.burst is None and group.yielder is None:
+        return was_adopting
+    group.is_adopting = False
+    if group.role is Role.TAKING and group.burst is None and group.yielder is None:
         group.start_burst(now_ms)
     elif group.role in {Role.ACTIVE, Role.YIELDING} and group.release_ms is None:
         # without a fence a yielding director answers too
         active.contested(group, now_ms, peer)
+    return True
 
 
-def _claimed_by_living(group: GroupState, event: FrameHeard, peer: PeerView) -> None:
+def _claimed_by_living(group: GroupState, event: FrameHeard, peer: PeerView) -> bool:
     """Beats decide between directors that hear each other; an answer may be older than a beat."""
     if peer is group.yielder:
-        return
+        return False
     theirs = peer.groups.get(group.name)
     says_no = theirs is not None and not theirs.may_answer and not theirs.role.is_holding
     if group.role in {Role.SUSPECT, Role.TAKING}:
         # the frame may be later than the beat
-        if group.burst is None:
-            group.start_burst(event.now_ms)
-        assert group.burst is not None
-        group.burst.answered(event.now_ms)
-    elif group.role is Role.ACTIVE and theirs is not None and theirs.role is Role.ACTIVE:
+        return _begin_anew(group, event.now_ms)
+    if group.role is Role.ACTIVE and theirs is not None and theirs.role is Role.ACTIVE:
         active.contested(group, event.now_ms, peer)
     elif group.role is Role.ACTIVE and says_no:
-        since_ms = max(group.since_ms, peer.beat_after_ms - group.around.timing.heartbeat_ms)
-        if event.now_ms - group.since_ms > 10 * group.around.timing.heartbeat_ms and since_ms:
+        if event.now_ms - group.since_ms > 10 * group.around.timing.heartbeat_ms:
             text = f"{peer.config.node} answers for {event.sender}, and says it does not hold it"
             group.around.alarm(event.now_ms, ("leak", event.sender, event.mac), text)
     elif group.burst is not None and not says_no:
         group.burst.answered(event.now_ms)
+    else:
+        return False
+    return True
 
 
-def _probed(group: GroupState, event: FrameHeard) -> None:
+def _begin_anew(group: GroupState, now_ms: int) -> bool:
+    """No probe counts that was sent before now."""
+    is_first = group.burst is None
+    if group.burst is None:
+        group.start_burst(now_ms)
+    assert group.burst is not None
+    group.burst.answered(now_ms)
+    return is_first or group.role is not Role.SUSPECT
+
+
+def _probed(group: GroupState, event: FrameHeard) -> bool:
     """Another director that is not heard asks for the VIPs before it takes them. Of two that ask at
     the same time the one with the lower MAC goes on, which needs no heartbeat to agree on."""
     around, now_ms = group.around, event.now_ms
     peer = around.peer_of(event.mac)
     if peer is None and not around.may_be_peer(event.interface, event.mac, now_ms):
-        return
+        return False
     if peer is not None and peer.is_fresh(now_ms) and group.role is not Role.TAKING:
-        return
+        return False
     is_open = group.role is Role.ACTIVE and not group.is_shut
     if is_open or not (group.role is Role.TAKING or group.burst is not None):
-        return
+        return False
     if event.mac < around.mac_of[event.interface]:
-        if group.burst is None:
-            group.start_burst(now_ms)
-        assert group.burst is not None
-        group.burst.answered(now_ms)
-    elif group.role is Role.TAKING:
+        return _begin_anew(group, now_ms)
+    if group.role is Role.TAKING:
         if group.burst is None:
             group.start_burst(now_ms)
         group.probe(now_ms)
+    return True

@@ -47,6 +47,10 @@ STEPS = {
 }
 
 
+AWAITING = frozenset({Role.SUSPECT, Role.TAKING, Role.YIELDING})
+"""Roles in which a beat counts for when it was sent, even if it says nothing new."""
+
+
 class Node:
     """One director. `feed` it events; `deadline_ms` is when it wants a `TimeCame` at the latest."""
 
@@ -58,6 +62,9 @@ class Node:
             address: group for group in self.groups.values() for address in group.config.addresses
         }
         self.deadline_ms = 0
+        self._stepped_ms = 0
+        self._is_for_silence = False
+        """The deadline is the silence of a peer or of witnesses, and puts itself off."""
         self._lapse_ms = NEVER_MS
         """When the first lease of what is held ends."""
         self._late_ms = NEVER_MS
@@ -79,8 +86,11 @@ class Node:
             around.stopped_ms = now_ms
         if now_ms >= self._lapse_ms:
             self._let_go_of_lapsed(now_ms)
-        if not self._take_in(event) and not around.out and now_ms < self.deadline_ms:
-            return ()
+        if not self._take_in(event) and not around.out:
+            if self._is_for_silence:
+                self._look_ahead(self._stepped_ms)
+            if now_ms < self.deadline_ms:
+                return ()
         self._step(now_ms)
         is_turn = now_ms >= self._next_beat_ms
         if is_turn:
@@ -90,6 +100,7 @@ class Node:
         around.beat_soon = False
         self._reserve(now_ms)
         self._stop()
+        self._stepped_ms = now_ms
         self._look_ahead(now_ms)
         return tuple(around.out)
 
@@ -109,7 +120,7 @@ class Node:
             case BeatHeard():
                 return self._hear_beat(event)
             case TimeCame():
-                pass
+                return False
             case Settled():
                 return self._settle(event)
             case Started():
@@ -171,10 +182,10 @@ class Node:
         peer, beat, now_ms = self.around.peers[event.peer], event.beat, event.now_ms
         if beat.node != event.peer:
             return False
+        was_fresh = peer.is_fresh(now_ms)
         peer.link_heard(event.link, now_ms)
         if not peer.is_news(beat):
             return False
-        was_fresh = peer.is_fresh(now_ms)
         for theirs in beat.groups:
             group = self.groups.get(theirs.name)
             if group is not None:
@@ -187,13 +198,14 @@ class Node:
             is_long_ago = now_ms - self._sent_ms >= self.around.timing.heartbeat_ms // 4
             self.around.beat_soon |= is_long_ago
             return True
-        peer.learn(beat, now_ms, sent_after_ms)
+        has_changed = peer.learn(beat, now_ms, sent_after_ms)
         if beat.digest != self.settings.digest:
             text = f"{peer.config.node} has another configuration"
             self.around.alarm(now_ms, ("digest", peer.config.node), text)
         if not was_fresh:
             self.around.beat_soon = True
-        return True
+            return True
+        return has_changed or any(group.role in AWAITING for group in self.groups.values())
 
     def _hear_stale(self, beat: Beat) -> None:
         """It says nothing of now, but a claim with a higher epoch was made after ours."""
@@ -357,13 +369,14 @@ class Node:
             self.around.emit(Stop())
 
     def _look_ahead(self, now_ms: int) -> None:
-        """When time alone changes something."""
+        """When time alone changes something after that instant."""
         at_ms, lapse_ms = self._next_beat_ms, NEVER_MS
         for group in self.groups.values():
             if group.role.is_holding:
                 lapse_ms = min(lapse_ms, group.lease_end_ms())
             if now_ms < group.wake_at_ms < at_ms:
                 at_ms = group.wake_at_ms
+        at_ms = apart_ms = min(at_ms, lapse_ms)
         for peer in self.around.peers.values():
             if now_ms < peer.fresh_until_ms < at_ms:
                 at_ms = peer.fresh_until_ms
@@ -371,7 +384,8 @@ class Node:
             if now_ms < (wake_ms := sight.wake_ms()) < at_ms:
                 at_ms = wake_ms
         self._lapse_ms = lapse_ms
-        self.deadline_ms = lapse_ms if now_ms < lapse_ms < at_ms else at_ms
+        self._is_for_silence = at_ms < apart_ms
+        self.deadline_ms = at_ms
         self._late_ms = self.deadline_ms + self.around.timing.heartbeat_ms // 2 + 1
 
 

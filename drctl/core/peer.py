@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from drctl.core.beat import Beat, GroupBeat
+from drctl.core.role import Role
 from drctl.core.value import Peer, Timing
 
 OLD_BOOTS_KEPT = 8
@@ -112,14 +113,18 @@ class PeerView:
         """In which to send it a beat, the newest one first."""
         return (mine,) if mine == 1 or self.newest >= mine else (mine, mine - 1)
 
-    def learn(self, beat: Beat, now_ms: int, sent_after_ms: int) -> None:
-        """Take over what a fresh beat says."""
+    def learn(self, beat: Beat, now_ms: int, sent_after_ms: int) -> bool:
+        """Take over what a fresh beat says; false when it says of the groups what the one before
+        said, and hands nothing over."""
+        has_changed = self.beat is None or beat.groups != self.beat.groups
+        if has_changed:
+            self.groups = {group.name: group for group in beat.groups}
         self.beat = beat
-        self.groups = {group.name: group for group in beat.groups}
         self.heard_ms = now_ms
         self.beat_after_ms = sent_after_ms
         self.macs.update(beat.macs)
         self._judge()
+        return has_changed or any(group.role is Role.YIELDING for group in beat.groups)
 
     def link_heard(self, link: str, now_ms: int) -> None:
         view = self.links.setdefault(link, LinkView())

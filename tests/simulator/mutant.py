@@ -198,7 +198,7 @@ MUTANTS = (
             (
                 "frame",
                 "    is_open = group.role is Role.ACTIVE and not group.is_shut\n",
-                "    return\n",
+                "    return False\n",
             ),
         ),
         topology=THREE,

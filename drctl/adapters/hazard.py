@@ -141,10 +141,20 @@ def subnets_at_risk(vips: Sequence[Vip], present: Sequence[Present]) -> list[str
             for vip in vips
             if vip.interface == interface and not vip.is_v6
         }
-        is_on = any(_ipv4(name, "promote_secondaries") for name in ("all", interface))
-        if not is_on and any(len(shared[subnet]) > 1 for subnet in subnets):
+        if not _promotes(interface) and any(len(shared[subnet]) > 1 for subnet in subnets):
             found.append(interface)
     return found
+
+
+def without_promotion(vips: Sequence[Vip]) -> list[str]:
+    """Interfaces with an IPv4 VIP that can be the primary address of a subnet, and on which
+    promote_secondaries is off."""
+    interfaces = {vip.interface for vip in vips if not vip.is_v6 and vip.prefix < 32}
+    return [interface for interface in sorted(interfaces) if not _promotes(interface)]
+
+
+def _promotes(interface: str) -> bool:
+    return any(_ipv4(name, "promote_secondaries") for name in ("all", interface))
 
 
 def promote_secondaries(interface: str) -> None:

@@ -24,6 +24,7 @@ class SdNotify:
         """How often systemd wants to hear of it at least; 0 when it does not. Half of what the unit
         says."""
         self._next_watchdog_ms = 0
+        self._told = ""
         self._socket: socket.socket | None = None
         self._address = _address(given.get("NOTIFY_SOCKET", ""))
         if environment is None:
@@ -46,8 +47,9 @@ class SdNotify:
         self._send(f"RELOADING=1\nMONOTONIC_USEC={now_us}", "")
 
     def status(self, status: str) -> None:
-        """A line for `systemctl status`."""
-        self._send("", status)
+        """A line for `systemctl status`; told when it is another one than before."""
+        if status != self._told:
+            self._send("", status)
 
     def watchdog(self) -> None:
         """It lives: to be called with every turn of a loop. Told as often as systemd wants it."""
@@ -68,6 +70,7 @@ class SdNotify:
         try:
             self._socket.sendto(message.encode(), self._address)
             self.problem = ""
+            self._told = status or self._told
         except OSError as cause:
             self.problem = f"cannot tell systemd: {cause.strerror or cause}"
 

@@ -18,6 +18,8 @@ examples:
       read everything, say what is wrong or not carried out, and end
   drctl run
       the daemon, as its unit starts it
+  drctl run -c /etc/drctl/drctl.toml --units /etc/systemd/system
+      write the units by which systemd runs this drctl with this file, and end
 
 exit codes: 0 ended as it was asked to, or nothing wrong found; 2 it cannot start, with the reasons
 """
@@ -41,12 +43,18 @@ def register(subparsers: Any) -> None:
         action="store_true",
         help="start although statements of the configuration are not carried out",
     )
+    parser.add_argument(
+        "--units", metavar="DIR", help="write systemd's units for this drctl into DIR (- prints)"
+    )
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Run it, or only look whether it could."""
     import logging
+
+    if options.units is not None:
+        return _write_units(options.config, options.units)
 
     from drctl.daemon import run as daemon
 
@@ -59,4 +67,24 @@ def run(options: argparse.Namespace) -> int:
         return 0
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     daemon.run(options.config, accepts_unsupported=options.accept_unsupported)
+    return 0
+
+
+def _write_units(config: str, folder: str) -> int:
+    import sys
+    from pathlib import Path
+
+    from drctl.daemon.installation import installation
+    from drctl.daemon.service_unit import UNITS, units, write_units
+
+    found, unknown = installation(config)
+    if unknown:
+        note = "drctl: the units are for the folders and ports that are usual"
+        print(f"{note}; not known yet:\n{unknown}", file=sys.stderr)
+    if folder != "-":
+        for path in write_units(Path(folder), found):
+            print(path)
+        return 0
+    made = units(found)
+    sys.stdout.write("\n".join(f"### {name}\n\n{made[name]}" for name in UNITS))
     return 0

@@ -27,11 +27,16 @@ class Child:
     """The controller's end of one. `fileno`, which is always the same, is readable when it has
     said something or died: then `receive`. `tick` with every turn of the loop. Nothing here waits.
 
-    `module` is run as `python -m MODULE CHANNEL ARGUMENTS`. It ends when its channel does.
+    `module` is run as `python -m MODULE CHANNEL ARGUMENTS`. It ends when its channel does. With an
+    `address`, a socket's path, somebody else runs it for each connection: it has privileges that
+    the controller has not.
     """
 
-    def __init__(self, module: str, arguments: tuple[str, ...], greeting: Greeting) -> None:
+    def __init__(
+        self, module: str, arguments: tuple[str, ...], greeting: Greeting, address: str = ""
+    ) -> None:
         self._module = module
+        self._address = address
         self._arguments = arguments
         self._greeting = greeting
         self._poll = select.epoll()
@@ -51,18 +56,41 @@ class Child:
 
     @property
     def pid(self) -> int | None:
+        """None too for one that somebody else runs."""
         return None if self._process is None else self._process.pid
+
+    @property
+    def is_running(self) -> bool:
+        return self._lines is not None
 
     def fileno(self) -> int:
         return self._poll.fileno()
 
     def start(self, now_ms: int) -> None:
         """Start it; where that is not possible `tick` tries again, and `trouble` says why."""
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        command = [sys.executable, "-s", "-P", "-m", self._module, str(theirs.fileno())]
         self._started_ms = now_ms
         try:
-            process = subprocess.Popen(
+            ours = self._call() if self._address else self._fork()
+        except OSError as cause:
+            self._later(now_ms, f"cannot start {self._module}: {cause.strerror}")
+            return
+        self.starts += 1
+        self.trouble = ""
+        self._lines = LineChannel(ours)
+        for line in (*map(line_of, self._greeting()), *self._kept):
+            self.dropped += not self._lines.put_line(line)
+        self._kept.clear()
+        if self._process is not None:
+            self._pidfd = os.pidfd_open(self._process.pid)
+            self._poll.register(self._pidfd, select.EPOLLIN)
+        self._poll.register(self._lines, select.EPOLLIN)
+
+    def _fork(self) -> socket.socket:
+        """Our end of the channel to a process of our own."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        command = [sys.executable, "-s", "-P", "-m", self._module, str(theirs.fileno())]
+        try:
+            self._process = subprocess.Popen(
                 [*command, *self._arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -70,22 +98,23 @@ class Child:
                 start_new_session=True,
                 cwd="/",
             )
-        except OSError as cause:
+        except OSError:
             ours.close()
-            self._later(now_ms, f"cannot start {self._module}: {cause.strerror}")
-            return
+            raise
         finally:
             theirs.close()
-        self.starts += 1
-        self.trouble = ""
-        self._process = process
-        self._pidfd = os.pidfd_open(process.pid)
-        self._lines = LineChannel(ours)
-        for line in (*map(line_of, self._greeting()), *self._kept):
-            self.dropped += not self._lines.put_line(line)
-        self._kept.clear()
-        self._poll.register(self._pidfd, select.EPOLLIN)
-        self._poll.register(self._lines, select.EPOLLIN)
+        return ours
+
+    def _call(self) -> socket.socket:
+        """Our end of the channel to a process that somebody else starts."""
+        ours = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        ours.setblocking(False)
+        try:
+            ours.connect(self._address)
+        except OSError:
+            ours.close()
+            raise
+        return ours
 
     def put(self, message: dict[str, Any]) -> None:
         """Tell it, or the next one."""
@@ -99,14 +128,14 @@ class Child:
 
     def receive(self, now_ms: int) -> list[dict[str, Any]]:
         """What it said; notices its death."""
-        if self._lines is None or self._process is None:
+        if self._lines is None:
             return []
         try:
             found = self._lines.receive()
         except (ChannelEnded, ValueError) as wrong:
             self._lose(now_ms, str(wrong))
             return []
-        if not found and self._process.poll() is not None:
+        if not found and self._process is not None and self._process.poll() is not None:
             self._lose(now_ms, "it is dead")
         return found
 
@@ -124,7 +153,7 @@ class Child:
         too long, and was killed, or was dead already."""
         self._start_at_ms = NEVER_MS
         process, lines = self._process, self._lines
-        if process is None or lines is None:
+        if lines is None:
             return False
         end_s = time.monotonic() + timeout_ms / 1000
         poll = select.poll()
@@ -134,6 +163,10 @@ class Child:
             if any(events & (select.POLLHUP | select.POLLERR) for _, events in ready):
                 break
         lines.end()
+        if process is None:
+            is_done = _has_ended(lines, end_s)
+            self._let_go()
+            return is_done
         try:
             code = process.wait(max(0.0, end_s - time.monotonic()))
         except subprocess.TimeoutExpired:
@@ -151,14 +184,15 @@ class Child:
     def _lose(self, now_ms: int, why: str) -> None:
         """It is dead, or as good as that."""
         process, lines = self._process, self._lines
-        assert process is not None
         assert lines is not None
         self._kept = deque(lines.waiting, MOST_LINES)
         self._let_go()
-        process.kill()
-        code = process.poll()
-        if code is None:
-            self._leaving.append(process)
+        code = None
+        if process is not None:
+            process.kill()
+            code = process.poll()
+            if code is None:
+                self._leaving.append(process)
         if now_ms - self._started_ms >= LIVED_LONG_MS:
             self._wait_ms = FIRST_WAIT_MS
         how = why if code is None else f"it ended with {code}"
@@ -168,9 +202,10 @@ class Child:
         if self._lines is None:
             return
         self._poll.unregister(self._lines)
-        self._poll.unregister(self._pidfd)
         self._lines.close()
-        os.close(self._pidfd)
+        if self._pidfd >= 0:
+            self._poll.unregister(self._pidfd)
+            os.close(self._pidfd)
         self._lines = self._process = None
         self._pidfd = -1
 
@@ -178,3 +213,16 @@ class Child:
         self.trouble = why
         self._start_at_ms = now_ms + self._wait_ms
         self._wait_ms = min(2 * self._wait_ms, LONGEST_WAIT_MS)
+
+
+def _has_ended(lines: LineChannel, end_s: float) -> bool:
+    """Whether the other end closes in time; what it still says nobody wants to hear."""
+    poll = select.poll()
+    poll.register(lines.fileno(), select.POLLIN)
+    while (left_s := end_s - time.monotonic()) > 0:
+        if poll.poll(left_s * 1000):
+            try:
+                lines.receive()
+            except (ChannelEnded, ValueError):
+                return True
+    return False

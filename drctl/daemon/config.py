@@ -12,6 +12,7 @@ from drctl.daemon.problem import ConfigRefused, Problem
 from drctl.daemon.setting import SETTINGS, Setting
 from drctl.errors import FileRefused
 
+STATE_DIR = "/var/lib/drctl"
 MOST_PEERS = 15
 MOST_LINKS = 4
 LARGEST_FILE_BYTES = 1024 * 1024
@@ -50,7 +51,7 @@ class DaemonConfig:
     peers: tuple[PeerConfig, ...]
     config_id: str | None = None
     control: str = "/run/drctl/control.sock"
-    state_dir: str = "/var/lib/drctl"
+    state_dir: str = STATE_DIR
     witnesses: tuple[str, ...] = ()
     heartbeat_ms: int = 100
     confirm_probes: int = 6

@@ -43,17 +43,17 @@ class ScriptEnded:
 class Hooks:
     """Has scripts run. `fileno` as `Child`: then `receive`; `tick` with every turn of the loop."""
 
-    def __init__(self, settings: HookSettings) -> None:
+    def __init__(self, settings: HookSettings, address: str = "") -> None:
         self._settings = settings
         self._states: dict[str, str] = {}
         self._when = START
-        self._child = Child("drctl.daemon.hooks", (), self._greeting)
+        self._child = Child("drctl.daemon.hooks", (), self._greeting, address)
 
     @classmethod
-    def spawn(cls, settings: HookSettings, now_ms: int) -> Hooks:
+    def spawn(cls, settings: HookSettings, now_ms: int, address: str = "") -> Hooks:
         """Start it, as soon as there is something to run. When that is not possible it is tried
-        again, and `trouble` says why."""
-        hooks = cls(settings)
+        again, and `trouble` says why. `address` as of `Child`."""
+        hooks = cls(settings, address)
         hooks.tick(now_ms)
         return hooks
 
@@ -72,7 +72,7 @@ class Hooks:
     def change(self, settings: HookSettings) -> None:
         """Other settings; tracked scripts that stay the same go on as they are."""
         self._settings = settings
-        if self._child.pid is not None:
+        if self._child.is_running:
             self._child.put({"settings": settings_to_json(settings), "when": RELOAD})
         elif self._when == START:
             self._when = RELOAD
@@ -107,7 +107,7 @@ class Hooks:
     @property
     def _is_idle(self) -> bool:
         """There is no process, and nothing to have one for."""
-        return self._settings.is_empty and self._child.pid is None
+        return self._settings.is_empty and not self._child.is_running
 
     def _greeting(self) -> list[dict[str, Any]]:
         when, self._when = self._when, AGAIN

@@ -78,10 +78,12 @@ def _now_ms() -> int:
 
 
 class Runner:
-    """Runs all programs of one configuration, until the channel ends."""
+    """Runs all programs of one configuration, until the channel ends. With the path of a drctl.toml
+    it runs none that the configuration does not name."""
 
-    def __init__(self, channel: socket.socket) -> None:
+    def __init__(self, channel: socket.socket, config_path: str = "") -> None:
         self._lines = LineChannel(channel)
+        self._config_path = config_path
         self._launcher = Launcher()
         self._settings = HookSettings()
         self._poll = select.poll()
@@ -140,9 +142,24 @@ class Runner:
             return
         for message in messages:
             if "settings" in message:
-                self._configure(settings_of_json(message["settings"]), message["when"])
+                settings = settings_of_json(message["settings"])
+                if self._refuses(settings):
+                    return
+                self._configure(settings, message["when"])
             elif "changed" in message:
                 self._change(message["changed"], message["state"], message["priority"])
+
+    def _refuses(self, settings: HookSettings) -> bool:
+        """Whether they are not the configuration's; then this process ends, and says why."""
+        if not self._config_path:
+            return False
+        from drctl.daemon.hook_check import objection  # only privileged runners need readers
+
+        why = objection(settings, self._config_path)
+        if why:
+            self._say({"ran": "scripts", "code": NOT_STARTED, "why": why})
+            self._stop()
+        return bool(why)
 
     def _stop(self) -> None:
         self._poll.unregister(self._lines)
@@ -387,8 +404,8 @@ def _body(notify: Notify, state: str) -> str:
 
 def main(arguments: list[str]) -> int:
     """Run hooks until the controller ends or dies."""
-    (channel,) = arguments
-    return Runner(begin("drctl-hooks", channel)).run()
+    channel, *config_path = arguments
+    return Runner(begin("drctl-hooks", channel), *config_path).run()
 
 
 if __name__ == "__main__":

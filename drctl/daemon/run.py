@@ -12,8 +12,6 @@ from pathlib import Path
 
 from drctl.adapters.addresses import Addresses
 from drctl.adapters.fence import Fence, unusable_reason
-from drctl.adapters.hazard import Host as HazardHost
-from drctl.adapters.hazard import findings
 from drctl.adapters.heartbeat import Heartbeat
 from drctl.adapters.keys import Keyring, read_public, read_secret
 from drctl.adapters.metrics_http import MetricsServer
@@ -33,6 +31,7 @@ from drctl.daemon.guard_keeper import GuardKeeper
 from drctl.daemon.hook_client import Hooks, TrackResult
 from drctl.daemon.hook_reading import hook_settings
 from drctl.daemon.host import Host
+from drctl.daemon.host_check import check_host
 from drctl.daemon.host_reading import read_host
 from drctl.daemon.loop import OTHERS
 from drctl.daemon.metrics import CONTENT_TYPE, Counter, metrics
@@ -40,12 +39,15 @@ from drctl.daemon.problem import ConfigRefused, Problem
 from drctl.daemon.recorder_client import Recorder
 from drctl.daemon.rival_check import check_rivals
 from drctl.daemon.state import Memory, State
-from drctl.errors import DrctlError, KernelRefused
+from drctl.daemon.status import roles_in_words
+from drctl.errors import DrctlError, FileRefused, KernelRefused
 
 log = logging.getLogger("drctl")
 
 TABLE = "drctl"
 REMEMBER_MS = 10_000
+SCRIPTS = "DRCTL_SCRIPTS"
+"""Names the socket of whoever runs scripts, where the daemon's own rights are too few for that."""
 WATCHED = frozenset({"interface", "script", "file", "process"})
 
 
@@ -116,15 +118,18 @@ class _Daemon:
     def run(self) -> None:
         config, failover = self._config, self._failover
         fence = self._fence()
-        self._tell_hazards(has_fence=fence is not None)
+        vips = [vip for group in failover.settings.groups for vip in group.vips]
+        check_host(vips, self._addresses, has_fence=fence is not None)
         with ExitStack() as stack:
             state = State.open(config.state_dir)
             lock = Lock.acquire(Path(config.state_dir, "lock"))
+            _write_down(state, [vip.address for vip in vips])
             server = ControlServer(config.control)
             stack.callback(server.close)
             recorder = Recorder.spawn(Path(config.state_dir, "history.sqlite3"), now_ms())
             stack.callback(recorder.end)
-            hooks = Hooks.spawn(hook_settings(failover, config.config), now_ms())
+            scripts = os.environ.pop(SCRIPTS, "")
+            hooks = Hooks.spawn(hook_settings(failover, config.config), now_ms(), scripts)
             stack.callback(hooks.end)
             desk = Desk(server, recorder, hooks, state)
             begin_urgent()
@@ -158,17 +163,6 @@ class _Daemon:
             raise DrctlError(f"fence.kind is nft, and there can be no fence: {reason}")
         log.warning("no_fence reason=%r", reason)
         return None
-
-    def _tell_hazards(self, *, has_fence: bool) -> None:
-        vips = [vip for group in self._failover.settings.groups for vip in group.vips]
-        links = {link.interface: link for link in self._addresses.links()}
-        found = findings(vips, HazardHost(links, self._addresses.observed(), has_fence))
-        refusals = [one.text for one in found if one.is_refused]
-        for one in found:
-            if not one.is_refused:
-                log.warning("hazard text=%r", one.text)
-        if refusals:
-            raise DrctlError("\n".join(refusals))
 
     def _segments(self) -> dict[str, Segment]:
         made = {}
@@ -255,11 +249,13 @@ class _Daemon:
         def tick() -> None:
             desk.tick()
             self._notify.watchdog()
+            if self._notify.is_wanted:
+                self._notify.status(roles_in_words(controller.node))
             self._remember(controller, state)
 
         controller.on_turn = tick
         log.info("started node=%s pid=%d", self._config.node, os.getpid())
-        self._notify.ready(f"node {self._config.node}")
+        self._notify.ready(roles_in_words(controller.node))
         # what is there now lives as long as the process: the collector need not look at it again
         gc.collect()
         gc.freeze()
@@ -284,6 +280,13 @@ class _Daemon:
                 log.warning("not_remembered reason=%r", trouble)
 
         controller.on_disk(remember, lambda _: None)
+
+
+def _write_down(state: State, addresses: list[str]) -> None:
+    try:
+        state.set_addresses(addresses)
+    except FileRefused as refused:
+        log.warning("vips_not_written error=%r", str(refused))
 
 
 def _serving(server: MetricsServer) -> Callable[[], Iterator[Event]]:

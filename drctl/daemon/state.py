@@ -4,6 +4,7 @@
   that it can be written on a full disk, with two slots in turn, so that a write that was cut short
   never loses the older value.
 * `paused.json`: groups that the operator paused.
+* `addresses.json`: the VIPs, for whoever has to give them up when nothing else of this lives.
 * `memory.json`: what is known of peers and stations. Nothing depends on it but the first moments of
   the next start.
 
@@ -27,6 +28,7 @@ from drctl.errors import DrctlError, FileRefused
 
 EPOCHS = "epochs"
 PAUSED = "paused.json"
+ADDRESSES = "addresses.json"
 MEMORY = "memory.json"
 HISTORY = "history.sqlite3"
 
@@ -173,6 +175,17 @@ class State:
                     f"again what is to stay paused"
                 )
 
+    # what is to be given up
+
+    def set_addresses(self, addresses: Iterable[str]) -> None:
+        """Write down which VIPs this director may hold from now on. Raises `FileRefused`."""
+        wanted = frozenset(addresses)
+        with suppress(StateDamaged, FileRefused):
+            if written_addresses(self.path) == wanted:
+                return
+        written = {"schema": SCHEMA, "addresses": sorted(wanted)}
+        _replace(self.path / ADDRESSES, _json(written))
+
     # what is known of others
 
     def memory(self) -> Memory:
@@ -228,6 +241,18 @@ class State:
             raise FileRefused("use the state directory", str(path), why)
         if not os.access(path, os.R_OK | os.W_OK | os.X_OK, effective_ids=True):
             raise FileRefused("use the state directory", str(path), "it cannot be written to")
+
+
+def written_addresses(path: Path) -> frozenset[str] | None:
+    """The VIPs that the last run of this state directory may have held; None when that is written
+    nowhere. Raises `FileRefused` or `StateDamaged`."""
+    file = path / ADDRESSES
+    match _read_json(file):
+        case None:
+            return None
+        case {"schema": 1, "addresses": [*found]} if all(isinstance(one, str) for one in found):
+            return frozenset(found)
+    raise StateDamaged(f"{file} is damaged: it does not list addresses; delete it")
 
 
 def _slot(below: int) -> bytes:

@@ -49,6 +49,15 @@ def status(node: Node, now_ms: int, facts: Facts) -> dict[str, Any]:
     }
 
 
+def roles_in_words(node: Node) -> str:
+    """A line such as `lb1: active web, mail; standby db`."""
+    by_role: dict[str, list[str]] = {}
+    for group in node.groups.values():
+        by_role.setdefault(group.role.word, []).append(group.name)
+    roles = [f"{role} {', '.join(names)}" for role, names in by_role.items()]
+    return f"{node.settings.node}: {'; '.join(roles)}"
+
+
 def evidence(node: Node, group: str, now_ms: int, facts: Facts) -> dict[str, Any]:
     """What was known when a role changed, for the history."""
     around = node.around

@@ -143,6 +143,15 @@ class StartGuard:
 
 
 @dataclass(frozen=True, slots=True)
+class AskArbiter:
+    """Have the arbiter that lends groups lend this one to `holder`: this node, or another one that
+    it is handed over to; "": it is given back. Until another word about the group."""
+
+    group: str
+    holder: str
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """A transition, for the log, the history and the notify scripts."""
 
@@ -192,6 +201,7 @@ Action = (
     | Announce
     | ReserveEpochs
     | StartGuard
+    | AskArbiter
     | Report
     | Alarm
     | Reply

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from drctl.core import yielding
+from drctl.core import arbiter, yielding
 from drctl.core.event import Outcome
 from drctl.core.group import GroupState
 from drctl.core.peer import PeerView
@@ -30,7 +30,7 @@ def begin(group: GroupState, now_ms: int) -> None:
 
 def step(group: GroupState, now_ms: int) -> None:
     """Keep the group, hand it over, or let go of it."""
-    problem = group.dead_interface() or _rival(group, now_ms) or _arbiter(group, now_ms)
+    problem = group.dead_interface() or _rival(group, now_ms) or _refusal(group, now_ms)
     if problem:
         group.release(now_ms, problem)
         return
@@ -66,8 +66,16 @@ def _rival(group: GroupState, now_ms: int) -> str:
     return ""
 
 
-def _arbiter(group: GroupState, now_ms: int) -> str:
-    return "the arbiter does not allow it" if group.lacks_arbiter(now_ms) else ""
+def _refusal(group: GroupState, now_ms: int) -> str:
+    """The arbiter does not allow it. Who is silent in ARP, after a handover that failed, may wait
+    for what he has passed on to come back."""
+    if not arbiter.is_missing(group, now_ms):
+        return ""
+    end_ms = group.since_ms + group.around.timing.handover_ms
+    if group.is_shut and now_ms < end_ms:
+        group.wake(end_ms)
+        return ""
+    return arbiter.REFUSAL
 
 
 def _is_blindness_common(group: GroupState, now_ms: int) -> bool:
@@ -105,9 +113,11 @@ def _verify(group: GroupState, now_ms: int) -> None:
         return
     if group.is_waiting:
         return
-    if group.run_burst(now_ms):
+    until_ms = arbiter.end_ms(group, now_ms)
+    if group.run_burst(now_ms) and now_ms < until_ms:
         group.is_waiting = True
-        group.open_fence(now_ms, group.burst.vouched_ms + 2 * group.around.timing.confirm_ms)
+        before_ms = group.burst.vouched_ms + 2 * group.around.timing.confirm_ms
+        group.open_fence(now_ms, min(before_ms, until_ms))
 
 
 def _probe_for_conflicts(group: GroupState, now_ms: int) -> None:

@@ -22,10 +22,11 @@ class Around:
 
     __slots__ = (
         "alarms",
-        "arbiter_grants",
+        "asked",
         "beat_soon",
         "boot",
         "epochs_below",
+        "grants",
         "is_stopping",
         "mac_of",
         "number",
@@ -68,7 +69,10 @@ class Around:
         self.pending: dict[int, tuple[GroupState, str]] = {}
         self.alarms: dict[tuple[str, ...], int] = {}
         self.reports: dict[str, tuple[bool, int]] = {}
-        self.arbiter_grants = False
+        self.grants: dict[str, int] = {}
+        """Until when the arbiter allows what, by group, or of all with ""."""
+        self.asked: dict[str, str] = {}
+        """Who is to have a group, as the arbiter was told."""
         self.beat_soon = False
         self.boot = 0
         self.stopped_ms = 0

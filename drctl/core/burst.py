@@ -21,6 +21,7 @@ class Burst:
 
     __slots__ = (
         "_group",
+        "_since_ms",
         "_timing",
         "_turn",
         "answered_ms",
@@ -28,6 +29,7 @@ class Burst:
         "gap_ms",
         "is_answered",
         "is_pending",
+        "patience_ms",
         "sent_ms",
         "start_ms",
         "vouched_ms",
@@ -41,9 +43,12 @@ class Burst:
         if is_quick:
             self.hurry()
         self.count = 0
+        self.patience_ms = 0
+        """So long they have to."""
         self.is_pending = False
         self.sent_ms = now_ms
         self.vouched_ms = now_ms
+        self._since_ms = now_ms
         self.answered_ms: int | None = None
         self.is_answered = False
         self._turn = 0
@@ -90,13 +95,16 @@ class Burst:
         """Count the last probe, or not."""
         self.is_pending = False
         if is_vouched:
+            if not self.count:
+                self._since_ms = self.sent_ms
             self.count += 1
             self.vouched_ms = self.sent_ms
 
     @property
     def is_clear(self) -> bool:
-        """Enough probes stayed unanswered."""
-        return self.count >= self._timing.confirm_probes
+        """Enough probes stayed unanswered, for long enough."""
+        has_waited = self.vouched_ms - self._since_ms >= self.patience_ms
+        return self.count >= self._timing.confirm_probes and has_waited
 
 
 def sample(group: Group, turn: int, count: int = SAMPLE) -> tuple[tuple[str, tuple[str, ...]], ...]:

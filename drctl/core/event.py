@@ -134,10 +134,12 @@ class GuardLost:
 
 @dataclass(frozen=True, slots=True)
 class ArbiterReported:
-    """The arbiter says whether this node may hold VIPs while it hears no peer."""
+    """Until when the arbiter allows this node to hold the group, 0 when it does not; one that
+    vouches says it of all of them, with "" for the name."""
 
     now_ms: int
-    is_granted: bool
+    until_ms: int
+    group: str = ""
 
 
 class Command(Enum):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from drctl.core import arbiter
 from drctl.core.action import (
     Announce,
     CloseFence,
@@ -57,6 +58,9 @@ class GroupState:
         self.reason = "started"
         self.wake_at_ms = NEVER_MS
         self.standing = Standing(config.priority)
+        self.started_ms = 0
+        self.is_bidding = False
+        """It would take the VIPs, if the arbiter lent the group."""
         self.reports_due_ms: dict[str, int] = {}
         """Until when reports of tracked things are waited for, from the start on."""
 
@@ -129,14 +133,9 @@ class GroupState:
         if now_ms < self.fault_until_ms:
             self.wake(self.fault_until_ms)
             return Role.FAULT, self.fault_text
-        if self.lacks_arbiter(now_ms):
-            return Role.FAULT, "the arbiter does not allow it"
+        if arbiter.forbids(self, now_ms) and not arbiter.is_awaited(self, now_ms):
+            return Role.FAULT, arbiter.REFUSAL
         return None
-
-    def lacks_arbiter(self, now_ms: int) -> bool:
-        if not self.around.settings.needs_arbiter or self.around.arbiter_grants:
-            return False
-        return not self.around.fresh(now_ms)
 
     def dead_interface(self) -> str:
         for name in self.config.interfaces:
@@ -163,7 +162,7 @@ class GroupState:
             if now_ms < due_ms and name not in self.around.reports:
                 self.wake(due_ms)
                 return f"{name} has not reported yet"
-        return ""
+        return "the arbiter has said nothing yet" if arbiter.is_awaited(self, now_ms) else ""
 
     def is_settled_in(self, now_ms: int) -> bool:
         """It has listened, and knows what it has to know: its role is more than the first one."""
@@ -268,7 +267,10 @@ class GroupState:
         if burst.is_due(now_ms):
             burst.settle(is_vouched=self.has_proof(burst.sent_ms))
         if burst.is_clear:
-            return True
+            unaware_ms = arbiter.unaware_until_ms(self.around, now_ms)
+            if now_ms < unaware_ms:
+                self.wake(unaware_ms)
+            return now_ms >= unaware_ms
         if now_ms >= burst.next_ms():
             self.probe(now_ms)
         self.wake(burst.next_ms())
@@ -278,6 +280,7 @@ class GroupState:
         silent = self.around.silent(now_ms)
         is_quick = bool(silent) and all(peer.is_gone and peer.heard_ms for peer in silent)
         self.burst = Burst(self.config, self.around.timing, now_ms, is_quick=is_quick)
+        self.burst.patience_ms = arbiter.patience_ms(self.around)
 
     def probe_one(self) -> None:
         """Ask for one VIP of each interface, in turn."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from drctl.core import active, command, frame, standby, taking, yielding
+from drctl.core import active, arbiter, command, frame, standby, taking, yielding
 from drctl.core.action import Action, ReserveEpochs, SendBeat, StartGuard, Stop
 from drctl.core.around import Around
 from drctl.core.beat import Beat
@@ -143,7 +143,7 @@ class Node:
                 )
                 self._start_guard()
             case ArbiterReported():
-                self.around.arbiter_grants = event.is_granted
+                return arbiter.heard(self.around, event)
             case OperatorAsked():
                 self._obey(event)
             case _:
@@ -164,7 +164,7 @@ class Node:
                 around.peers[node].macs.add(mac)
         listen_ms = LISTEN_HEARTBEATS * around.timing.heartbeat_ms
         for group in self.groups.values():
-            group.since_ms = now_ms
+            group.since_ms = group.started_ms = now_ms
             group.seen_epoch = event.epoch
             group.is_held = group.name in event.held
             group.listen_until_ms = now_ms + listen_ms
@@ -294,6 +294,8 @@ class Node:
                 group.wake(now_ms + 1)
             if group.request is not None:
                 command.follow(group, now_ms)
+            arbiter.ask(group)
+        arbiter.give_back(self.around, self.groups)
 
     def _turn(self, now_ms: int) -> None:
         """Once a heartbeat: beat, then renew what may be renewed, then ask the witnesses."""

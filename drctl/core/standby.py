@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from drctl.core import taking
+from drctl.core import arbiter, taking
 from drctl.core.beat import GroupBeat
 from drctl.core.group import GroupState
 from drctl.core.peer import PeerView
@@ -11,6 +11,7 @@ from drctl.core.role import Role
 
 def step(group: GroupState, now_ms: int) -> None:
     """Let time pass in a role that holds nothing."""
+    group.is_bidding = False
     obstacle = group.obstacle(now_ms)
     if obstacle is not None:
         _calm(group, now_ms, *obstacle)
@@ -42,10 +43,15 @@ def _look(group: GroupState, now_ms: int) -> None:
     if group.is_outranked(now_ms):
         group.is_adopting = False
         _calm(group, now_ms, Role.STANDBY, "another director is to take it")
-    elif group.has_doubt(now_ms):
+        return
+    group.is_bidding = True
+    if group.has_doubt(now_ms):
         _suspect(group, now_ms)
+        return
+    _calm(group, now_ms, Role.STANDBY, "nobody holds it")
+    if arbiter.is_missing(group, now_ms):
+        group.is_adopting = False
     else:
-        _calm(group, now_ms, Role.STANDBY, "nobody holds it")
         taking.begin(group, now_ms, "nobody holds it")
 
 
@@ -98,5 +104,9 @@ def _suspect(group: GroupState, now_ms: int) -> None:
     assert group.burst is not None
     if all(peer.is_gone and peer.heard_ms for peer in around.silent(now_ms)):
         group.burst.hurry()
-    if group.run_burst(now_ms):
+    is_clear = group.run_burst(now_ms)
+    if arbiter.is_missing(group, now_ms):
+        group.is_adopting = False
+        _drop_leftover(group, now_ms)
+    elif is_clear:
         taking.begin(group, now_ms, group.reason)

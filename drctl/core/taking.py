@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from drctl.core import active
+from drctl.core import active, arbiter
 from drctl.core.burst import QUICK_GAP_MS
 from drctl.core.event import Outcome
 from drctl.core.group import RETRY_MS, GroupState, Phase
@@ -61,9 +61,12 @@ def step(group: GroupState, now_ms: int) -> None:
         group.is_waiting = True
         group.take_vips(now_ms, NEVER_MS)
         return
+    if arbiter.is_missing(group, now_ms):
+        return
     before_ms = _safe_before_ms(group, now_ms)
     if before_ms is None or now_ms >= before_ms:
         return
+    before_ms = min(before_ms, arbiter.end_ms(group, now_ms))
     group.is_waiting = True
     if group.phase is Phase.VIPS:
         group.take_vips(now_ms, before_ms)
@@ -73,7 +76,7 @@ def step(group: GroupState, now_ms: int) -> None:
 
 def _limit_ms(group: GroupState) -> int:
     timing = group.around.timing
-    return timing.handover_ms + 10 * timing.heartbeat_ms
+    return timing.handover_ms + 10 * timing.heartbeat_ms + arbiter.patience_ms(group.around)
 
 
 def _problem(group: GroupState, now_ms: int) -> str:

@@ -165,6 +165,19 @@ class Interface:
     witnesses: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Arbiter:
+    """Who decides when directors do not hear each other.
+
+    Without `is_lease` it vouches for a director that does not hear all others, for `hold_ms` at
+    most; without that he neither takes nor keeps. With `is_lease` it lends each group to one
+    director at a time, and nobody holds one without.
+    """
+
+    is_lease: bool = False
+    hold_ms: int = 0
+
+
 @dataclass(frozen=True)
 class Settings:
     """One node's whole configuration; `digest` is of what must be equal on all directors."""
@@ -175,7 +188,7 @@ class Settings:
     interfaces: tuple[Interface, ...]
     timing: Timing = field(default_factory=Timing)
     digest: str = ""
-    needs_arbiter: bool = False
+    arbiter: Arbiter | None = None
     newest_version: int = NEWEST_VERSION
     """Of heartbeats; an older one than there is makes it a director that is not upgraded yet."""
 

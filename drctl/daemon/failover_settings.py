@@ -80,7 +80,7 @@ def build(
             _interfaces(groups, configuration, config, host),
             timing,
             digest_of(groups, timing),
-            config.arbiter_kind != "none",
+            None,
         ),
         links,
         parts,

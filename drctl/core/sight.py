@@ -87,8 +87,8 @@ class Sight:
 
     def some(self, count: int) -> tuple[str, ...]:
         """Up to `count` stations: those which answered last, and the next ones in turn."""
-        if not self.stations:
-            return ()
+        if len(self.stations) <= count:
+            return tuple(self.stations)
         known = sorted(self.stations, key=self._answered_ms, reverse=True)
         chosen = known[: (count + 1) // 2]
         rest = [address for address in self.stations if address not in chosen]

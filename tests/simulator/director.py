@@ -38,6 +38,8 @@ class Director:
         self.run = 0
         self.is_paused = False
         self.is_frozen = False
+        self.is_running = False
+        """There is a controller, and it is neither stopped nor frozen."""
         self.has_left = False
         self.frozen_us = 0
         self.frozen_at_us = 0
@@ -67,9 +69,8 @@ class Director:
     def now_ms(self) -> int:
         return self.clock_us() // 1000
 
-    @property
-    def is_running(self) -> bool:
-        return self.node is not None and not self.is_paused and not self.is_frozen
+    def _judge_running(self) -> None:
+        self.is_running = self.node is not None and not self.is_paused and not self.is_frozen
 
     # life and death
 
@@ -90,6 +91,7 @@ class Director:
         version = self.world.next_version(self.newest_version)
         self.settings = replace(self.settings, newest_version=version)
         self.node = core.node.Node(self.settings)
+        self._judge_running()
         present = frozenset(v for v in self.world.vips if self.kernel.has(v, self.clock_us()))
         answering = frozenset(v for v in present if self.kernel.answers(v, self.clock_us()))
         epoch = self.reserved
@@ -125,6 +127,7 @@ class Director:
     def _end(self) -> None:
         self.node = None
         self.is_paused = False
+        self._judge_running()
         self.is_executing = False
         for queue in (self.frames, self.inbox, self.todo, self.outcomes):
             queue.clear()
@@ -155,9 +158,11 @@ class Director:
 
     def pause(self) -> None:
         self.is_paused = True
+        self._judge_running()
 
     def resume(self) -> None:
         self.is_paused = False
+        self._judge_running()
         self.resumed_at_us = self.world.now_us
         self.go_on()
 
@@ -165,10 +170,12 @@ class Director:
         if not self.is_frozen:
             self.frozen_at_us = self.world.now_us
             self.is_frozen = True
+            self._judge_running()
 
     def thaw(self) -> None:
         if self.is_frozen:
             self.is_frozen = False
+            self._judge_running()
             self.frozen_us += self.world.now_us - self.frozen_at_us
             self.timer_at_ms = -1
             self.go_on()
@@ -179,8 +186,27 @@ class Director:
         """An event arrives; `now_ms` is set when it is taken out."""
         if self.node is None:
             return
-        (self.frames if type(event).__name__ == "FrameHeard" else self.inbox).append(event)
+        self.inbox.append(event)
         self.go_on()
+
+    def hear(
+        self, interface: str, sender: str, mac: str, target: str, *, is_to_me: bool = False
+    ) -> None:
+        """A frame of ARP arrives."""
+        if self.node is None:
+            return
+        frame = self.world.core.event.FrameHeard
+        event = frame(self.now_ms(), interface, sender, mac, target, is_to_me)
+        if self.is_executing or not self.is_running:
+            self.frames.append(event)
+            return
+        # nothing waits: all was taken in when the last action was done
+        actions = self.node.feed(event)
+        if actions:
+            self._carry_out(actions)
+            self.go_on()
+        elif self.node.deadline_ms != self.timer_at_ms:
+            self._arm()
 
     def go_on(self) -> None:
         """Take in what waits, as long as nothing is being carried out."""
@@ -194,22 +220,22 @@ class Director:
             else:
                 break
             self._feed(event)
-        if self.is_running and not self.is_executing:
+        if self.is_running and not self.is_executing and self.node.deadline_ms != self.timer_at_ms:
             self._arm()
 
     def _feed(self, event: Any) -> None:
         object.__setattr__(event, "now_ms", self.now_ms())
         actions = self.node.feed(event)
         if actions:
-            self.todo.extend(actions)
-            self.is_executing = True
-            self._execute()
+            self._carry_out(actions)
+
+    def _carry_out(self, actions: Any) -> None:
+        self.todo.extend(actions)
+        self.is_executing = True
+        self._execute()
 
     def _arm(self) -> None:
-        at_ms = self.node.deadline_ms
-        if at_ms == self.timer_at_ms:
-            return
-        self.timer_at_ms = at_ms
+        at_ms = self.timer_at_ms = self.node.deadline_ms
         delay_us = max(0, int(at_ms * 1000 / self.drift) + 1 - (self.world.now_us - self.frozen_us))
         jitter_us = int(20 + 380 * self.world.random.random())
         self.world.after(delay_us + jitter_us, self._timer, self.run, at_ms)

@@ -19,16 +19,8 @@ class Port:
     side: int = 0
 
     @property
-    def is_deaf(self) -> bool:
-        return not (self.hears and self.has_carrier)
-
-    @property
-    def is_mute(self) -> bool:
-        return not (self.speaks and self.has_carrier)
-
-    @property
     def is_whole(self) -> bool:
-        return not self.is_deaf and not self.is_mute
+        return self.hears and self.speaks and self.has_carrier
 
 
 @dataclass(slots=True)
@@ -42,7 +34,13 @@ class Segment:
     delay_us: tuple[int, int] = (50, 300)
 
     def passes(self, sender: Port, receiver: Port) -> bool:
-        return not sender.is_mute and not receiver.is_deaf and sender.side == receiver.side
+        return (
+            sender.speaks
+            and receiver.hears
+            and sender.has_carrier
+            and receiver.has_carrier
+            and sender.side == receiver.side
+        )
 
 
 @dataclass(slots=True)
@@ -55,7 +53,5 @@ class Pipe:
     link: str
     segment: str
     is_cut: bool = False
-    is_connected: bool = True
     waiting: list[tuple[int, Any]] = field(default_factory=list)
     last_arrival_us: int = 0
-    blocked_since_us: int | None = None

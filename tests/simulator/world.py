@@ -198,11 +198,11 @@ class World:
     def _spread(
         self, host: str, segment: Segment, function: Callable[..., None], *more: Any
     ) -> None:
-        """Deliver to all other hosts that a frame from this one reaches."""
+        """Deliver to all other directors that a frame from this host reaches."""
         sender = segment.ports[host]
-        for name, port in segment.ports.items():
+        for name in self.directors:
             if name != host:
-                self._deliver(segment, sender, port, function, name, *more)
+                self._deliver(segment, sender, segment.ports[name], function, name, *more)
 
     def _deliver(
         self, segment: Segment, sender: Port, port: Port, function: Callable[..., None], *more: Any
@@ -218,30 +218,29 @@ class World:
         """Who has these? Everybody hears it, and kernels answer."""
         segment = self.segments[interface]
         self._spread(host, segment, self._probe_arrives, host, segment, addresses)
+        for witness in self.witnesses[interface].values():
+            if witness.leaks:
+                sender, function = segment.ports[host], self._leaking_witness_answers
+                self._deliver(segment, sender, witness.port, function, witness, host, addresses)
 
     def _probe_arrives(
         self, name: str, asker: str, segment: Segment, addresses: tuple[str, ...]
     ) -> None:
-        director = self.directors.get(name)
-        if director is None:
-            self._witness_answers(self.witnesses[segment.name][name], asker, segment, addresses)
-            return
+        director = self.directors[name]
         if director.is_frozen:
             return
         sender = segment.ports[asker]
         for target in addresses:
-            if director.node is not None:
-                event = self.core.event.FrameHeard(0, segment.name, "", sender.mac, target)
-                director.put(event)
+            director.hear(segment.name, "", sender.mac, target)
             if director.kernel.answers(target, director.clock_us()):
                 self._reply(segment, segment.ports[name], asker, target)
 
-    def _witness_answers(
-        self, witness: Witness, asker: str, segment: Segment, addresses: tuple[str, ...]
+    def _leaking_witness_answers(
+        self, witness: Witness, asker: str, addresses: tuple[str, ...]
     ) -> None:
-        if witness.leaks and witness.is_alive:
+        if witness.is_alive:
             for target in addresses:
-                self._reply(segment, witness.port, asker, target)
+                self._reply(self.segments[witness.port.segment], witness.port, asker, target)
 
     def _reply(self, segment: Segment, sender: Port, asker: str, target: str) -> None:
         port = segment.ports[asker]
@@ -250,24 +249,38 @@ class World:
         )
 
     def _hear(self, name: str, interface: str, sender: str, mac_: str, is_to_me: bool) -> None:
-        director = self.directors.get(name)
-        if director is not None and director.node is not None and not director.is_frozen:
-            director.put(self.core.event.FrameHeard(0, interface, sender, mac_, "", is_to_me))
+        director = self.directors[name]
+        if not director.is_frozen:
+            director.hear(interface, sender, mac_, "", is_to_me=is_to_me)
 
     def ask(self, host: str, interface: str, addresses: tuple[str, ...]) -> None:
         """An ordinary request, from the host's own address."""
         segment = self.segments[interface]
         sender = segment.ports[host]
+        witnesses = self.witnesses[interface]
         for target in addresses:
             port = self.addresses[interface].get(target)
-            if port is not None and port.host != host:
-                self._deliver(segment, sender, port, self._asked, port.host, host, segment, target)
+            if port is None or port.host == host:
+                continue
+            witness = witnesses.get(port.host)
+            if witness is None:
+                self._deliver(segment, sender, port, self._asked, port, host, segment, target)
+            elif witness.is_alive:
+                self._ask_witness(segment, sender, port, target)
 
-    def _asked(self, name: str, asker: str, segment: Segment, target: str) -> None:
-        witness = self.witnesses[segment.name].get(name)
-        director = self.directors.get(name)
-        if (witness is not None and witness.is_alive) or (director and not director.is_frozen):
-            self._reply(segment, segment.ports[name], asker, target)
+    def _ask_witness(self, segment: Segment, asker: Port, witness: Port, target: str) -> None:
+        """Request and answer in one: nothing depends on the instant between them."""
+        if not (segment.passes(asker, witness) and segment.passes(witness, asker)):
+            return
+        random, (low_us, high_us) = self.random.random, segment.delay_us
+        if segment.loss and (random() < segment.loss or random() < segment.loss):
+            return
+        delay_us = int(2 * low_us + (random() + random()) * (high_us - low_us))
+        self.after(delay_us, self._hear, asker.host, segment.name, target, witness.mac, True)
+
+    def _asked(self, port: Port, asker: str, segment: Segment, target: str) -> None:
+        if not self.directors[port.host].is_frozen:
+            self._reply(segment, port, asker, target)
 
     def announce(self, host: str, interface: str, vip: str) -> None:
         segment = self.segments[interface]
@@ -290,8 +303,6 @@ class World:
             if pipe.waiting or not self._is_open(pipe):
                 if len(pipe.waiting) < SOCKET_HOLDS:
                     pipe.waiting.append((self.directors[sender].run, beat))
-                if not self._is_open(pipe):
-                    pipe.blocked_since_us = self.now_us
                 continue
             self._transmit(pipe, beat)
 

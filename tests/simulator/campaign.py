@@ -38,7 +38,8 @@ class Summary:
 
 
 def campaign(first: int, count: int, *, processes: int | None = None) -> Summary:
-    """Play the schedules of the seeds from `first` on; progress goes to a terminal's stderr."""
+    """Play the schedules of the seeds from `first` on. Broken ones go to stderr as they are found,
+    and progress when that is a terminal."""
     total = Summary()
     started = time.monotonic()
     chunks = [
@@ -50,6 +51,8 @@ def campaign(first: int, count: int, *, processes: int | None = None) -> Summary
         total.kinds.update(part.kinds)
         total.broken.update(part.broken)
         total.seconds = time.monotonic() - started
+        for seed, text in part.broken.items():
+            print(f"\rseed {seed}: {text}", file=sys.stderr, flush=True)
         if sys.stderr.isatty():
             done = f"{total.schedules} of {count}, {len(total.broken)} broken"
             print(f"\r{done} ", end="", file=sys.stderr, flush=True)

@@ -113,9 +113,10 @@ def hung(pair: Pair, seconds: float) -> Found:
 
 def idle(pair: Pair, _: float) -> Found:
     """Nothing happens, and nobody asks."""
+    host = pair.active()
     pair.client.close()
     time.sleep(SETTLED_S)
-    pids = pair.active().pids()
+    pids = host.pids()
     before, start_s = sum(map(used_s, pids)), time.monotonic()
     time.sleep(IDLE_S)
     used = sum(map(used_s, pids)) - before

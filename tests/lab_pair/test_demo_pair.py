@@ -6,12 +6,14 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from corpus import PROJECT
+from netns_case import segment
 
 from drctl.adapters.fence import unusable_reason
 from tools import need, need_root, refuse
@@ -110,6 +112,23 @@ def test_interrupted_nothing_is_left(number: signal.Signals, words: str) -> None
         assert demo.returncode == 128 + number, printed
         assert _namespaces(demo) == []
     assert _processes_in(inodes) == []
+
+
+def test_killed_daemons_end_and_the_next_one_tidies_up() -> None:
+    with _demo("hang") as demo:
+        _read_to(demo, "both directors run")
+        inodes = _inodes(demo)
+        assert len(_processes_in(inodes)) >= 6
+        demo.kill()
+        demo.wait(LIMIT_S)
+        left = _namespaces(demo)
+        assert len(left) == 5
+    limit_s = time.monotonic() + LIMIT_S
+    while _processes_in(inodes):
+        assert time.monotonic() < limit_s, _processes_in(inodes)
+    with segment():
+        pass
+    assert _namespaces(demo) == []
 
 
 def _silence_client(demo: subprocess.Popen[str]) -> Callable[[str], None]:

@@ -120,8 +120,10 @@ class Director:
         return str(self.folder / "drctl.toml")
 
     def start(self) -> None:
-        """Start the daemon; does not wait for it. Ctrl-C at a terminal does not reach it."""
-        command = self.host.command(*DRCTL, "run", "-c", self.settings)
+        """Start the daemon; does not wait for it. Ctrl-C at a terminal does not reach it; when this
+        process dies without further ado, it is killed, and its guard ends."""
+        daemon = self.host.command(*DRCTL, "run", "-c", self.settings)
+        command = ["setpriv", "--pdeathsig", "KILL", *daemon]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
@@ -129,7 +131,7 @@ class Director:
 
     @property
     def pid(self) -> int:
-        """The controller's: `ip` executes it in its own place."""
+        """The controller's: `setpriv` and `ip` execute it in their own place."""
         assert self._process is not None
         return self._process.pid
 

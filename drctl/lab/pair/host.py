@@ -12,8 +12,9 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from drctl.errors import DrctlError, KernelRefused, ToolMissing
 
@@ -144,6 +145,22 @@ def _namespace(stack: ExitStack, name: str) -> Host:
     return Host(name, namespace)
 
 
+def remove_abandoned() -> list[str]:
+    """Take away namespaces in which nothing runs, and whose maker died before it could; their
+    names."""
+    gone = []
+    for path in sorted(Path("/run/netns").glob("drctl-*-*")):
+        maker = path.name.split("-")[1]
+        if not maker.isdigit() or Path("/proc", maker).exists():
+            continue
+        # two that tidy up at the same time find the same ones
+        with suppress(CommandFailed):
+            if not run("ip", "netns", "pids", path.name):
+                run("ip", "netns", "delete", path.name)
+                gone.append(path.name)
+    return gone
+
+
 @contextmanager
 def segment() -> Iterator[Segment]:
     """A switch without hosts; everything is gone afterwards, also after a failure.
@@ -152,6 +169,7 @@ def segment() -> Iterator[Segment]:
     """
     if shutil.which("ip") is None:
         raise ToolMissing("ip", "iproute2")
+    remove_abandoned()
     with ExitStack() as stack:
         switch = _namespace(stack, "switch")
         switch.ip("link", "add", "br0", *BRIDGE.split())

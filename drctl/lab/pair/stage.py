@@ -98,7 +98,8 @@ def stage(plan: Plan) -> Iterator[Stage]:
 
     Raises DrctlError where there can be none.
     """
-    for tool, package in (("bridge", "iproute2"), ("nft", "nftables")):
+    tools = (("bridge", "iproute2"), ("nft", "nftables"), ("setpriv", "util-linux"))
+    for tool, package in tools:
         if shutil.which(tool) is None:
             raise ToolMissing(tool, package)
     with ExitStack() as stack:

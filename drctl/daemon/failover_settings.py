@@ -33,7 +33,8 @@ class Failover:
     `parts` have for each group what the core does not see: hooks, mail. `watches` are what the
     shell reports under the names that the groups' tracks have. `replaced` and `unsupported` are
     statements of the configuration that are not carried out. `fifos` are pipes that get a line for
-    each change of an instance or sync group.
+    each change of an instance or sync group. `script_user` is whom scripts run as (and the group)
+    that name nobody.
     """
 
     settings: Settings
@@ -45,6 +46,7 @@ class Failover:
     replaced: tuple[Problem, ...] = ()
     unsupported: tuple[Problem, ...] = ()
     is_from_lvs_cf: bool = field(default=False)
+    script_user: str | None = None
 
 
 def build(
@@ -94,6 +96,7 @@ def build(
         tuple(sorted(replaced)),
         tuple(unsupported),
         rank is not None,
+        configuration.settings.script_user,
     )
 
 

@@ -27,6 +27,7 @@ from drctl.readers.keepalived_words import MEASURED_VERSION
 from drctl.syntax.expand_script import script_words
 
 SMTP_PORT = 25
+SCRIPT_USER = "keepalived_script"
 NOTIFIED = {"master": "master", "backup": "backup", "fault": "fault", "stop": "stop"}
 NOTIFIED |= {"notify": "notify", "active": "master", "inactive": "backup"}
 """The hooks of keepalived and of pulse that concern a group, as keepalived calls them."""
@@ -34,7 +35,7 @@ NOTIFIED |= {"notify": "notify", "active": "master", "inactive": "backup"}
 
 def hook_settings(failover: Failover, path: str) -> HookSettings:
     """ConfigRefused names every user that does not exist."""
-    maker = _Maker(path, failover.fifos)
+    maker = _Maker(path, failover.fifos, _default_user(failover))
     notifies = tuple(one for parts in failover.parts for one in maker.notifies(parts))
     tracks = tuple(
         maker.track(watch, watch.what)
@@ -57,9 +58,15 @@ def hook_settings(failover: Failover, path: str) -> HookSettings:
 
 
 class _Maker:
-    def __init__(self, path: str, fifos: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        path: str,
+        fifos: tuple[str, ...] = (),
+        default: tuple[str | None, str | None] = (None, None),
+    ) -> None:
         self.path = path
         self.fifos = fifos
+        self.default = default
         self.problems: list[Problem] = []
 
     def notifies(self, parts: GroupParts) -> list[Notify]:
@@ -105,6 +112,8 @@ class _Maker:
             self.problems.append(Problem(self.path, 0, f"{command}: a quote in it has no end"))
             return Program((command,))
         if user is None:
+            user, group = self.default
+        if user is None:
             return Program(argv)
         try:
             entry = pwd.getpwnam(user)
@@ -114,6 +123,21 @@ class _Maker:
             self.problems.append(Problem(self.path, 0, f"{command}: there is no user {whom}"))
             return Program(argv)
         return Program(argv, entry.pw_uid, gid)
+
+
+def _default_user(failover: Failover) -> tuple[str | None, str | None]:
+    """User and group of scripts that name none (keepalived 2.2.7, lib/notify.c): script_user, or a
+    user of a certain name where there is one, or the daemon's own. pulse's have the daemon's."""
+    if failover.is_from_lvs_cf:
+        return None, None
+    if failover.script_user:
+        user, _, group = failover.script_user.partition(" ")
+        return user, group.strip() or None
+    try:
+        pwd.getpwnam(SCRIPT_USER)
+    except KeyError:
+        return None, None
+    return SCRIPT_USER, None
 
 
 def _file(watch: Watch, file: ConfiguredFile) -> TrackFile:

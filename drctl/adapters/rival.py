@@ -79,12 +79,24 @@ def find_rivals(proc: str = "/proc", own_namespace: str | None = None) -> list[R
         there = _link(f"{proc}/{pid}/ns/net")
         if namespace and there and there != namespace:
             continue
+        if not there and _is_elsewhere(proc, pid):
+            continue
         rival = _keepalived(pid, words) if name == "keepalived" else _pulse(pid, words)
         if rival is not None:
             path = _rooted(proc, pid, rival.path)
             found[pid] = Rival(rival.program, pid, path, rival.config_id)
             parents[pid] = parent
     return [one for pid, one in sorted(found.items()) if parents[pid] not in found]
+
+
+def _is_elsewhere(proc: str, pid: int) -> bool:
+    """Whether a process whose namespaces are hidden from us (they are without CAP_SYS_PTRACE) is in
+    another network: each has entries of its own in /proc, which everybody sees."""
+    try:
+        own, other = (os.stat(f"{proc}/{each}/net/dev").st_ino for each in ("self", pid))  # noqa: PTH116
+    except OSError:
+        return False
+    return own != other
 
 
 def _pids(proc: str) -> Iterator[int]:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
+import select
 import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,7 +16,7 @@ from netns_case import segment
 
 from drctl.adapters.rival import Rival, find_rivals
 from drctl.daemon.rival_check import RivalRuns, check_rivals
-from tools import need
+from tools import need, need_root
 
 INSTANCE = """\
 vrrp_instance web {
@@ -117,3 +122,38 @@ def test_a_keepalived_that_runs_is_found_by_its_parent(tmp_path: Path) -> None:
             finally:
                 running.terminate()
                 running.communicate(timeout=10)
+
+
+def test_a_daemon_with_few_rights_finds_those_of_its_own_network_alone() -> None:
+    """Without CAP_SYS_PTRACE the namespaces of a process with more rights are hidden."""
+    need_root()
+    need("setpriv", "util-linux")
+    few = ["setpriv", "--bounding-set=-all,+net_admin,+net_raw", "--inh-caps=-all"]
+    program = "from drctl.adapters.rival import find_rivals; print([r.pid for r in find_rivals()])"
+    named = ("bash", "-c", "exec -a keepalived sleep 60")
+    with segment() as made:
+        command = made.host("other", "192.0.2.1/24").command(*named)
+        with subprocess.Popen(named) as here, subprocess.Popen(command) as elsewhere:
+            try:
+                until(lambda: cmdline(here).startswith(b"keepalived"))
+                until(lambda: cmdline(elsewhere).startswith(b"keepalived"))
+                shown = subprocess.run(
+                    [*few, sys.executable, "-c", program], capture_output=True, check=True
+                )
+            finally:
+                here.kill()
+                elsewhere.kill()
+    found = json.loads(shown.stdout)
+    assert here.pid in found
+    assert elsewhere.pid not in found
+
+
+def cmdline(process: subprocess.Popen[bytes]) -> bytes:
+    return Path(f"/proc/{process.pid}/cmdline").read_bytes()
+
+
+def until(is_it: Callable[[], bool]) -> None:
+    limit_s = time.monotonic() + 10
+    while not is_it():
+        assert time.monotonic() < limit_s
+        select.select((), (), (), 0.01)

@@ -253,12 +253,14 @@ class GroupState:
         self.reason = reason
 
     def probe(self, now_ms: int) -> None:
-        """One round of the burst, with a question to the witnesses."""
+        """One round of the burst, with a question to the witnesses: to few while somebody answers
+        for the VIPs, because then the round is not expected to count."""
         assert self.burst is not None
+        asked = 1 if self.burst.is_answered else 4
         for interface, addresses in self.burst.probe(now_ms):
             self.around.emit(Probe(interface, addresses))
         for name in self.config.interfaces:
-            self.around.ask(name, self.around.sights[name].some(4))
+            self.around.ask(name, self.around.sights[name].some(asked))
 
     def run_burst(self, now_ms: int) -> bool:
         """Probe when it is time; true when nobody answers, and witnesses vouch for it."""

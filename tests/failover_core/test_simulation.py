@@ -12,7 +12,7 @@ from simulator.run import WITHOUT_END, Schedule, random_schedule, run, settled_m
 from simulator.topology import NODES, Topology
 from simulator.world import load_core
 
-SCHEDULES = int(os.environ.get("DRCTL_SCHEDULES", "25000"))
+SCHEDULES = int(os.environ.get("DRCTL_SCHEDULES", "100000"))
 CORE = load_core()
 
 

@@ -102,6 +102,8 @@ def _tell(around: Around, name: str, holder: str) -> None:
     if around.asked.get(name, "") == holder:
         return
     around.asked[name] = holder
+    if holder != around.settings.node:
+        around.grants[name] = 0
     if not holder:
         del around.asked[name]
     around.emit(AskArbiter(name, holder))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from drctl.daemon.problem import ConfigRefused, Problem
@@ -16,6 +16,12 @@ STATE_DIR = "/var/lib/drctl"
 MOST_PEERS = 15
 MOST_LINKS = 4
 LARGEST_FILE_BYTES = 1024 * 1024
+ETCD_TIMEOUT_MS = 1000
+_ARBITER_KEYS = {
+    **dict.fromkeys(("addresses", "interval", "fall", "rise"), ("gateway",)),
+    **dict.fromkeys(("endpoints", "prefix", "ttl", "ca", "cert", "key"), ("etcd",)),
+    "timeout": ("gateway", "etcd"),
+}
 _BY_PATH = {setting.path: setting for setting in SETTINGS}
 _TABLES = {"keys", "peer[]", "peer[].link[]", "timing", "fence", "arbiter", "metrics"}
 _HEADER = re.compile(r"\s*(\[\[?)\s*([\w.\s\"'-]+?)\s*\]\]?\s*(?:#.*)?")
@@ -41,6 +47,40 @@ class PeerConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class ArbiterConfig:
+    """Who decides; `interval_ms` and `timeout_ms` are 0 where the file does not say."""
+
+    kind: str = "none"
+    addresses: tuple[str, ...] = ()
+    interval_ms: int = 0
+    timeout_ms: int = 100
+    fall: int = 3
+    rise: int = 2
+    endpoints: tuple[str, ...] = ()
+    prefix: str = "/drctl/"
+    ttl_ms: int = 5000
+    ca: str = ""
+    cert: str = ""
+    key: str = ""
+
+    def shared(self, heartbeat_ms: int) -> tuple[object, ...]:
+        """What must be the same on all directors."""
+        if self.kind == "none":
+            return ()
+        if self.kind == "etcd":
+            return (self.kind, self.prefix)
+        return (self.kind, self.hold_ms(heartbeat_ms))
+
+    def interval_or(self, heartbeat_ms: int) -> int:
+        """How often it is asked."""
+        return self.interval_ms or max(100, heartbeat_ms)
+
+    def hold_ms(self, heartbeat_ms: int) -> int:
+        """How long an echo counts, from when it was asked for."""
+        return self.fall * self.interval_or(heartbeat_ms) + self.timeout_ms
+
+
+@dataclass(frozen=True, slots=True)
 class DaemonConfig:
     """The whole file. Durations are milliseconds; None where the default depends on others."""
 
@@ -60,9 +100,7 @@ class DaemonConfig:
     overlap_ms: int = 50
     handover_ms: int = 1000
     fence_kind: str = "auto"
-    arbiter_kind: str = "none"
-    arbiter_address: str | None = None
-    arbiter_endpoints: tuple[str, ...] = ()
+    arbiter: ArbiterConfig = field(default_factory=ArbiterConfig)
     metrics_listen: str | None = None
 
 
@@ -170,7 +208,7 @@ class _Reader:
             names[name] = "named twice"
             self._check_links(peer.get("link", []), place)
         self._check_timing(values.get("timing", {}))
-        self._check_arbiter(values.get("arbiter", {}))
+        self._check_arbiter(values.get("arbiter", {}), values.get("timing", {}))
 
     def _check_links(self, links: list[dict[str, Any]], place: str) -> None:
         if len(links) > MOST_LINKS:
@@ -198,13 +236,25 @@ class _Reader:
         if "lease" in timing and timing["lease"] < fence_ms:
             self.refuse("timing.lease", f"timing.lease: shorter than the fence ({fence_ms}ms)")
 
-    def _check_arbiter(self, arbiter: Mapping[str, Any]) -> None:
+    def _check_arbiter(self, arbiter: Mapping[str, Any], timing: Mapping[str, Any]) -> None:
         kind = arbiter.get("kind", "none")
-        for wanted, key in (("gateway", "address"), ("etcd", "endpoints")):
-            if kind == wanted and key not in arbiter:
-                self.refuse("arbiter.kind", f"arbiter.{key} is missing for {kind}")
-            elif kind != wanted and key in arbiter:
+        for key in arbiter:
+            kinds = _ARBITER_KEYS.get(key, ("gateway", "etcd", "none"))
+            if kind not in kinds:
+                wanted = " and ".join(kinds)
                 self.refuse(f"arbiter.{key}", f"arbiter.{key} is for {wanted}, not for {kind}")
+        if kind == "etcd" and "endpoints" not in arbiter:
+            self.refuse("arbiter.kind", "arbiter.endpoints is missing for etcd")
+        if ("cert" in arbiter) != ("key" in arbiter):
+            self.refuse("arbiter", "arbiter.cert and arbiter.key go together")
+        heartbeat_ms = timing.get("heartbeat", 100)
+        if arbiter.get("interval", heartbeat_ms) < heartbeat_ms:
+            reason = f"arbiter.interval: shorter than a heartbeat ({heartbeat_ms}ms)"
+            self.refuse("arbiter.interval", reason)
+        fence_ms = timing.get("fence", max(500, 3 * heartbeat_ms))
+        if kind == "etcd" and arbiter.get("ttl", 5000) < 3 * fence_ms:
+            reason = f"arbiter.ttl: less than 3 times the fence ({3 * fence_ms}ms)"
+            self.refuse("arbiter.ttl", reason)
 
 
 def _config(path: str, values: Mapping[str, Any]) -> DaemonConfig:
@@ -240,13 +290,19 @@ def _config(path: str, values: Mapping[str, Any]) -> DaemonConfig:
         fence_ms=fence_ms,
         lease_ms=lease_ms,
         fence_kind=values.get("fence", {}).get("kind", "auto"),
-        arbiter_kind=arbiter.get("kind", "none"),
-        arbiter_address=arbiter.get("address"),
-        arbiter_endpoints=arbiter.get("endpoints", ()),
+        arbiter=_arbiter(arbiter),
         metrics_listen=values.get("metrics", {}).get("listen"),
         **plain,
         **timed,
     )
+
+
+def _arbiter(values: Mapping[str, Any]) -> ArbiterConfig:
+    names = {"interval": "interval_ms", "timeout": "timeout_ms", "ttl": "ttl_ms"}
+    given = {names.get(key, key): value for key, value in values.items()}
+    if given.get("kind") == "etcd":
+        given.setdefault("timeout_ms", ETCD_TIMEOUT_MS)
+    return ArbiterConfig(**given)
 
 
 def _joined(path: str, key: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from drctl import __version__
 from drctl.core.action import Alarm, Reply, Report
@@ -45,6 +46,7 @@ class Desk:
         self.node: Node | None = None
         self.guard_pid: Callable[[], int] = lambda: 0
         self.links: Mapping[tuple[str, str], tuple[str, str]] = {}
+        self.arbiter: Callable[[], dict[str, Any] | None] = lambda: None
         self.on_stop: Callable[[], None] = lambda: None
 
     # what the core tells
@@ -169,7 +171,10 @@ class Desk:
     def _facts(self) -> Facts:
         alarms = [*self._alarms.values()]
         alarms += [text for text in (self._recorder.trouble, self._hooks.trouble) if text]
-        return Facts(os.getpid(), self.guard_pid(), wall_ms(), self.links, alarms)
+        arbiter = self.arbiter()
+        if arbiter is not None and arbiter["trouble"]:
+            alarms.append(f"arbiter {arbiter['kind']}: {arbiter['trouble']}")
+        return Facts(os.getpid(), self.guard_pid(), wall_ms(), self.links, alarms, arbiter)
 
     def tick(self) -> None:
         """With every turn of the loop."""

@@ -22,6 +22,7 @@ from drctl.core.action import (
     Alarm,
     Announce,
     Ask,
+    AskArbiter,
     CloseFence,
     DropVips,
     OpenFence,
@@ -147,6 +148,8 @@ class Executor:
         """
         self.on_disk: Callable[[Work, Done], None] = _at_once
         """The same for what waits for a disk."""
+        self.on_ask: Callable[[AskArbiter], None] = lambda _: None
+        """Asks the arbiter, if there is one that lends groups."""
         self._repeats: dict[str, Repeat] = {}
         self._hands: dict[type, Callable[..., Answer | None]] = {
             SendBeat: self._send_beat,
@@ -164,6 +167,7 @@ class Executor:
             CloseFence: self._close_fence,
             Announce: self._announce,
             ReserveEpochs: self._reserve_epochs,
+            AskArbiter: self._ask_arbiter,
             Report: self._listener.changed,
             Alarm: self._listener.alarmed,
             Reply: self._listener.replied,
@@ -186,6 +190,9 @@ class Executor:
 
     def _vips(self, group: str) -> tuple[Vip, ...]:
         return self._groups[group].vips
+
+    def _ask_arbiter(self, action: AskArbiter) -> None:
+        self.on_ask(action)
 
     def _send_beat(self, action: SendBeat) -> None:
         for version in action.versions:

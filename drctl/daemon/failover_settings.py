@@ -9,6 +9,7 @@ from dataclasses import astuple, dataclass, field, replace
 
 from drctl.adapters.heartbeat_socket import HeartbeatLink
 from drctl.core.value import Group, Interface, Link, Peer, Settings, Timing
+from drctl.daemon.arbiter import core_arbiter
 from drctl.daemon.config import DaemonConfig, LinkConfig
 from drctl.daemon.failover_group import GroupParts, Mail, group_parts
 from drctl.daemon.host import Host
@@ -81,8 +82,8 @@ def build(
             _peers(config, links, host),
             _interfaces(groups, configuration, config, host),
             timing,
-            digest_of(groups, timing),
-            None,
+            digest_of(groups, timing, config.arbiter.shared(config.heartbeat_ms)),
+            core_arbiter(config.arbiter, config.heartbeat_ms),
         ),
         links,
         parts,
@@ -122,13 +123,13 @@ def _examined(
     return replaced, {listed(one) for one in statements if not one.is_replaced}
 
 
-def digest_of(groups: Sequence[Group], timing: Timing) -> str:
-    """Short text that is equal on directors whose VIPs, groups and timing are."""
+def digest_of(groups: Sequence[Group], timing: Timing, arbiter: tuple[object, ...] = ()) -> str:
+    """Short text that is equal on directors whose VIPs, groups, timing and arbiter are."""
     shown = [
         (group.name, sorted((v.address, v.prefix, v.scope) for v in group.vips))
         for group in sorted(groups, key=lambda one: one.name)
     ]
-    text = repr((shown, astuple(timing)))
+    text = repr((shown, astuple(timing), *arbiter))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
+from ipaddress import ip_address
 from pathlib import Path
 
 from drctl.adapters.addresses import Addresses
@@ -34,6 +35,25 @@ def read_host(addresses: Addresses) -> Host:
             for link in addresses.links()
         )
     )
+
+
+def default_gateways() -> list[str]:
+    """Routers of default routes; a link-local one with its zone (`fe80::1%eth0`)."""
+    found = []
+    if _ROUTES.exists():
+        for line in _ROUTES.read_text("ascii").splitlines()[1:]:
+            words = line.split()
+            is_default = int(words[1], 16) == int(words[7], 16) == 0
+            if is_default and int(words[3], 16) & _GATEWAY:
+                found.append(socket.inet_ntoa(struct.pack("=I", int(words[2], 16))))
+    if _ROUTES6.exists():
+        for line in _ROUTES6.read_text("ascii").splitlines():
+            words = line.split()
+            if words[1] == "00" and int(words[8], 16) & _GATEWAY:
+                address = socket.inet_ntop(socket.AF_INET6, bytes.fromhex(words[4]))
+                is_local = ip_address(address).is_link_local
+                found.append(f"{address}%{words[9]}" if is_local else address)
+    return list(dict.fromkeys(found))
 
 
 def _gateways() -> dict[str, list[str]]:

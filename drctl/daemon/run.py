@@ -19,6 +19,7 @@ from drctl.adapters.sd_notify import SdNotify
 from drctl.adapters.segment import Segment
 from drctl.adapters.urgency import be_urgent, begin_urgent
 from drctl.core.event import Event, TrackReported
+from drctl.daemon.arbiter_watch import ArbiterWatch
 from drctl.daemon.config import DaemonConfig, read_config
 from drctl.daemon.config_reading import read_failover
 from drctl.daemon.control import ControlServer
@@ -35,7 +36,6 @@ from drctl.daemon.host_check import check_host
 from drctl.daemon.host_reading import read_host
 from drctl.daemon.loop import OTHERS
 from drctl.daemon.metrics import CONTENT_TYPE, Counter, metrics
-from drctl.daemon.problem import ConfigRefused, Problem
 from drctl.daemon.recorder_client import Recorder
 from drctl.daemon.rival_check import check_rivals
 from drctl.daemon.state import Memory, State
@@ -48,7 +48,6 @@ TABLE = "drctl"
 REMEMBER_MS = 10_000
 SCRIPTS = "DRCTL_SCRIPTS"
 """Names the socket of whoever runs scripts, where the daemon's own rights are too few for that."""
-WATCHED = frozenset({"interface", "script", "file", "process"})
 
 
 def run(path: str, *, accepts_unsupported: bool = False) -> None:
@@ -60,7 +59,6 @@ def run(path: str, *, accepts_unsupported: bool = False) -> None:
     addresses = Addresses()
     host = read_host(addresses)
     failover = read_failover(config, host, accepts_unsupported=accepts_unsupported)
-    _refuse_unwatched(failover, config, is_accepted=accepts_unsupported)
     for statement in failover.replaced:
         log.info("replaced statement=%r", str(statement))
     for statement in failover.unsupported:
@@ -78,23 +76,9 @@ def check(path: str, *, accepts_unsupported: bool = False) -> Failover:
     finally:
         addresses.close()
     failover = read_failover(config, host, accepts_unsupported=accepts_unsupported)
-    _refuse_unwatched(failover, config, is_accepted=accepts_unsupported)
     hook_settings(failover, config.config)
     _keyring(config)
     return failover
-
-
-def _refuse_unwatched(failover: Failover, config: DaemonConfig, *, is_accepted: bool) -> None:
-    problems = [
-        Problem(config.config, 0, f"{one.kind} {one.target}: this kind is not watched")
-        for one in failover.watches
-        if one.kind not in WATCHED
-    ]
-    if config.arbiter_kind != "none":
-        reason = f"arbiter {config.arbiter_kind}: there is none of this kind"
-        raise ConfigRefused([Problem(config.path, 0, reason)])
-    if problems and not is_accepted:
-        raise ConfigRefused(problems, "--accept-unsupported starts without these")
 
 
 def _keyring(config: DaemonConfig) -> Keyring:
@@ -146,11 +130,14 @@ class _Daemon:
             controller = Controller(failover.settings, equipment)
             stack.callback(controller.close)
             self._connect(controller, desk, server, recorder, hooks)
+            arbiter = ArbiterWatch(config.arbiter, controller, has_fence=fence is not None)
+            stack.callback(arbiter.end)
+            desk.arbiter = arbiter.state
             if config.metrics_listen is not None:
                 page = self._metrics(config.metrics_listen, desk, recorder)
                 stack.callback(page.close)
                 controller.loop.watch(page.fileno(), OTHERS, _serving(page))
-            self._run(controller, desk, state)
+            self._run(controller, desk, state, arbiter)
 
     def _fence(self) -> Fence | None:
         kind = self._config.fence_kind
@@ -230,7 +217,7 @@ class _Daemon:
         loop.watch(hooks.fileno(), OTHERS, tracked)
         desk.started()
 
-    def _run(self, controller: Controller, desk: Desk, state: State) -> None:
+    def _run(self, controller: Controller, desk: Desk, state: State, arbiter: ArbiterWatch) -> None:
         wakeup = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
 
         def asked_to_stop(*_: object) -> None:
@@ -248,6 +235,7 @@ class _Daemon:
 
         def tick() -> None:
             desk.tick()
+            arbiter.tick()
             self._notify.watchdog()
             if self._notify.is_wanted:
                 self._notify.status(roles_in_words(controller.node))

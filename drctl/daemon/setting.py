@@ -66,6 +66,14 @@ def whole_seconds(value: object) -> int:
     return found
 
 
+def ttl(value: object) -> int:
+    """etcd counts in whole seconds."""
+    found = duration(value)
+    if found % 1000 or not 2000 <= found <= 300_000:
+        raise ValueError(f"{value} is no time to live: whole seconds, 2s to 300s")
+    return found
+
+
 def number(low: int, high: int) -> Callable[[object], int]:
     """A whole number within limits, both inclusive."""
 
@@ -260,7 +268,60 @@ SETTINGS: tuple[Setting, ...] = (
         "none",
         "who decides when the segment itself is cut in two",
     ),
-    Setting("arbiter.address", address, "", "for `gateway`: the reference point"),
+    Setting(
+        "arbiter.addresses",
+        addresses,
+        "",
+        "for `gateway`: the reference point, the default gateway when left out; of several any "
+        "answer counts, so all of them must be on one side of whatever cut there may be",
+    ),
+    Setting(
+        "arbiter.interval",
+        between(10, 60_000),
+        "100ms",
+        "for `gateway`: how often it is asked for an echo; one heartbeat at least, and by default "
+        "where that is longer",
+        "ms",
+    ),
+    Setting(
+        "arbiter.timeout",
+        between(10, 10_000),
+        "100ms",
+        "for `gateway`: an echo that takes longer does not count; for `etcd`, where it is 1s by "
+        "default: how long one member may take to answer",
+        "ms",
+    ),
+    Setting(
+        "arbiter.fall",
+        number(1, 100),
+        "3",
+        "for `gateway`: so many echoes may be missing in a row. Nothing is taken from a silent "
+        "director before `fall` intervals and a `timeout` have passed",
+    ),
+    Setting(
+        "arbiter.rise",
+        number(1, 100),
+        "2",
+        "for `gateway`: so many echoes in a row make it count again",
+    ),
     Setting("arbiter.endpoints", endpoints, "", "for `etcd`: URLs of the cluster's members"),
+    Setting(
+        "arbiter.prefix",
+        text,
+        "/drctl/",
+        "for `etcd`: what the keys of the groups begin with; the same on all directors, and "
+        "another one for each set of directors",
+    ),
+    Setting(
+        "arbiter.ttl",
+        ttl,
+        "5s",
+        "for `etcd`: how long a group stays lent to a director that is gone; whole seconds, at "
+        "least 3 times the fence",
+        "s",
+    ),
+    Setting("arbiter.ca", path, "", "for `etcd`: certificates that its own is checked with"),
+    Setting("arbiter.cert", path, "", "for `etcd`: this director's certificate"),
+    Setting("arbiter.key", path, "", "for `etcd`: its key"),
     Setting("metrics.listen", listen, "", "ADDRESS:PORT of Prometheus metrics; off when left out"),
 )

@@ -21,7 +21,8 @@ class Facts:
 
     `guard_pid` is None while there is no guard. `links` are (own address, peer's address) by
     (peer, name of the link in the core). `alarms` are the texts of those that stand. `wall_ms` is
-    the time of day, in milliseconds since 1970, at the instant `now_ms`.
+    the time of day, in milliseconds since 1970, at the instant `now_ms`. `arbiter` is what there
+    is to say of it, if there is one.
     """
 
     pid: int
@@ -29,6 +30,7 @@ class Facts:
     wall_ms: int
     links: Mapping[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
     alarms: Iterable[str] = ()
+    arbiter: Mapping[str, Any] | None = None
 
 
 def status(node: Node, now_ms: int, facts: Facts) -> dict[str, Any]:
@@ -46,6 +48,7 @@ def status(node: Node, now_ms: int, facts: Facts) -> dict[str, Any]:
         "witnesses": [_witness(name, sight, now_ms) for name, sight in around.sights.items()],
         "groups": [_group(group, now_ms, facts) for group in node.groups.values()],
         "alarms": list(facts.alarms),
+        "arbiter": facts.arbiter,
     }
 
 
@@ -71,6 +74,7 @@ def evidence(node: Node, group: str, now_ms: int, facts: Facts) -> dict[str, Any
             _witness(name, around.sights[name], now_ms) for name in state.config.interfaces
         ],
         "alarms": list(facts.alarms),
+        "arbiter": facts.arbiter,
     }
 
 

@@ -38,6 +38,8 @@ def to_text(
         lines += ["", *_table(("PEER", "HEARTBEAT", "LINKS"), map(_peer_row, status["peers"]))]
     if status["witnesses"]:
         lines += ["", *_table(("INTERFACE", "WITNESSES"), map(_witness_row, status["witnesses"]))]
+    if status.get("arbiter"):
+        lines += ["", *_table(("ARBITER", "ALLOWS", "TROUBLE"), [_arbiter_row(status["arbiter"])])]
     alarms = [f"alarm: {printable(alarm)}" for alarm in status["alarms"]]
     if alarms:
         lines += ["", *(f"\x1b[31m{alarm}\x1b[0m" if has_colours else alarm for alarm in alarms)]
@@ -79,6 +81,11 @@ def _group_row(group: Mapping[str, Any], now_ms: int) -> tuple[str, ...]:
         shown + more,
         group["reason"],
     )
+
+
+def _arbiter_row(arbiter: Mapping[str, Any]) -> tuple[str, ...]:
+    allows = ", ".join(arbiter["groups"]) or ("all" if arbiter["granted"] else "nothing")
+    return arbiter["kind"], allows, arbiter["trouble"] or "-"
 
 
 def _peer_row(peer: Mapping[str, Any]) -> tuple[str, ...]:

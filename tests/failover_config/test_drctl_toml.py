@@ -7,7 +7,7 @@ import re
 import pytest
 from corpus import PROJECT
 
-from drctl.daemon.config import DaemonConfig, LinkConfig, parse_config, read_config
+from drctl.daemon.config import ArbiterConfig, DaemonConfig, LinkConfig, parse_config, read_config
 from drctl.daemon.problem import ConfigRefused
 from drctl.daemon.setting import SETTINGS
 from drctl.errors import FileRefused
@@ -58,15 +58,14 @@ def test_all_settings_are_taken() -> None:
     config = _parsed(
         '[timing]\nheartbeat = "20ms"\nfence = "0.2s"\nlease = "3s"\noverlap = "0ms"\n'
         'handover = "1m"\nconfirm_probes = 8\n[fence]\nkind = "nft"\n'
-        '[arbiter]\nkind = "gateway"\naddress = "192.0.2.1"\n[metrics]\nlisten = "127.0.0.1:9650"\n'
+        '[arbiter]\nkind = "gateway"\naddresses = ["192.0.2.1"]\nfall = 2\n'
+        '[metrics]\nlisten = "127.0.0.1:9650"\n'
     )
     assert (config.heartbeat_ms, config.fence_ms, config.lease_ms) == (20, 200, 3000)
     assert (config.overlap_ms, config.handover_ms, config.confirm_probes) == (0, 60_000, 8)
-    assert (config.fence_kind, config.arbiter_kind, config.arbiter_address) == (
-        "nft",
-        "gateway",
-        "192.0.2.1",
-    )
+    assert config.fence_kind == "nft"
+    assert config.arbiter == ArbiterConfig("gateway", ("192.0.2.1",), fall=2)
+    assert config.arbiter.hold_ms(config.heartbeat_ms) == 300
     assert config.metrics_listen == "127.0.0.1:9650"
 
 
@@ -215,7 +214,13 @@ def test_the_documented_defaults_are_those_of_the_code() -> None:
         "timing.overlap": config.overlap_ms,
         "timing.handover": config.handover_ms,
         "fence.kind": config.fence_kind,
-        "arbiter.kind": config.arbiter_kind,
+        "arbiter.kind": config.arbiter.kind,
+        "arbiter.interval": config.arbiter.interval_or(config.heartbeat_ms),
+        "arbiter.timeout": config.arbiter.timeout_ms,
+        "arbiter.fall": config.arbiter.fall,
+        "arbiter.rise": config.arbiter.rise,
+        "arbiter.prefix": config.arbiter.prefix,
+        "arbiter.ttl": config.arbiter.ttl_ms,
         "control": config.control,
         "state_dir": config.state_dir,
     }

@@ -99,6 +99,7 @@ def test_status_of_a_node_that_just_started() -> None:
             }
         ],
         "alarms": ["x"],
+        "arbiter": None,
     }
 
 

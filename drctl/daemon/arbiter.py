@@ -1,0 +1,95 @@
+"""The arbiter of drctl.toml, as the daemon sees it, whatever its kind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from drctl.core.action import AskArbiter
+from drctl.core.event import ArbiterReported
+from drctl.core.value import Arbiter as CoreArbiter
+from drctl.core.value import Settings
+from drctl.daemon.config import ArbiterConfig
+from drctl.errors import DrctlError
+
+NONE, GATEWAY, ETCD = "none", "gateway", "etcd"
+EXTRA_LEASE_MS = 500
+"""An address's lease may end so late."""
+
+
+class Arbiter(Protocol):
+    """Whoever decides. `fileno` is readable when there may be `events`; `tick` with every turn."""
+
+    def fileno(self) -> int: ...
+
+    def events(self, now_ms: int) -> list[ArbiterReported]: ...
+
+    def tick(self, now_ms: int) -> list[ArbiterReported]: ...
+
+    def ask(self, action: AskArbiter) -> None:
+        """Only one that lends is asked."""
+
+    def trouble(self, now_ms: int) -> str:
+        """What is wrong with it, "" when nothing is."""
+
+    def end(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ArbiterState:
+    """For `drctl status`: whether it allows this node, or for which groups, and what is wrong."""
+
+    kind: str
+    is_granted: bool
+    groups: tuple[str, ...]
+    trouble: str
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "granted": self.is_granted,
+            "groups": list(self.groups),
+            "trouble": self.trouble,
+        }
+
+
+def core_arbiter(config: ArbiterConfig, heartbeat_ms: int) -> CoreArbiter | None:
+    """What the core has to know of it."""
+    if config.kind == NONE:
+        return None
+    if config.kind == ETCD:
+        return CoreArbiter(is_lease=True)
+    return CoreArbiter(hold_ms=config.hold_ms(heartbeat_ms))
+
+
+def make_arbiter(
+    config: ArbiterConfig, settings: Settings, *, has_fence: bool, now_ms: int
+) -> Arbiter | None:
+    """The one that is configured. Raises DrctlError when it cannot be asked."""
+    timing = settings.timing
+    if config.kind == GATEWAY:
+        from drctl.daemon.arbiter_gateway import Gateway
+        from drctl.daemon.host_reading import default_gateways
+
+        addresses = config.addresses or tuple(default_gateways())
+        if not addresses:
+            raise DrctlError("arbiter.addresses is missing, and there is no default gateway")
+        return Gateway(config, addresses, timing.heartbeat_ms, now_ms)
+    if config.kind == ETCD:
+        from drctl.daemon.arbiter_lease import Lease
+
+        lag_ms = timing.fence_ms if has_fence else timing.lease_ms + EXTRA_LEASE_MS
+        return Lease.spawn(config, settings.node, lag_ms, now_ms)
+    return None
+
+
+def state_of(
+    config: ArbiterConfig, arbiter: Arbiter | None, grants: Mapping[str, int], now_ms: int
+) -> ArbiterState | None:
+    """As it stands now, by what it has told the core."""
+    if arbiter is None:
+        return None
+    granted = tuple(sorted(name for name, until_ms in grants.items() if until_ms > now_ms))
+    groups = tuple(name for name in granted if name)
+    return ArbiterState(config.kind, bool(granted), groups, arbiter.trouble(now_ms))

@@ -153,7 +153,7 @@ def keepalived_pair(program: str, interval_ms: int, vips: tuple[str, ...]) -> It
         asker = made.host("client", "192.0.2.9/24")
         be_punctual()
         stack.callback(os.sched_setscheduler, 0, os.SCHED_OTHER, os.sched_param(0))
-        client = Client(asker, vips[0], {host.mac(): name for name, host in hosts.items()})
+        client = Client(asker, vips[-1], {host.mac(): name for name, host in hosts.items()})
         stack.callback(client.close)
         daemons = {}
         for name, host in hosts.items():

@@ -94,21 +94,22 @@ class Screen:
         return since_ms
 
     def picture(self, outcomes: list[Outcome]) -> None:
-        """All steps again, in lanes."""
+        """The steps again, in lanes, but for those in which one director answered all the time."""
         print(
             f"\nWho answered around each event (v); a column is {WIDTH_MS} ms."
             f"\n# it answered, . it did not, ! a request was not answered, 2 one was by both"
         )
         for outcome in outcomes:
-            print(f"\n{self.painted(BOLD, outcome.text)}")
             since_ms = self._window(outcome)
+            drawn = lanes(outcome.requests, NAMES, since_ms, (COLUMNS, WIDTH_MS))
+            if not outcome.step.moves and not drawn[""] and not outcome.problems():
+                continue
+            print(f"\n{self.painted(BOLD, outcome.text)}")
             if since_ms < outcome.at_ms:
                 print(" " * (7 + BEFORE_MS // WIDTH_MS) + "v")
-            drawn = lanes(outcome.requests, NAMES, since_ms, (COLUMNS, WIDTH_MS))
             for name, lane in drawn.items():
-                colour = GREEN if name else RED
                 if lane:
-                    print(f"  {name:4} {self.painted(colour, lane)}")
+                    print(f"  {name:4} {self.painted(GREEN if name else RED, lane)}")
 
 
 def main(chapters: list[str]) -> int:

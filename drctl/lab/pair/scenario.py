@@ -166,7 +166,7 @@ def _played(
     with ExitStack() as stack:
         stream = None
         if step.has_stream:
-            stream = Client(live.client_host, live.plan.vips[0], {}, is_echo=True)
+            stream = Client(live.client_host, live.plan.vips[-1], {}, is_echo=True)
             stack.callback(stream.close)
             _wait(0.3, look)
         at_ms = now_ms()

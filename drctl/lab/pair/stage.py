@@ -25,7 +25,7 @@ NETWORKS = {"a": "192.0.2.", "b": "198.51.100."}
 @dataclass(frozen=True)
 class Plan:
     """What is built. `links` are the heartbeat's: "a" over the network of the VIPs, "b" over one of
-    its own. The client asks for the first VIP, every `period_s`."""
+    its own. The client asks for the last VIP, every `period_s`."""
 
     heartbeat_ms: int = 100
     vips: tuple[str, ...] = (VIP,)
@@ -126,7 +126,7 @@ def stage(plan: Plan) -> Iterator[Stage]:
         be_punctual()
         stack.callback(os.sched_setscheduler, 0, os.SCHED_OTHER, os.sched_param(0))
         macs = {host.mac(): name for name, host in hosts.items()}
-        client = Client(client_host, plan.vips[0], macs, period_s=plan.period_s)
+        client = Client(client_host, plan.vips[-1], macs, period_s=plan.period_s)
         stack.callback(client.close)
         start_all(directors.values())
         yield Stage(plan, made, directors, client, client_host)

@@ -173,21 +173,11 @@ def _plan(options: argparse.Namespace, machine: Machine) -> Plan:
 
 
 def _plan_of_path(options: argparse.Namespace, machine: Machine) -> Plan:
-    from drctl.cli.common import read_configuration
-    from drctl.convert.conversion import directors_of
-    from drctl.convert.ledger import Ledger
-    from drctl.convert.naming import choose_names
-    from drctl.convert.options import ConvertOptions
-    from drctl.render.host import hosts_of
+    from drctl.cli._setup import read_setup
     from drctl.verify.plan import plan_of_hosts
 
-    reading = read_configuration(options.path, options.dialect)
-    choices, ledger = ConvertOptions(), Ledger()
-    directors = directors_of((reading,), choices, ledger)
-    names = choose_names(directors, choices, ledger)
-    hosts = hosts_of(directors.primary, directors.backup, names)
-    views = [directors.primary] + ([directors.backup] if directors.backup else [])
-    return plan_of_hosts(views, hosts, machine, options.interface)
+    setup = read_setup(options.path, options.dialect)
+    return plan_of_hosts(setup.views, setup.hosts, machine, options.interface)
 
 
 def _active_here(plan: Plan) -> str:

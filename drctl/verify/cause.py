@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-RULES = "on {host}: docs/real-servers.md tells what has to be in force there"
+CHECK = "on {host}: drctl realserver check"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Row:
 
     fits: Callable[[Signature], bool]
     text: str
-    hint: str = RULES
+    hint: str = CHECK
 
 
 _INCOMING = (

@@ -1,0 +1,204 @@
+"""Wanted against actual: every difference, and what a client would see of it."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+
+from drctl.adapters.addresses import Present
+from drctl.adapters.arp_rules import INPUT, OUTPUT
+from drctl.realserver.arp import answering, asking, effective, misplaced
+from drctl.realserver.value import Boot, Difference, Kernel, Wanted
+from drctl.render.real_server_plan import REDIRECTING, Redirect, VipAddress
+
+_HANGS = "connections that the director sends to this server hang"
+_LEAKS = "a client that hears it first sends its requests here, past the director"
+_REBOOT = "nothing until the next reboot; then "
+
+
+def compare(wanted: Wanted, kernel: Kernel | None, boot: Boot | None) -> tuple[Difference, ...]:
+    """All differences, in the order of what strikes first. None: that part is not looked at."""
+    found: list[Difference] = []
+    if kernel is not None:
+        found += _addresses(wanted, kernel)
+        found += _silence(wanted, kernel)
+        found += _redirects(wanted, kernel)
+        found += _tunnels(wanted, kernel)
+        found += _services(wanted, kernel)
+    if boot is not None:
+        found += _files(wanted, boot)
+        found += _settings(wanted, boot)
+    return tuple(dict.fromkeys(found))
+
+
+def _addresses(wanted: Wanted, kernel: Kernel) -> Iterator[Difference]:
+    by_address: dict[str, list[Present]] = {}
+    for one in kernel.present:
+        by_address.setdefault(one.address, []).append(one)
+    for line in wanted.plan.addresses:
+        there = by_address.get(line.vip, [])
+        wish = f"{line.vip}/{line.prefix} on {line.device}"
+        if not any((one.interface, one.prefix) == (line.device, line.prefix) for one in there):
+            actual = _places(there) or "not there"
+            yield Difference(f"address {line.vip}", wish, actual, _effect_of_missing(line, there))
+        for one in there:
+            if one.interface not in {line.device, "lo"} and not line.is_own:
+                effect = f"{one.interface} answers for it whatever arp_ignore says: {_LEAKS}"
+                yield Difference(f"address {line.vip}", wish, _places([one]), effect)
+    if wanted.plan.method in REDIRECTING and not wanted.plan.is_standby:
+        for redirect in wanted.plan.redirects:
+            there = by_address.get(redirect.vip, [])
+            if there:
+                effect = f"this host answers ARP for it: {_LEAKS}"
+                what = f"address {redirect.vip}"
+                yield Difference(what, "on no interface", _places(there), effect)
+
+
+def _places(there: list[Present]) -> str:
+    return ", ".join(f"{one.address}/{one.prefix} on {one.interface}" for one in there)
+
+
+def _effect_of_missing(line: VipAddress, there: list[Present]) -> str:
+    if line.is_own:
+        return "packets out of the tunnel are dropped, whatever rp_filter says"
+    on_lo = [one for one in there if one.interface == "lo" and one.prefix != line.prefix]
+    if on_lo:
+        network = ipaddress.ip_interface(f"{line.vip}/{on_lo[0].prefix}").network
+        return (
+            f"the server takes all of {network} for itself: answers to clients and hosts in it "
+            "never leave"
+        )
+    if there:
+        return f"it is on a card, which answers ARP for it: {_LEAKS}"
+    return f"packets for it are not taken: {_HANGS}"
+
+
+def _silence(wanted: Wanted, kernel: Kernel) -> Iterator[Difference]:
+    plan = wanted.plan
+    held = {one.address for one in kernel.present}
+    for line in plan.silent:
+        if line.vip not in held:
+            continue
+        for card in kernel.cards:
+            outcome = answering(kernel, line.vip, card)
+            if not outcome.is_safe and " itself" not in outcome.why:
+                yield _unsafe(wanted, kernel, line.vip, INPUT, outcome.why)
+            outcome = asking(kernel, line.vip, card)
+            if not outcome.is_safe:
+                yield _unsafe(wanted, kernel, line.vip, OUTPUT, outcome.why)
+    if plan.method == "sysctl" and plan.silent:
+        yield from _switches(kernel)
+
+
+def _unsafe(wanted: Wanted, kernel: Kernel, vip: str, hook: str, why: str) -> Difference:
+    wrong = list(misplaced(kernel, vip, hook))
+    method = wanted.plan.method
+    if method == "sysctl":
+        actual = why
+    elif wrong:
+        actual = f"{'; '.join(wrong)}; and {why}"
+    else:
+        actual = f"no {method} rule that does it; and {why}"
+    if hook == INPUT:
+        wish = f"requests for {vip} are not answered"
+        return Difference(f"silence about {vip}", wish, actual, f"it answers ARP for it: {_LEAKS}")
+    wish = f"{vip} is never the source of an ARP request"
+    effect = (
+        "when this server asks for an address, everybody learns its MAC for the VIP, and sends "
+        "their requests here"
+    )
+    return Difference(f"silence about {vip}", wish, actual, effect)
+
+
+def _switches(kernel: Kernel) -> Iterator[Difference]:
+    """Also where no VIP is yet: it may come at any moment."""
+    for name, values, least in (
+        ("arp_ignore", kernel.arp_ignore, 1),
+        ("arp_announce", kernel.arp_announce, 2),
+    ):
+        for card in kernel.cards:
+            counts = effective(values, card)
+            if counts < least or (name == "arp_ignore" and counts == 3):
+                own, everywhere = values.get(card, 0), values.get("all", 0)
+                actual = f"{counts} (all {everywhere}, {card} {own})"
+                effect = f"a VIP on lo is spoken for on {card}: {_LEAKS}"
+                yield Difference(f"{name} on {card}", f"{least}", actual, effect)
+
+
+def _redirects(wanted: Wanted, kernel: Kernel) -> Iterator[Difference]:
+    for line in wanted.plan.redirects:
+        mine = [
+            one
+            for one in kernel.redirections
+            if one.address == line.vip
+            and one.protocol in {"", line.protocol}
+            and one.port in {0, line.port}
+        ]
+        if any(one.target == line.target for one in mine):
+            continue
+        actual = ", ".join(f"to {one.target or 'itself'} by {one.path}" for one in mine)
+        wish = f"redirected to {line.target or 'the address of the card'}"
+        effect = f"packets for it are not taken: {_HANGS}"
+        yield Difference(f"redirection of {_name(line)}", wish, actual or "none", effect)
+
+
+def _name(line: Redirect) -> str:
+    return f"{line.vip} {line.protocol or 'any'}/{line.port or 'any'}"
+
+
+def _tunnels(wanted: Wanted, kernel: Kernel) -> Iterator[Difference]:
+    links = {link.interface: link for link in kernel.links}
+    for tunnel in wanted.plan.tunnels:
+        link = links.get(tunnel.device)
+        if link is None or not link.is_up:
+            actual = "not there" if link is None else "down"
+            effect = f"what the director sends through the tunnel is dropped: {_HANGS}"
+            yield Difference(f"device {tunnel.device}", "up", actual, effect)
+        if tunnel.device == "tunl0" and effective(kernel.rp_filter, "tunl0") == 1:
+            effect = (
+                "packets out of the tunnel come from where they would not be answered to, and are "
+                f"dropped: {_HANGS}"
+            )
+            yield Difference("rp_filter on tunl0", "2", "1 (strict)", effect)
+
+
+def _services(wanted: Wanted, kernel: Kernel) -> Iterator[Difference]:
+    is_redirected = wanted.plan.method in REDIRECTING
+    for service in wanted.services:
+        address = service.own if is_redirected else service.vip
+        if not service.port or service.protocol not in {"tcp", "udp"} or not address:
+            continue
+        if any(one.takes(service.protocol, address, service.port) for one in kernel.listeners):
+            continue
+        others = sorted(
+            one.address
+            for one in kernel.listeners
+            if (one.protocol, one.port) == (service.protocol, service.port)
+        )
+        actual = f"on {', '.join(others)} only" if others else "nothing listens"
+        what = f"service {service.vip} {service.protocol}/{service.port}"
+        effect = "connections that the director sends to this server are refused"
+        yield Difference(what, f"a socket on {address} or on all addresses", actual, effect)
+
+
+def _files(wanted: Wanted, boot: Boot) -> Iterator[Difference]:
+    for file in wanted.files:
+        there = boot.files.get(file.path)
+        if there == file.text:
+            continue
+        actual = "not there" if there is None else "another content"
+        effect = _REBOOT + "this part is missing" if there is None else _REBOOT + "something else"
+        yield Difference(f"file {file.path}", "as drctl renders it", actual, effect)
+
+
+def _settings(wanted: Wanted, boot: Boot) -> Iterator[Difference]:
+    if wanted.plan.method != "sysctl" or not wanted.plan.silent:
+        return
+    for key, least in (
+        ("net.ipv4.conf.all.arp_ignore", 1),
+        ("net.ipv4.conf.all.arp_announce", 2),
+    ):
+        found = boot.settings.get(key)
+        if found is not None and (not found.value.isdecimal() or int(found.value) < least):
+            actual = f"{found.value}, set last by {found.path}"
+            yield Difference(f"{key} at boot", str(least), actual, f"{_REBOOT}{_LEAKS}")

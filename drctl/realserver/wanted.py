@@ -1,0 +1,33 @@
+"""What a host of a setup is to have, by the renderers' own plan. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from drctl.errors import UsageError
+from drctl.model.service import MASQUERADE
+from drctl.realserver.value import File, Service, Wanted
+from drctl.render.host import Host, canonical
+from drctl.render.options import RenderOptions
+from drctl.render.real_server import render_real_server
+from drctl.render.real_server_plan import plan_of
+
+
+def wanted_of(hosts: Sequence[Host], name: str, options: RenderOptions) -> Wanted:
+    """The host of that name, or with that address. Raises UsageError when there is none, or it
+    serves nothing behind the directors."""
+    address = canonical(name)
+    host = next((one for one in hosts if one.name == name), None)
+    host = host or next((one for one in hosts if address and address in one.addresses), None)
+    if host is None or not host.bindings:
+        serving = ", ".join(one.name for one in hosts if one.bindings) or "none"
+        what = "is no host of this setup" if host is None else "serves nothing behind the directors"
+        raise UsageError(f"--host {name} {what}; real servers are: {serving}")
+    services = [
+        Service(binding.vip, port.protocol, port.number, binding.real_address or "")
+        for binding in host.bindings
+        if binding.method != MASQUERADE
+        for port in binding.ports
+    ]
+    files = tuple(File(one.path, one.text) for one in render_real_server(host, options).files)
+    return Wanted(host.name, plan_of(host, options), tuple(dict.fromkeys(services)), files)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from drctl.core.beat import Beat
 from drctl.core.role import Role
+from drctl.core.value import Group, Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +61,13 @@ class TellGuard:
 
 @dataclass(frozen=True, slots=True)
 class TakeVips:
-    """Install all VIPs of the group with a lease, in one batch."""
+    """Install the VIPs of the group with a lease, in one batch; `only` these addresses of them,
+    all when it is empty."""
 
     number: int
     group: str
     before_ms: int
+    only: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +82,12 @@ class RenewVips:
 
 @dataclass(frozen=True, slots=True)
 class DropVips:
-    """Remove the group's VIPs, by address whatever the prefix; missing ones are no failure."""
+    """Remove the group's VIPs, by address whatever the prefix; missing ones are no failure. `only`
+    these addresses, all when it is empty."""
 
     number: int
     group: str
+    only: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +125,13 @@ class CloseFence:
 
 @dataclass(frozen=True, slots=True)
 class Announce:
-    """Gratuitous ARP and unsolicited NA for every VIP of the group, `count` times."""
+    """Gratuitous ARP and unsolicited NA for every VIP of the group, `count` times; for `only` these
+    addresses, all when it is empty."""
 
     group: str
     count: int
     before_ms: int
+    only: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +147,38 @@ class StartGuard:
     """Start a guard, and tell it the addresses of the groups that are held."""
 
     number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """VIPs under one name, by which later actions call them, and how they stand in the fence. What
+    was open, or shut, before keeps its lease; `is_open` of what the fence did not have opens it for
+    one lease."""
+
+    group: Group
+    is_open: bool = False
+    is_shut: bool = False
+    is_guarded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LayOut:
+    """Have exactly these groups from now on: the guard told first, then the fence in one
+    transaction, in which a VIP goes from one group to another without a gap. All of it, or, when
+    it fails, nothing. With `settings` links, keys and leases are used as there."""
+
+    number: int
+    places: tuple[Place, ...]
+    before_ms: int
+    settings: Settings | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EndReload:
+    """What became of `Reconfigured`: used from now on, or nothing has changed."""
+
+    is_done: bool
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +240,8 @@ Action = (
     | Announce
     | ReserveEpochs
     | StartGuard
+    | LayOut
+    | EndReload
     | AskArbiter
     | Report
     | Alarm

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from drctl.core.action import Action, Alarm, Ask
 from drctl.core.peer import PeerView
+from drctl.core.role import Role
 from drctl.core.sight import Sight
 from drctl.core.value import Settings, Timing
 
@@ -26,8 +27,10 @@ class Around:
         "beat_soon",
         "boot",
         "epochs_below",
+        "former",
         "grants",
         "is_stopping",
+        "leftover",
         "mac_of",
         "number",
         "out",
@@ -47,20 +50,9 @@ class Around:
         self.peers = {peer.node: PeerView(peer, settings.timing) for peer in settings.peers}
         self.peers_at: dict[tuple[str, str], list[PeerView]] = {}
         """Those that have a link address, by our interface and that address."""
-        for view in self.peers.values():
-            for at in view.config.addresses:
-                self.peers_at.setdefault(at, []).append(view)
+        self.note_addresses()
         self.sights = {
-            interface.name: Sight(
-                interface,
-                settings.timing,
-                tuple(
-                    address
-                    for peer in settings.peers
-                    for name, address in peer.addresses
-                    if name == interface.name
-                ),
-            )
+            interface.name: Sight(interface, settings.timing, self.peers_on(interface.name))
             for interface in settings.interfaces
         }
         self.mac_of = {interface.name: min(interface.macs) for interface in settings.interfaces}
@@ -80,6 +72,21 @@ class Around:
         be read then is from before."""
         self.epochs_below = 0
         self.is_stopping = False
+        self.former: dict[str, PeerView] = {}
+        """Directors that the configuration does not name any more: they may still run."""
+        self.leftover: frozenset[str] = frozenset()
+        """Addresses that are no VIPs any more, and could not be dropped yet."""
+
+    def note_addresses(self) -> None:
+        """After the peers have changed."""
+        self.peers_at.clear()
+        for view in self.peers.values():
+            for at in view.config.addresses:
+                self.peers_at.setdefault(at, []).append(view)
+
+    def peers_on(self, interface: str) -> tuple[str, ...]:
+        """Addresses of peers that are reached by one of our interfaces."""
+        return tuple(address for name, address in self.peers_at if name == interface)
 
     def emit(self, action: Action) -> None:
         self.out.append(action)
@@ -101,9 +108,25 @@ class Around:
     def silent(self, now_ms: int) -> list[PeerView]:
         return [peer for peer in self.peers.values() if now_ms >= peer.fresh_until_ms]
 
+    def is_other(self, peer: PeerView) -> bool:
+        """The peer has another configuration, as far as it was heard."""
+        return peer.beat is not None and peer.beat.digest != self.settings.digest
+
+    def is_mixed(self, now_ms: int) -> bool:
+        """A living peer has another configuration."""
+        return any(self.is_other(peer) for peer in self.fresh(now_ms))
+
+    def is_somebody_moving(self, now_ms: int) -> bool:
+        """A living peer takes something, or hands it over: it may be silent, and not for long."""
+        return any(
+            group.role in {Role.TAKING, Role.YIELDING}
+            for peer in self.fresh(now_ms)
+            for group in peer.groups.values()
+        )
+
     def peer_of(self, mac: str) -> PeerView | None:
         """The peer that the MAC belongs to, None for others."""
-        for peer in self.peers.values():
+        for peer in (*self.peers.values(), *self.former.values()):
             if mac in peer.macs:
                 return peer
         return None

@@ -30,6 +30,7 @@ class Burst:
         "is_answered",
         "is_pending",
         "patience_ms",
+        "rounds",
         "sent_ms",
         "start_ms",
         "vouched_ms",
@@ -43,6 +44,8 @@ class Burst:
         if is_quick:
             self.hurry()
         self.count = 0
+        self.rounds = timing.confirm_probes
+        """So many probes have to stay unanswered."""
         self.patience_ms = 0
         """So long they have to."""
         self.is_pending = False
@@ -52,6 +55,11 @@ class Burst:
         self.answered_ms: int | None = None
         self.is_answered = False
         self._turn = 0
+
+    def ask_all(self) -> None:
+        """Go on until every single VIP was asked for."""
+        most = max((len(each) for each in self._group.by_interface.values()), default=0)
+        self.rounds = max(self.rounds, -(-most // SAMPLE))
 
     def hurry(self) -> None:
         self.gap_ms = min(QUICK_GAP_MS, self.gap_ms)
@@ -104,7 +112,7 @@ class Burst:
     def is_clear(self) -> bool:
         """Enough probes stayed unanswered, for long enough."""
         has_waited = self.vouched_ms - self._since_ms >= self.patience_ms
-        return self.count >= self._timing.confirm_probes and has_waited
+        return self.count >= self.rounds and has_waited
 
 
 def sample(group: Group, turn: int, count: int = SAMPLE) -> tuple[tuple[str, tuple[str, ...]], ...]:

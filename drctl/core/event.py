@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from drctl.core.beat import Beat
+from drctl.core.value import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +162,18 @@ class OperatorAsked:
     target: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Reconfigured:
+    """Other settings of the same node are to be used from now on; `EndReload` answers it.
+
+    `present` are those of their VIPs that this host's kernel holds already.
+    """
+
+    now_ms: int
+    settings: Settings
+    present: frozenset[str] = frozenset()
+
+
 Event = (
     Started
     | TimeCame
@@ -175,4 +188,5 @@ Event = (
     | GuardLost
     | ArbiterReported
     | OperatorAsked
+    | Reconfigured
 )

@@ -62,7 +62,8 @@ def _claimed(group: GroupState, event: FrameHeard) -> bool:
 
 def _claimed_by_living(group: GroupState, event: FrameHeard, peer: PeerView) -> bool:
     """Beats decide between directors that hear each other; an answer may be older than a beat."""
-    if peer is group.yielder:
+    is_other = group.around.is_other(peer)
+    if peer is group.yielder and not is_other:
         return False
     theirs = peer.groups.get(group.name)
     says_no = theirs is not None and not theirs.may_answer and not theirs.role.is_holding
@@ -71,6 +72,10 @@ def _claimed_by_living(group: GroupState, event: FrameHeard, peer: PeerView) -> 
         return _begin_anew(group, event.now_ms)
     if group.role is Role.ACTIVE and theirs is not None and theirs.role is Role.ACTIVE:
         active.contested(group, event.now_ms, peer)
+    elif group.role is Role.ACTIVE and is_other and (says_no or theirs is None):
+        # it has the VIP in another group
+        if event.now_ms - group.since_ms > 2 * group.around.timing.heartbeat_ms:
+            active.contested(group, event.now_ms, peer)
     elif group.role is Role.ACTIVE and says_no:
         if event.now_ms - group.since_ms > 10 * group.around.timing.heartbeat_ms:
             text = f"{peer.config.node} answers for {event.sender}, and says it does not hold it"

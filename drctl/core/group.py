@@ -51,8 +51,11 @@ class GroupState:
 
     def __init__(self, config: Group, around: Around) -> None:
         self.config = config
+        """With the VIPs that it has now; what it is to have besides is on its way."""
         self.around = around
         self.name = config.name
+        self.wanted = config.addresses
+        """All that it is to have."""
         self.role = Role.STANDBY
         self.since_ms = 0
         self.reason = "started"
@@ -92,6 +95,7 @@ class GroupState:
         self.fence_until_ms = NEVER_MS
         self.vips_until_ms: list[int] = []
         self.renew_turn = 0
+        self.renews_all = False
         self.is_shut = False
         self.conflict_probes = 0
         self.conflict_probe_ms = 0
@@ -187,11 +191,14 @@ class GroupState:
         return None if best is None else (best, best.groups[self.name])
 
     def candidates(self, now_ms: int) -> list[PeerView]:
-        """Living peers that could take the group, the best one first."""
+        """Living peers that could take the group, the best one first. Without a fence none with
+        another configuration: it could not tell by ARP what this node answers for after all."""
         found = [
             peer
             for peer in self.around.fresh(now_ms)
-            if self.name in peer.groups and peer.groups[self.name].is_eligible
+            if self.name in peer.groups
+            and peer.groups[self.name].is_eligible
+            and (self.around.timing.has_fence or not self.around.is_other(peer))
         ]
         return sorted(found, key=self._peer_rank, reverse=True)
 
@@ -207,10 +214,15 @@ class GroupState:
     def has_doubt(self, now_ms: int) -> bool:
         """The kernel of a peer may answer for the VIPs, and only the segment can tell. The one who
         is handing over is not among them."""
+        if self.around.former:
+            return True
         for peer in self.around.peers.values():
-            if peer is self.yielder:
+            is_other = self.around.is_other(peer)
+            if peer is self.yielder and not is_other:
                 continue
-            if not peer.is_fresh(now_ms) or peer.beat_after_ms < self.around.stopped_ms:
+            if is_other or not peer.is_fresh(now_ms):
+                return True
+            if peer.beat_after_ms < self.around.stopped_ms:
                 return True
             group = peer.groups.get(self.name)
             if group is None or (group.may_answer and not group.role.is_holding):
@@ -228,7 +240,7 @@ class GroupState:
             self.epoch if is_holding else self.seen_epoch,
             self.claim_priority if is_holding else self.standing.priority,
             is_eligible=self.is_eligible(now_ms),
-            may_answer=self.may_answer,
+            may_answer=self.may_answer or not self.around.leftover.isdisjoint(self.wanted),
             is_blind=bool(self.blind_interface()),
             wants=self.wants,
             is_asking=is_asking,
@@ -278,11 +290,14 @@ class GroupState:
         self.wake(burst.next_ms())
         return False
 
-    def start_burst(self, now_ms: int) -> None:
+    def start_burst(self, now_ms: int, *, asks_all: bool = False) -> None:
+        """A living peer with another configuration may have any of the VIPs in another group."""
         silent = self.around.silent(now_ms)
         is_quick = bool(silent) and all(peer.is_gone and peer.heard_ms for peer in silent)
         self.burst = Burst(self.config, self.around.timing, now_ms, is_quick=is_quick)
         self.burst.patience_ms = arbiter.patience_ms(self.around)
+        if asks_all or self.around.is_mixed(now_ms):
+            self.burst.ask_all()
 
     def probe_one(self) -> None:
         """Ask for one VIP of each interface, in turn."""
@@ -304,11 +319,11 @@ class GroupState:
     def take_vips(self, now_ms: int, before_ms: int) -> None:
         self.may_answer = True
         lease_ms = self.around.timing.lease_ms
-        self.vips_until_ms = [now_ms + lease_ms] * self._slices()
+        self.vips_until_ms = [now_ms + lease_ms] * self.slices()
         number = self.around.take_number(self, "vips")
         self.around.emit(TakeVips(number, self.name, before_ms))
 
-    def _slices(self) -> int:
+    def slices(self) -> int:
         """In how many parts the leases of the VIPs are renewed, a part with every heartbeat."""
         turns = self.around.timing.renew_ms // self.around.timing.heartbeat_ms
         return max(1, min(turns, len(self.config.vips)))
@@ -324,15 +339,17 @@ class GroupState:
         self.burst = None
         self.around.emit(ShutArp(self.around.take_number(self, "shut"), self.name))
 
-    def announce(self, now_ms: int, count: int) -> None:
+    def announce(self, now_ms: int, count: int, only: frozenset[str] = frozenset()) -> None:
+        """These addresses, or all, while the lease lasts."""
         if self.lease_end_ms() > now_ms:
-            self.around.emit(Announce(self.name, count, self.lease_end_ms()))
+            self.around.emit(Announce(self.name, count, self.lease_end_ms(), only))
 
     def renew(self, now_ms: int) -> None:
         """Extend the leases, in a turn in which a beat was sent."""
         timing = self.around.timing
         if timing.has_fence:
             self.fence_until_ms = max(self.fence_until_ms, now_ms + timing.fence_ms)
+        if timing.has_fence and self.config.vips:
             number = self.around.take_number(self, "renew fence")
             self.around.emit(RenewFence(number, self.name))
         slices = len(self.vips_until_ms)
@@ -340,14 +357,26 @@ class GroupState:
             return
         every = max(1, timing.renew_ms // timing.heartbeat_ms // slices)
         self.renew_turn += 1
+        count = len(self.config.vips)
+        if self.renews_all:
+            self.renews_all = False
+            self.vips_until_ms = [now_ms + timing.lease_ms] * slices
+            self._renew_vips(0, count)
+            return
         if self.renew_turn % every:
             return
         part = self.renew_turn // every % slices
-        count = len(self.config.vips)
-        first, end = count * part // slices, count * (part + 1) // slices
+        self._renew_vips(count * part // slices, count * (part + 1) // slices)
+        self.vips_until_ms[part] = now_ms + timing.lease_ms
+
+    def _renew_vips(self, first: int, end: int) -> None:
         number = self.around.take_number(self, "renew vips")
         self.around.emit(RenewVips(number, self.name, first, end))
-        self.vips_until_ms[part] = now_ms + timing.lease_ms
+
+    def lease_anew(self, until_ms: int) -> None:
+        """It has other VIPs, or other leases, than before, of which none ends before that."""
+        self.vips_until_ms = [until_ms] * self.slices()
+        self.renews_all = True
 
     def lease_end_ms(self) -> int:
         """When the kernel lets go, of the fence or of a VIP, unless it is told otherwise."""

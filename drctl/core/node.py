@@ -21,18 +21,19 @@ from drctl.core.event import (
     LinkLost,
     OperatorAsked,
     Outcome,
+    Reconfigured,
     Settled,
     Started,
     TimeCame,
     TrackReported,
 )
 from drctl.core.group import RETRY_MS, GroupState
+from drctl.core.reconfigure import Reconfiguration, begin
 from drctl.core.role import Role
 from drctl.core.value import NEVER_MS, Settings
 
 EPOCHS_RESERVED = 1000
 EPOCHS_LEFT = 100
-LISTEN_HEARTBEATS = 3
 STEPS_AT_ONCE = 4
 """A group may change its role so often within one event; what is left waits for the next one."""
 
@@ -55,12 +56,11 @@ class Node:
     """One director. `feed` it events; `deadline_ms` is when it wants a `TimeCame` at the latest."""
 
     def __init__(self, settings: Settings) -> None:
-        self.settings = settings
         self.around = Around(settings)
         self.groups = {group.name: GroupState(group, self.around) for group in settings.groups}
-        self._group_of = {
-            address: group for group in self.groups.values() for address in group.config.addresses
-        }
+        self._change = Reconfiguration(self.around, self.groups)
+        self._group_of: dict[str, GroupState] = {}
+        self._note_vips()
         self.deadline_ms = 0
         self._stepped_ms = 0
         self._is_for_silence = False
@@ -76,6 +76,18 @@ class Node:
         self._reserve_below = 0
         self._reserve_again_ms = 0
         self._has_stopped = False
+
+    @property
+    def settings(self) -> Settings:
+        """What it is configured with now."""
+        return self.around.settings
+
+    def _note_vips(self) -> None:
+        """Which group, or what is on its way to one, hears of frames about an address."""
+        self._group_of.clear()
+        for group in self.groups.values():
+            self._group_of.update(dict.fromkeys(group.config.addresses, group))
+        self._group_of.update(self._change.awaited())
 
     def feed(self, event: Event) -> tuple[Action, ...]:
         """Take in one event; what to do about it, in this order."""
@@ -100,6 +112,11 @@ class Node:
         around.beat_soon = False
         self._reserve(now_ms)
         self._stop()
+        if self._change.is_busy:
+            self._change.go_on(now_ms)
+        if self._change.has_moved:
+            self._change.has_moved = False
+            self._note_vips()
         self._stepped_ms = now_ms
         self._look_ahead(now_ms)
         return tuple(around.out)
@@ -126,7 +143,7 @@ class Node:
             case Started():
                 self._start(event)
             case LinkLost():
-                self.around.peers[event.peer].link_lost(event.link)
+                self._lose_link(event)
             case TrackReported():
                 self.around.reports[event.name] = (event.is_up, event.value)
                 for group in self.groups.values():
@@ -144,7 +161,7 @@ class Node:
                 self._start_guard()
             case ArbiterReported():
                 return arbiter.heard(self.around, event)
-            case OperatorAsked():
+            case OperatorAsked() | Reconfigured():
                 self._obey(event)
             case _:
                 assert_never(event)
@@ -162,15 +179,9 @@ class Node:
         for node, mac in event.peer_macs:
             if node in around.peers:
                 around.peers[node].macs.add(mac)
-        listen_ms = LISTEN_HEARTBEATS * around.timing.heartbeat_ms
         for group in self.groups.values():
-            group.since_ms = group.started_ms = now_ms
-            group.seen_epoch = event.epoch
+            begin(group, now_ms, event.epoch)
             group.is_held = group.name in event.held
-            group.listen_until_ms = now_ms + listen_ms
-            group.reports_due_ms = {
-                track.name: now_ms + track.wait_ms for track in group.config.tracks
-            }
             group.may_answer = not event.present.isdisjoint(group.config.addresses)
             group.is_adopting = not event.answering.isdisjoint(group.config.addresses)
             group.prepare_fence(now_ms, is_open=group.is_adopting)
@@ -179,8 +190,8 @@ class Node:
         self._next_beat_ms = now_ms
 
     def _hear_beat(self, event: BeatHeard) -> bool:
-        peer, beat, now_ms = self.around.peers[event.peer], event.beat, event.now_ms
-        if beat.node != event.peer:
+        peer, beat, now_ms = self.around.peers.get(event.peer), event.beat, event.now_ms
+        if peer is None or beat.node != event.peer:
             return False
         was_fresh = peer.is_fresh(now_ms)
         peer.link_heard(event.link, now_ms)
@@ -207,6 +218,11 @@ class Node:
             return True
         return has_changed or any(group.role in AWAITING for group in self.groups.values())
 
+    def _lose_link(self, event: LinkLost) -> None:
+        peer = self.around.peers.get(event.peer)
+        if peer is not None:
+            peer.link_lost(event.link)
+
     def _hear_stale(self, beat: Beat) -> None:
         """It says nothing of now, but a claim with a higher epoch was made after ours."""
         for theirs in beat.groups:
@@ -217,6 +233,11 @@ class Node:
     def _settle(self, event: Settled) -> bool:
         group, kind = self.around.pending.pop(event.number)
         now_ms, outcome = event.now_ms, event.outcome
+        if kind == "layout":
+            self._change.settled(event)
+            return True
+        if kind == "vips" and self._change.arrived(event, group):
+            return True
         if outcome is Outcome.DONE and kind in {"renew fence", "renew vips", "close"}:
             return False
         if kind == "epochs":
@@ -267,7 +288,10 @@ class Node:
         any_group = next(iter(self.groups.values()))
         self.around.emit(StartGuard(self.around.take_number(any_group, "new guard")))
 
-    def _obey(self, event: OperatorAsked) -> None:
+    def _obey(self, event: OperatorAsked | Reconfigured) -> None:
+        if isinstance(event, Reconfigured):
+            self._change.ask(event)
+            return
         if event.command is Command.STOP:
             self.around.is_stopping = True
             self.around.beat_soon = True
@@ -296,6 +320,8 @@ class Node:
                 command.follow(group, now_ms)
             arbiter.ask(group)
         arbiter.give_back(self.around, self.groups)
+        if self._change.is_busy:
+            self._change.step(now_ms)
 
     def _turn(self, now_ms: int) -> None:
         """Once a heartbeat: beat, then renew what may be renewed, then ask the witnesses."""
@@ -366,7 +392,8 @@ class Node:
         if not self.around.is_stopping or self._has_stopped:
             return
         groups = self.groups.values()
-        if not any(group.role.is_holding or group.may_answer for group in groups):
+        is_free = not any(group.role.is_holding or group.may_answer for group in groups)
+        if is_free and self._change.is_free():
             self._has_stopped = True
             self.around.emit(Stop())
 
@@ -378,6 +405,9 @@ class Node:
                 lapse_ms = min(lapse_ms, group.lease_end_ms())
             if now_ms < group.wake_at_ms < at_ms:
                 at_ms = group.wake_at_ms
+        for place in self._change.places:
+            if now_ms < place.wake_at_ms < at_ms:
+                at_ms = place.wake_at_ms
         at_ms = apart_ms = min(at_ms, lapse_ms)
         for peer in self.around.peers.values():
             if now_ms < peer.fresh_until_ms < at_ms:
@@ -397,4 +427,7 @@ def _looks_for_others(group: GroupState, now_ms: int) -> bool:
         return True
     if group.role not in {Role.ACTIVE, Role.YIELDING} or group.is_shut:
         return False
-    return bool(group.around.silent(now_ms)) or group.holder(now_ms) is not None
+    around = group.around
+    if around.silent(now_ms) or around.is_mixed(now_ms):
+        return True
+    return group.holder(now_ms) is not None

@@ -76,6 +76,16 @@ class PeerView:
         else:
             self.fresh_until_ms = self.heard_ms + self.timing.suspect_ms + 1
 
+    def use(self, config: Peer, timing: Timing) -> None:
+        """Other links, or another timing."""
+        self.config = config
+        self.timing = timing
+        known = {link.name: self.links.get(link.name, LinkView()) for link in config.links}
+        if known != self.links:
+            self.links = known
+            self.is_gone = not any(view.is_connected for view in known.values())
+        self._judge()
+
     def sent(self, sequence: int, now_ms: int) -> None:
         """A beat with that sequence is being sent to it."""
         self._sent[sequence] = now_ms
@@ -114,9 +124,10 @@ class PeerView:
         return (mine,) if mine == 1 or self.newest >= mine else (mine, mine - 1)
 
     def learn(self, beat: Beat, now_ms: int, sent_after_ms: int) -> bool:
-        """Take over what a fresh beat says; false when it says of the groups what the one before
-        said, and hands nothing over."""
-        has_changed = self.beat is None or beat.groups != self.beat.groups
+        """Take over what a fresh beat says; false when it says of the groups, and of the
+        configuration, what the one before said, and hands nothing over."""
+        before = self.beat
+        has_changed = before is None or beat.groups != before.groups
         if has_changed:
             self.groups = {group.name: group for group in beat.groups}
         self.beat = beat
@@ -124,6 +135,7 @@ class PeerView:
         self.beat_after_ms = sent_after_ms
         self.macs.update(beat.macs)
         self._judge()
+        has_changed = has_changed or before is None or beat.digest != before.digest
         return has_changed or any(group.role is Role.YIELDING for group in beat.groups)
 
     def link_heard(self, link: str, now_ms: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass
 
 from drctl.core.value import NEVER_MS, Interface, Timing
@@ -42,6 +43,15 @@ class Sight:
         self._next_ask_ms = 0
         self._turn = 0
         self._has_answer = False
+
+    def use(self, config: Interface, peers: tuple[str, ...], vips: Set[str]) -> None:
+        """Other stations may be asked. Those that were only heard stay, unless they are VIPs."""
+        named = dict.fromkeys((*config.witnesses, *peers))
+        gone = (set(self.config.witnesses) - named.keys()) | vips
+        self.config = config
+        kept = {address: one for address, one in self.stations.items() if address not in gone}
+        self.stations = {address: Station() for address in named} | kept
+        self._has_answer = any(one.answered_ms is not None for one in self.stations.values())
 
     @property
     def is_waived(self) -> bool:

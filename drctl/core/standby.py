@@ -102,7 +102,8 @@ def _suspect(group: GroupState, now_ms: int) -> None:
     if group.burst is None:
         group.start_burst(now_ms)
     assert group.burst is not None
-    if all(peer.is_gone and peer.heard_ms for peer in around.silent(now_ms)):
+    silent_now = around.silent(now_ms)
+    if silent_now and all(peer.is_gone and peer.heard_ms for peer in silent_now):
         group.burst.hurry()
     is_clear = group.run_burst(now_ms)
     if arbiter.is_missing(group, now_ms):

@@ -114,6 +114,9 @@ def _safe_before_ms(group: GroupState, now_ms: int) -> int | None:
         if peer is group.yielder:
             continue
         theirs = peer.groups.get(group.name)
+        if theirs is None and around.is_other(peer):
+            # it does not know the group: only the segment tells whether it has one of the VIPs
+            continue
         if peer.beat_after_ms < group.claim_ms or theirs is None or theirs.role.is_holding:
             return None
         before_ms = min(before_ms, peer.beat_after_ms + around.timing.suspect_ms)

@@ -11,6 +11,9 @@ from simulator.kernel import Kernel
 if TYPE_CHECKING:
     from simulator.world import World
 
+LAYOUT_FAILS = 0.05
+"""The part of new layouts that the kernel refuses."""
+
 
 @dataclass(slots=True)
 class Guard:
@@ -29,6 +32,9 @@ class Director:
         self.world = world
         self.name = name
         self.settings = settings
+        """What a start reads; the running controller may not have been told of it yet."""
+        self.timing = settings.timing
+        self.laid: dict[str, Any] = {}
         self.drift = drift
         self.newest_version = settings.newest_version
         self.kernel = Kernel(group_of={v: g.name for g in settings.groups for v in g.addresses})
@@ -92,6 +98,9 @@ class Director:
         self.settings = replace(self.settings, newest_version=version)
         self.node = core.node.Node(self.settings)
         self._judge_running()
+        self.timing = self.settings.timing
+        self.laid = {group.name: group for group in self.settings.groups}
+        self.kernel.group_of |= {v: g.name for g in self.settings.groups for v in g.addresses}
         present = frozenset(v for v in self.world.vips if self.kernel.has(v, self.clock_us()))
         answering = frozenset(v for v in present if self.kernel.answers(v, self.clock_us()))
         epoch = self.reserved
@@ -142,9 +151,7 @@ class Director:
             return
         self.guard.is_busy = False
         self.guard.is_alive = False
-        for group in self.settings.groups:
-            if group.addresses & self.guard.addresses:
-                self.kernel.close(group.name)
+        self.kernel.close_all()
         for address in self.guard.addresses:
             self.kernel.delete(address)
         self.world.changed(f"{self.name}: guard lets go")
@@ -282,7 +289,11 @@ class Director:
         return True
 
     def _group(self, action: Any) -> Any:
-        return self.node.groups[action.group].config
+        return self.laid[action.group]
+
+    def _vips(self, action: Any) -> list[Any]:
+        vips = self._group(action).vips
+        return [vip for vip in vips if not action.only or vip.address in action.only]
 
     def _send_beat(self, action: Any) -> int:
         """Of a beat in two versions the receiver takes the newer one that it understands."""
@@ -309,7 +320,7 @@ class Director:
 
     def _prepare_fence(self, action: Any) -> int:
         is_open = action.is_open or action.is_shut
-        until_us = self.clock_us() + self.world.timing.fence_ms * 1000 if is_open else 0
+        until_us = self.clock_us() + self.timing.fence_ms * 1000 if is_open else 0
         self.kernel.prepare(action.group, self.clock_us(), until_us, is_shut=action.is_shut)
         self.world.changed(f"{self.name}: fence prepared for {action.group}")
         self._settle(action, "DONE")
@@ -321,20 +332,56 @@ class Director:
         self._settle(action, "DONE")
         return self._cost_us()
 
+    def _lay_out(self, action: Any) -> int:
+        """All or nothing: now and then the kernel refuses."""
+        if self._is_late(action):
+            return self._cost_us()
+        if self.world.operator.random.random() < LAYOUT_FAILS:
+            self._settle(action, "FAILED", "no buffer space available")
+            return self._cost_us()
+        if action.settings is not None:
+            self.timing = action.settings.timing
+        self.laid = {place.group.name: place.group for place in action.places}
+        if self.guard.is_alive:
+            guarded = [place.group.addresses for place in action.places if place.is_guarded]
+            self.guard.addresses = set().union(*guarded)
+        self.kernel.lay_out(action.places, self.clock_us(), self.timing.fence_ms * 1000)
+        self.world.changed(f"{self.name}: VIPs laid out anew")
+        self._settle(action, "DONE")
+        return self._cost_us(sum(len(group.vips) for group in self.laid.values()))
+
+    def _end_reload(self, action: Any) -> int:
+        word = "reloaded" if action.is_done else f"not reloaded: {action.text}"
+        self.world.say(f"{self.name}: {word}")
+        if not action.is_done:
+            self.world.after(200_000, self.reload)
+        return 0
+
+    def reload(self) -> None:
+        """Tell the controller of the settings that a start would read."""
+        if self.node is None:
+            return
+        present = (v for v in self.world.vips if self.kernel.has(v, self.clock_us()))
+        settings = replace(self.settings, newest_version=self.node.settings.newest_version)
+        self.put(self.world.core.event.Reconfigured(0, settings, frozenset(present)))
+
     def _start_guard(self, action: Any) -> int:
         self.guard = Guard()
         for group in self.node.groups.values():
             if group.role.is_holding or group.may_answer:
                 self.guard.addresses |= group.config.addresses
+        for name, group in self.laid.items():
+            if name not in self.node.groups:
+                self.guard.addresses |= group.addresses
         self._settle(action, "DONE")
         return self._cost_us() + 20_000
 
     def _take_vips(self, action: Any) -> int:
         if self._is_late(action):
             return self._cost_us()
-        vips = self._group(action).vips
+        vips = self._vips(action)
         self.robbed.clear()
-        end_us = self.clock_us() + self.world.timing.lease_ms * 1000
+        end_us = self.clock_us() + self.timing.lease_ms * 1000
         for vip in vips:
             self.kernel.add(vip.address, end_us)
             self.world.judge.installed(self.name, vip.address)
@@ -343,7 +390,7 @@ class Director:
         return self._cost_us(len(vips))
 
     def _renew_vips(self, action: Any) -> int:
-        end_us = self.clock_us() + self.world.timing.lease_ms * 1000
+        end_us = self.clock_us() + self.timing.lease_ms * 1000
         for vip in self._group(action).vips[action.first : action.end]:
             self.kernel.add(vip.address, end_us)
         self.world.changed("")
@@ -354,7 +401,7 @@ class Director:
         if self.drop_fails:
             self._settle(action, "FAILED", "device busy")
             return self._cost_us()
-        for vip in self._group(action).vips:
+        for vip in self._vips(action):
             self.kernel.delete(vip.address)
         self.world.changed(f"{self.name}: VIPs of {action.group} dropped")
         self._settle(action, "DONE")
@@ -363,14 +410,14 @@ class Director:
     def _open_fence(self, action: Any) -> int:
         if self._is_late(action):
             return self._cost_us()
-        until_us = self.clock_us() + self.world.timing.fence_ms * 1000
+        until_us = self.clock_us() + self.timing.fence_ms * 1000
         is_done = self.kernel.open(action.group, until_us)
         self.world.changed(f"{self.name}: fence open for {action.group}")
         self._settle(action, "DONE" if is_done else "FAILED", "" if is_done else "no such table")
         return self._cost_us()
 
     def _renew_fence(self, action: Any) -> int:
-        until_us = self.clock_us() + self.world.timing.fence_ms * 1000
+        until_us = self.clock_us() + self.timing.fence_ms * 1000
         if self.kernel.table is None:
             self._settle(action, "FAILED", "no such table")
         else:
@@ -393,7 +440,7 @@ class Director:
     def _announce(self, action: Any) -> int:
         if self.now_ms() >= action.before_ms:
             return 0
-        for vip in self._group(action).vips:
+        for vip in self._vips(action):
             self.world.judge.announced(self.name, vip.address)
             self.world.announce(self.name, vip.interface, vip.address)
         return 0
@@ -439,6 +486,8 @@ class Director:
         "PrepareFence": _prepare_fence,
         "TellGuard": _tell_guard,
         "StartGuard": _start_guard,
+        "LayOut": _lay_out,
+        "EndReload": _end_reload,
         "TakeVips": _take_vips,
         "RenewVips": _renew_vips,
         "DropVips": _drop_vips,

@@ -206,6 +206,20 @@ def _witnesses(name: str, *, value: bool) -> Action:
     return change
 
 
+def _reload(world: World, node: str, _segment: str) -> None:
+    """One director is told of another configuration."""
+    if world.has_latest(node):
+        world.reconfigure()
+    world.directors[node].reload()
+
+
+def _reload_all(world: World, _node: str, _segment: str) -> None:
+    """The others are told too."""
+    for director in world.directors.values():
+        if not world.has_latest(director.name):
+            director.reload()
+
+
 KINDS: dict[str, Kind] = {
     "cut": Kind(_port(hears=False, speaks=False), _port(hears=True, speaks=True), excuses=True),
     "deafen": Kind(_port(hears=False), _port(hears=True), excuses=True),
@@ -224,6 +238,7 @@ KINDS: dict[str, Kind] = {
     "freeze": Kind(_director("freeze"), _director("thaw"), excuses=True),
     "flush": Kind(_flush, moves=NEVER),
     "remove-address": Kind(_remove_address),
+    "reload": Kind(_reload, _reload_all, moves=NEVER),
     "switch": Kind(_command("SWITCH"), moves=ALWAYS),
     "hold": Kind(_command("PAUSE"), _command("RESUME")),
     "stop": Kind(_command("STOP"), _director("start")),

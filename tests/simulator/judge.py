@@ -145,10 +145,13 @@ class Judge:
 
     def check_liveness(self) -> None:
         """With a healthy director every VIP is answered for."""
+        is_settled = all(map(self.world.has_latest, self.world.directors))
         for group in self.world.groups:
             if not self.world.healthy(group):
                 continue
-            for vip in sorted(group.addresses):
+            for vip in sorted(
+                group.addresses if is_settled else group.addresses & self.world.steady
+            ):
                 if not any(self.world.answerers(vip)):
                     self.blame("liveness", f"nobody answers for {vip}")
                     break
@@ -163,7 +166,7 @@ class Judge:
 
     def _look_for_gap(self) -> None:
         """In a planned switchover somebody accepts packets at every instant."""
-        for vip in self.world.vips:
+        for vip in self.world.steady:
             if not self.world.is_accepted(vip):
                 self.blame("seamless", f"nobody accepts packets for {vip}")
                 self.is_seamless = False

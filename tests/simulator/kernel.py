@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 FOREVER_US = 1 << 62
 
@@ -40,7 +42,7 @@ class Kernel:
         return True
 
     def _element(self, address: str) -> Element | None:
-        return None if self.table is None else self.table.get(self.group_of[address])
+        return None if self.table is None else self.table.get(self.group_of.get(address, ""))
 
     def answers(self, address: str, now_us: int) -> bool:
         """It answers ARP for the address."""
@@ -95,6 +97,27 @@ class Kernel:
             return False
         self.table[group].is_shut = True
         return True
+
+    def lay_out(self, places: Iterable[Any], now_us: int, fence_us: int) -> None:
+        """Exactly these groups are fenced; who lives does so as long as before, and no longer."""
+        places = list(places)
+        self.group_of = {v: place.group.name for place in places for v in place.group.addresses}
+        if not fence_us:
+            return
+        before = self.flushed if self.table is None else self.table
+        self.table = {}
+        for place in places:
+            known = before.get(place.group.name)
+            if not (place.is_open or place.is_shut):
+                self.table[place.group.name] = Element()
+            elif known is None:
+                self.table[place.group.name] = Element(now_us + fence_us, place.is_shut)
+            else:
+                self.table[place.group.name] = Element(known.until_us, place.is_shut)
+
+    def close_all(self) -> None:
+        for group in self.table or ():
+            self.close(group)
 
     def close(self, group: str) -> None:
         if self.table is not None and group in self.table:

@@ -62,7 +62,7 @@ MUTANTS = (
     Mutant(
         "one probe instead of six",
         "safety",
-        (("burst", "self.count >= self._timing.confirm_probes", "self.count >= 1"),),
+        (("burst", "self.count >= self.rounds", "self.count >= 1"),),
         topology=FENCED,
         timeline=(("loss", "lb1", 0, 1, 6000), NO_LINKS),
     ),
@@ -270,9 +270,9 @@ MUTANTS = (
         "monotony",
         (
             (
-                "node",
-                "            group.seen_epoch = event.epoch\n",
-                "            group.seen_epoch = 0\n",
+                "reconfigure",
+                "    state.seen_epoch = epoch\n",
+                "    state.seen_epoch = 0\n",
             ),
         ),
         topology=FENCED,

@@ -116,7 +116,7 @@ def _run_until_calm(world: World, limit_us: int) -> None:
     calm = 0
     while world.now_us < limit_us and calm < CALM_STEPS:
         world.run(min(limit_us, world.now_us + world.timing.heartbeat_ms * 1000))
-        is_calm = all(world.answerers(vip) for vip in world.vips)
+        is_calm = all(world.answerers(v) for group in world.groups for v in group.addresses)
         calm = calm + 1 if is_calm else 0
 
 
@@ -125,7 +125,7 @@ def _watch(world: World, schedule: Schedule) -> None:
     if len(schedule.faults) != 1:
         return
     one = schedule.faults[0]
-    world.judge.is_seamless = one.kind in {"switch", "hold"}
+    world.judge.is_seamless = one.kind in {"switch", "hold", "reload"}
     timing = world.timing
     let_go_ms = timing.suspect_ms + timing.confirm_ms + 2 * timing.heartbeat_ms
     let_go_ms += timing.fence_ms or timing.lease_ms + 500

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import importlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from simulator.director import Director
 from simulator.judge import Judge
 from simulator.network import Pipe, Port, Segment
+from simulator.reconfiguration import Operator, sealed
 from simulator.topology import NODES, Topology, address, groups_of, mac, settings_of
 
 if TYPE_CHECKING:
@@ -54,7 +55,10 @@ class World:
         self.core = core
         self.now_us = 0
         self.timing = topology.timing()
+        self.operator = Operator(seed)
         self.groups = groups_of(topology, 0)
+        self.steady = frozenset(v.address for group in self.groups for v in group.vips)
+        """VIPs that no change of the configuration has to do with."""
         self.vips = {v.address: v.interface for group in self.groups for v in group.vips}
         self.lines: list[str] | None = [] if transcript else None
         self.judge = Judge(self)
@@ -86,7 +90,7 @@ class World:
         topology = self.topology
         for index, name in enumerate(NODES[: topology.nodes]):
             drift = 1 + self.random.uniform(-0.01, 0.01)
-            director = Director(self, name, settings_of(topology, index), drift)
+            director = Director(self, name, sealed(settings_of(topology, index)), drift)
             self.directors[name] = director
             for segment in topology.segments:
                 port = Port(name, segment, mac(segment, topology, index + 1))
@@ -104,6 +108,35 @@ class World:
                 if sender != receiver:
                     for link in topology.links:
                         self.pipes[sender, receiver, link] = Pipe(sender, receiver, link, link)
+
+    # operators
+
+    def reconfigure(self) -> None:
+        """Somebody edits the configuration of all directors; none is told of it yet."""
+        director = next(iter(self.directors.values()))
+        text, change, moves = self.operator.change(director.settings)
+        self.say(f"    {text}")
+        self.is_moving |= moves
+        before = {v: g.name for g in director.settings.groups for v in g.vips}
+        for each in self.directors.values():
+            each.settings = sealed(change(each.settings))
+        self.groups = director.settings.groups
+        self.vips |= {v.address: v.interface for group in self.groups for v in group.vips}
+        now = {v: g.name for g in self.groups for v in g.vips}
+        self.steady &= {v.address for v, name in before.items() if now.get(v) == name}
+        timing, other = self.timing, director.settings.timing
+        self.timing = replace(
+            timing,
+            **{
+                name: max(getattr(timing, name), getattr(other, name))
+                for name in ("heartbeat_ms", "fence_ms", "lease_ms", "handover_ms")
+            },
+        )
+
+    def has_latest(self, name: str) -> bool:
+        """The director uses the newest configuration, or has not got any."""
+        director = self.directors[name]
+        return director.node is None or director.node.settings.groups == director.settings.groups
 
     # time
 
@@ -168,8 +201,8 @@ class World:
     def _is_healthy(self, director: Director, group: Any) -> bool:
         if not director.is_running or group.name in director.held or director.has_left:
             return False
-        state = director.node.groups[group.name]
-        if state.is_held or not all(director.failures.values()):
+        state = director.node.groups.get(group.name)
+        if state is None or state.is_held or not all(director.failures.values()):
             return False
         for interface in group.interfaces:
             port = self.segments[interface].ports[director.name]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 
 import pytest
+from corpus import PROJECT
 
 from drctl.lab.pair.client import Seen
 from drctl.lab.pair.scenario import SLACK_MS, STEPS, Outcome, verdict
@@ -64,3 +66,17 @@ def test_every_chapter_ends_as_it_began() -> None:
 
 def test_bounds_allow_a_busy_machine_no_more_than_is_said() -> None:
     assert [step.most_ms - step.promise_ms for step in STEPS] == [SLACK_MS] * len(STEPS)
+
+
+def test_readme_shows_every_step_and_a_demonstration_that_kept_its_promises() -> None:
+    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
+    block = readme.partition("== drctl run on two directors\n")[2].partition("```")[0]
+    for step in STEPS:
+        words = re.escape(step.text).replace(r"\{\}", "lb[12]")
+        row = rf"^ +[\d.]+ s {words} +(holds  -|-      holds)\n"
+        assert re.search(row, block, re.MULTILINE), step.text
+    assert block.count(" kept: unanswered ") == len(STEPS)
+    for step in STEPS:
+        assert f"(at most {step.most_ms:.0f})" in block
+    assert f"{len(STEPS)} of {len(STEPS)} promises kept" in block
+    assert re.search(r", 0 of \d+ requests answered twice$", block, re.MULTILINE)

@@ -115,6 +115,12 @@ class Addresses:
                 missing.append(KernelRefused(f"renew {_name(vip)}", errno.ENOENT))
         return missing + self._install(present, valid_ms, "renew")
 
+    def keep(self, vips: Sequence[Vip]) -> list[DrctlError]:
+        """Take the leases off VIPs that are there: they stay until somebody deletes them."""
+        failed = self._install(vips, am.FOREVER_S * 1000, "keep")
+        self._held.clear()
+        return failed
+
     def delete(self, addresses: Collection[str]) -> list[DrctlError]:
         """Remove addresses from all interfaces whatever their prefix; a missing one is no error."""
         unwanted = {_packed(address) for address in addresses}

@@ -68,12 +68,12 @@ def seconds(text: str) -> float:
 
 def socket_of(options: argparse.Namespace) -> str:
     """The daemon's socket."""
-    return str(options.control or _setting(options.config, "control", CONTROL))
+    return str(options.control or setting(options.config, "control", CONTROL))
 
 
 def state_dir_of(options: argparse.Namespace) -> str:
     """The daemon's state directory, by its configuration."""
-    return _setting(options.config, "state_dir", STATE_DIR)
+    return setting(options.config, "state_dir", STATE_DIR)
 
 
 def ask(
@@ -116,7 +116,7 @@ def tell(options: argparse.Namespace, answer: Mapping[str, Any]) -> int:
     return 0 if is_ok else 1
 
 
-def _setting(path: str | None, key: str, otherwise: str) -> str:
+def setting(path: str | None, key: str, otherwise: str) -> str:
     """One key of a drctl.toml. Mistakes elsewhere in it do not matter here: the daemon may run by
     an older content. Without a file by that name, the default."""
     import tomllib

@@ -14,6 +14,8 @@ first.
 """
 _EPILOG = """\
 examples:
+  drctl run --leave
+      before keepalived takes the VIPs back: they stay, and no director watches them any more
   drctl run -c /etc/drctl/drctl.toml --check
       read everything, say what is wrong or not carried out, and end
   drctl run
@@ -21,8 +23,10 @@ examples:
   drctl run -c /etc/drctl/drctl.toml --units /etc/systemd/system
       write the units by which systemd runs this drctl with this file, and end
 
-exit codes: 0 ended as it was asked to, or nothing wrong found; 2 it cannot start, with the reasons
+exit codes: 0 ended as it was asked to, or nothing wrong found; 1 --leave is refused for now; 2 it
+cannot start, with the reasons; 3 ended with its VIPs left on this host, by --leave
 """
+LEFT = 3
 
 
 def register(subparsers: Any) -> None:
@@ -46,6 +50,11 @@ def register(subparsers: Any) -> None:
     parser.add_argument(
         "--units", metavar="DIR", help="write systemd's units for this drctl into DIR (- prints)"
     )
+    parser.add_argument(
+        "--leave",
+        action="store_true",
+        help="have the running daemon end and leave its VIPs on this host, unguarded",
+    )
     parser.set_defaults(run=run)
 
 
@@ -55,6 +64,8 @@ def run(options: argparse.Namespace) -> int:
 
     if options.units is not None:
         return _write_units(options.config, options.units)
+    if options.leave:
+        return _leave(options.config)
 
     from drctl.daemon import run as daemon
 
@@ -66,8 +77,19 @@ def run(options: argparse.Namespace) -> int:
             print(statement)
         return 0
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
-    daemon.run(options.config, accepts_unsupported=options.accept_unsupported)
-    return 0
+    has_left = daemon.run(options.config, accepts_unsupported=options.accept_unsupported)
+    return LEFT if has_left else 0
+
+
+def _leave(config: str) -> int:
+    import sys
+
+    from drctl.cli._daemon import CONTROL, QUICK_S, setting
+    from drctl.daemon.control_client import ask
+
+    answer = ask(setting(config, "control", CONTROL), {"command": "leave"}, QUICK_S)
+    print(answer["text"], file=sys.stdout if answer["ok"] else sys.stderr)
+    return 0 if answer["ok"] else 1
 
 
 def _write_units(config: str, folder: str) -> int:

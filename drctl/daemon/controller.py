@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from drctl.adapters.addresses import Addresses, AddressGone, LinkChanged, LinkGone
 from drctl.adapters.fence import Fence, FenceGone
 from drctl.adapters.heartbeat import Heartbeat
 from drctl.adapters.heartbeat_link import LinkDown
+from drctl.adapters.packet import is_station, mac_bytes
 from drctl.adapters.segment import Segment
 from drctl.core import wire
 from drctl.core.event import (
@@ -22,10 +23,12 @@ from drctl.core.event import (
     FrameHeard,
     GuardLost,
     LinkLost,
+    MacsChanged,
     OperatorAsked,
     Started,
 )
 from drctl.core.node import Node
+from drctl.core.role import Role
 from drctl.core.value import Settings
 from drctl.daemon.executor import Executor, Listener, now_ms
 from drctl.daemon.guard_keeper import GuardKeeper
@@ -78,6 +81,8 @@ class Controller:
         self.on_turn: Callable[[], None] = lambda: None
         """Called now and then: for what nobody waits for."""
         self._heard_ms = 0
+        self._macs: dict[str, str] = {}
+        """Hardware addresses of this host's cards, by interface."""
         self._group_of = {
             address: group.name for group in settings.groups for address in group.addresses
         }
@@ -92,23 +97,82 @@ class Controller:
     def run(self) -> None:
         """Start the node, and work until `stop` has been carried out."""
         self.loop.feed(self._started())
-        links = self._of.addresses.links()
-        for link in links:
-            if link.interface in self.node.around.sights and not link.is_up:
-                self.loop.feed(CarrierChanged(now_ms(), link.interface, is_up=False))
-        for event in carriers(self.settings.groups, links):
-            self.loop.feed(event)
+        cards = [each for each in self._of.addresses.links() if is_station(mac_bytes(each.mac))]
+        self._macs = {each.interface: each.mac for each in cards}
+        self.loop.feed(MacsChanged(now_ms(), tuple(self._macs.items())))
+        self._tell_links()
         self.loop.run()
 
     def stop(self) -> None:
         """Hand everything over, then end the loop."""
         self.loop.feed(OperatorAsked(now_ms(), Command.STOP))
 
-    def _watch_all(self) -> None:
+    def leave(self) -> str:
+        """End at once, with the VIPs left as they are to whoever comes after; "", or why not."""
+        moving = [
+            f"{name} is {group.role.word}"
+            for name, group in self.node.groups.items()
+            if group.role in {Role.TAKING, Role.YIELDING}
+        ]
+        if moving:
+            return f"{', '.join(moving)}: ask again when it has settled"
         of = self._of
-        for segment in of.segments.values():
+        held = [group for group in self.node.groups.values() if group.role is Role.ACTIVE]
+        try:
+            for refused in of.addresses.keep([vip for one in held for vip in one.config.vips]):
+                return str(refused)
+            if of.fence is not None:
+                of.fence.remove()
+            self.loop.forget(self._guard_fileno)
+            of.guard.leave()
+        except DrctlError as refused:
+            return str(refused)
+        self.executor.is_over = True
+        self.loop.stop()
+        return ""
+
+    def open_segments(self, segments: dict[str, Segment]) -> None:
+        """Hear and ask on these interfaces too."""
+        for name, segment in segments.items():
+            self._of.segments[name] = segment
             for descriptor in segment.filenos():
                 self.loop.watch(descriptor, FRAMES, self._reader(segment, descriptor))
+
+    def close_segments(self, names: Iterable[str]) -> None:
+        """No more on these."""
+        for name in names:
+            segment = self._of.segments.pop(name)
+            for descriptor in segment.filenos():
+                self.loop.forget(descriptor)
+            segment.close()
+
+    def present(self, settings: Settings) -> frozenset[str]:
+        """VIPs of these settings that the kernel of this host has."""
+        vips = {vip.address for group in settings.groups for vip in group.vips}
+        return frozenset(
+            each.address for each in self._of.addresses.observed() if each.address in vips
+        )
+
+    def use(self, settings: Settings) -> None:
+        """The core has gone over to these settings."""
+        self.settings = settings
+        self._group_of = {
+            address: group.name for group in settings.groups for address in group.addresses
+        }
+        self._tell_links()
+
+    def _tell_links(self) -> None:
+        """A word to the core about each interface that matters."""
+        links = self._of.addresses.links()
+        for link in links:
+            if link.interface in self.node.around.sights and not link.is_up:
+                self.loop.feed(CarrierChanged(now_ms(), link.interface, is_up=False))
+        for event in carriers(self.settings.groups, links):
+            self.loop.feed(event)
+
+    def _watch_all(self) -> None:
+        of = self._of
+        self.open_segments(dict(of.segments))
         self.loop.watch(of.addresses.fileno(), LOCAL, self._local_events)
         if of.fence is not None:
             self.loop.watch(of.fence.fileno(), LOCAL, self._fence_events)
@@ -119,10 +183,7 @@ class Controller:
 
     def _started(self) -> Started:
         """What this host and the state directory know at the beginning."""
-        vips = {vip.address for group in self.settings.groups for vip in group.vips}
-        present = frozenset(
-            each.address for each in self._of.addresses.observed() if each.address in vips
-        )
+        present = self.present(self.settings)
         fence = self._of.fence
         is_fenced = fence is not None and fence.is_present()
         memory = self._of.state.memory()
@@ -167,11 +228,21 @@ class Controller:
                     yield AddressVanished(now_ms(), event.address)
                 case LinkChanged():
                     yield CarrierChanged(now_ms(), event.link.interface, event.link.is_up)
+                    yield from self._changed_macs(event.link.interface, event.link.mac)
                     link = event.link
                     yield from carrier(self.settings.groups, link.interface, is_up=link.is_up)
                 case LinkGone():
                     yield CarrierChanged(now_ms(), event.interface, is_up=False)
+                    yield from self._changed_macs(event.interface, "")
                     yield from carrier(self.settings.groups, event.interface, is_up=False)
+
+    def _changed_macs(self, interface: str, mac: str) -> Iterator[Event]:
+        before = self._macs.pop(interface, "")
+        if is_station(mac_bytes(mac)):
+            self._macs[interface] = mac
+        if self._macs.get(interface, "") == before:
+            return
+        yield MacsChanged(now_ms(), tuple(self._macs.items()))
 
     def _fence_events(self) -> Iterator[Event]:
         fence = self._of.fence

@@ -48,6 +48,7 @@ class Desk:
         self.links: Mapping[tuple[str, str], tuple[str, str]] = {}
         self.arbiter: Callable[[], dict[str, Any] | None] = lambda: None
         self.on_stop: Callable[[], None] = lambda: None
+        self.on_leave: Callable[[], str] = lambda: "it cannot"
 
     # what the core tells
 
@@ -146,6 +147,9 @@ class Desk:
             path = str(self._state.path / HISTORY)
             self._server.answer(request.client, {"ok": True, "history": path})
             return
+        if request.command == "leave":
+            self._leave(request)
+            return
         command = COMMANDS.get(request.command)
         if command is None:
             text = f"this daemon does not know {request.command}"
@@ -162,6 +166,14 @@ class Desk:
         self._recorder.put(event)
         for group in self._orders.begin(request.client, request.command, groups, end_ms):
             yield OperatorAsked(now_ms(), command, group, request.target)
+
+    def _leave(self, request: Request) -> None:
+        why = self.on_leave()
+        log.info("command name=leave uid=%d refused=%r", request.uid, why)
+        if not why:
+            self._recorder.put({"kind": "stop", "pid": os.getpid(), "reason": "VIPs are left"})
+        text = why or "it has ended; its VIPs are left as they are, and nothing watches them"
+        self._server.answer(request.client, {"ok": not why, "text": text})
 
     def status(self) -> dict[str, object]:
         """As `drctl status --json` shows it."""

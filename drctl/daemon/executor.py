@@ -25,6 +25,8 @@ from drctl.core.action import (
     AskArbiter,
     CloseFence,
     DropVips,
+    EndReload,
+    LayOut,
     OpenFence,
     PrepareFence,
     Probe,
@@ -132,6 +134,7 @@ class Executor:
     """One node's hands."""
 
     def __init__(self, settings: Settings, tools: Tools) -> None:
+        self._settings = settings
         self._groups = {group.name: group for group in settings.groups}
         self._lease_ms = settings.timing.lease_ms
         self._addresses = tools.addresses
@@ -150,7 +153,14 @@ class Executor:
         """The same for what waits for a disk."""
         self.on_ask: Callable[[AskArbiter], None] = lambda _: None
         """Asks the arbiter, if there is one that lends groups."""
+        self.on_settings: Callable[[Settings], None] = lambda _: None
+        """Goes over to the links and keys that belong to the settings, or back to those of before;
+        raises a DrctlError when nothing could be changed."""
+        self.on_reload: Callable[[EndReload], None] = lambda _: None
+        """Is told what became of a reload."""
         self._repeats: dict[str, Repeat] = {}
+        self.is_over = False
+        """Nothing is carried out any more: what is held is somebody else's."""
         self._hands: dict[type, Callable[..., Answer | None]] = {
             SendBeat: self._send_beat,
             Probe: self._probe,
@@ -168,6 +178,8 @@ class Executor:
             Announce: self._announce,
             ReserveEpochs: self._reserve_epochs,
             AskArbiter: self._ask_arbiter,
+            LayOut: self._lay_out,
+            EndReload: self._end_reload,
             Report: self._listener.changed,
             Alarm: self._listener.alarmed,
             Reply: self._listener.replied,
@@ -176,6 +188,8 @@ class Executor:
 
     def carry_out(self, actions: tuple[Action, ...]) -> None:
         """All of them, in order; answers are added to `settled`."""
+        if self.is_over:
+            return
         for action in actions:
             number = getattr(action, "number", None)
             try:
@@ -188,8 +202,9 @@ class Executor:
                 assert answer is not None
                 self.settled.append(Settled(now_ms(), number, *answer))
 
-    def _vips(self, group: str) -> tuple[Vip, ...]:
-        return self._groups[group].vips
+    def _vips(self, group: str, only: frozenset[str] = frozenset()) -> tuple[Vip, ...]:
+        vips = self._groups[group].vips
+        return tuple(vip for vip in vips if vip.address in only) if only else vips
 
     def _ask_arbiter(self, action: AskArbiter) -> None:
         self.on_ask(action)
@@ -225,10 +240,66 @@ class Executor:
         self.beside(lambda: self._protector.restart(addresses), done)
         return UNSETTLED
 
+    def _end_reload(self, action: EndReload) -> None:
+        self.on_reload(action)
+
+    def _lay_out(self, action: LayOut) -> Answer:
+        """What may fail comes first, and is taken back when the rest does."""
+        if now_ms() >= action.before_ms:
+            return LATE
+        guarded = {
+            place.group.name: place.group.addresses for place in action.places if place.is_guarded
+        }
+        before = frozenset[str]().union(*self._guarded.values())
+        after = frozenset[str]().union(*guarded.values())
+        if not after <= before:
+            self._protector.hold(before | after)
+        if action.settings is not None:
+            self.on_settings(action.settings)
+        try:
+            self._lay_fence(action)
+        except DrctlError:
+            if action.settings is not None:
+                self.on_settings(self._settings)
+            raise
+        self._settings = action.settings or self._settings
+        self._lease_ms = self._settings.timing.lease_ms
+        self._groups = {place.group.name: place.group for place in action.places}
+        self._guarded = guarded
+        self._drop_repeats()
+        if not before <= after:
+            self._protector.hold(after)
+        return DONE
+
+    def _lay_fence(self, action: LayOut) -> None:
+        if self._fence is None:
+            return
+        lease_ms = self._fence.fence_ms
+        if action.settings is not None:
+            self._fence.use_lease(action.settings.timing.fence_ms)
+        try:
+            self._fence.prepare(
+                {place.group.name: place.group.vips for place in action.places},
+                [place.group.name for place in action.places if place.is_open],
+                [place.group.name for place in action.places if place.is_shut],
+            )
+        except DrctlError:
+            self._fence.use_lease(lease_ms)
+            raise
+
+    def _drop_repeats(self) -> None:
+        """Nothing is announced that is no VIP of the group any more."""
+        for name, repeat in list(self._repeats.items()):
+            group = self._groups.get(name)
+            known = group.addresses if group is not None else frozenset[str]()
+            repeat.vips = tuple(vip for vip in repeat.vips if vip.address in known)
+            if not repeat.vips:
+                del self._repeats[name]
+
     def _take_vips(self, action: TakeVips) -> Answer:
         if now_ms() >= action.before_ms:
             return LATE
-        vips = self._vips(action.group)
+        vips = self._vips(action.group, action.only)
         failed = self._addresses.delete_strays(vips) + self._addresses.add(vips, self._lease_ms)
         return _outcome(failed)
 
@@ -237,6 +308,8 @@ class Executor:
         return _outcome(self._addresses.renew(vips, self._lease_ms))
 
     def _drop_vips(self, action: DropVips) -> Answer:
+        if action.only:
+            return _outcome(self._addresses.delete(action.only))
         self._repeats.pop(action.group, None)
         return _outcome(self._addresses.delete(self._groups[action.group].addresses))
 
@@ -270,10 +343,13 @@ class Executor:
     def _announce(self, action: Announce) -> None:
         if now_ms() >= action.before_ms:
             return
-        vips = self._vips(action.group)
+        vips = self._vips(action.group, action.only)
         self._tell(vips, 1 if len(vips) > ANNOUNCED_AT_ONCE else action.count)
         if len(vips) > ANNOUNCED_AT_ONCE and action.count > 1:
-            self._repeats[action.group] = Repeat(vips * (action.count - 1), action.before_ms)
+            waiting = self._repeats.get(action.group) if action.only else None
+            more = waiting.vips if waiting is not None else ()
+            again = more + vips * (action.count - 1)
+            self._repeats[action.group] = Repeat(again, action.before_ms)
 
     def go_on(self) -> bool:
         """Some more announcements of a large group; whether there is still something to do."""

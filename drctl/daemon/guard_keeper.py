@@ -7,6 +7,8 @@ import threading
 from drctl.daemon.executor import packed
 from drctl.daemon.guard_client import GuardClient, GuardLost, Lock
 
+_PATIENCE_MS = 1000
+
 
 class GuardKeeper:
     """Always one guard. `table_name` is the fence's, "" where there is none.
@@ -19,6 +21,7 @@ class GuardKeeper:
         self._lock = lock
         self._table_name = table_name
         self._client = GuardClient.spawn(lock)
+        self._has_ended = False
         self._one_at_a_time = threading.Lock()
 
     @property
@@ -46,6 +49,17 @@ class GuardKeeper:
             self._client.forget()
             self._client = client
 
+    def leave(self) -> None:
+        """It ends, and leaves what is there; one that does not listen is killed."""
+        with self._one_at_a_time:
+            try:
+                self._client.end(is_release=False, timeout_ms=_PATIENCE_MS)
+            except GuardLost:
+                self._client.kill()
+            self._has_ended = True
+
     def end(self) -> None:
         """It ends, and gives up what it still answers for."""
+        if self._has_ended:
+            return
         self._client.end(is_release=True)

@@ -50,8 +50,9 @@ SCRIPTS = "DRCTL_SCRIPTS"
 """Names the socket of whoever runs scripts, where the daemon's own rights are too few for that."""
 
 
-def run(path: str, *, accepts_unsupported: bool = False) -> None:
-    """The daemon, until SIGTERM or SIGINT, and until everything has been handed over.
+def run(path: str, *, accepts_unsupported: bool = False) -> bool:
+    """The daemon, until SIGTERM or SIGINT, and until everything has been handed over; true when it
+    has left its VIPs instead.
 
     Raises DrctlError with the reasons when it cannot start.
     """
@@ -64,7 +65,7 @@ def run(path: str, *, accepts_unsupported: bool = False) -> None:
     for statement in failover.unsupported:
         log.warning("not_carried_out statement=%r", str(statement))
     check_rivals([vip.address for group in failover.settings.groups for vip in group.vips])
-    _Daemon(config, failover, host, addresses).run()
+    return _Daemon(config, failover, host, addresses).run()
 
 
 def check(path: str, *, accepts_unsupported: bool = False) -> Failover:
@@ -98,8 +99,9 @@ class _Daemon:
         self._notify = SdNotify()
         self._counters = Counters()
         self._remembered_ms = now_ms()
+        self._has_left = False
 
-    def run(self) -> None:
+    def run(self) -> bool:
         config, failover = self._config, self._failover
         fence = self._fence()
         vips = [vip for group in failover.settings.groups for vip in group.vips]
@@ -138,6 +140,8 @@ class _Daemon:
                 stack.callback(page.close)
                 controller.loop.watch(page.fileno(), OTHERS, _serving(page))
             self._run(controller, desk, state, arbiter)
+            self._has_left = controller.executor.is_over
+        return self._has_left
 
     def _fence(self) -> Fence | None:
         kind = self._config.fence_kind
@@ -189,6 +193,7 @@ class _Daemon:
     ) -> None:
         desk.node = controller.node
         desk.on_stop = controller.loop.stop
+        desk.on_leave = controller.leave
         desk.guard_pid = controller.guard_pid
         desk.links = {(one.peer, one.name): (one.local, one.remote) for one in self._failover.links}
         loop = controller.loop

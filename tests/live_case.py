@@ -37,7 +37,8 @@ FULL = pytest.mark.skipif(
 @dataclass(frozen=True)
 class Plan:
     """What is built. `links` are heartbeat links: "a" over the service segment, "b" over a second
-    segment. With `is_wide` the second segment carries VIPs too, and has a server of its own."""
+    segment. With `is_wide` the second segment carries VIPs too, and has a server of its own.
+    `arbiter` are fields of ArbiterConfig."""
 
     heartbeat_ms: int = 100
     fence_ms: int = 500
@@ -48,6 +49,8 @@ class Plan:
     is_disk_full: bool = False
     is_wide: bool = False
     timing: dict[str, int] = field(default_factory=dict)
+    witnesses: tuple[str, ...] = (SERVER,)
+    arbiter: dict[str, Any] = field(default_factory=dict)
 
     @property
     def has_second(self) -> bool:
@@ -221,8 +224,12 @@ def pass_time(seconds: float) -> None:
     wait_until(time.monotonic() + seconds)
 
 
+Build = Callable[[Segment, ExitStack], None]
+"""Adds what has to be there before the directors are."""
+
+
 @contextmanager
-def stage(plan: Plan, directory: Path) -> Iterator[Stage]:
+def stage(plan: Plan, directory: Path, build: Build = lambda *_: None) -> Iterator[Stage]:
     """Directors that run, one of them active; all is gone afterwards, in any case."""
     with ExitStack() as stack:
         made = stack.enter_context(segment())
@@ -233,6 +240,7 @@ def stage(plan: Plan, directory: Path) -> Iterator[Stage]:
         }
         server = made.host("rs", f"{SERVER}/24", f"{SERVER6}/64")
         client_host = made.host("client", "192.0.2.9/24", "2001:db8::9/64")
+        build(made, stack)
         if plan.has_second:
             _second_segment(made, [*hosts.values(), server])
         keys = {name: generate() for name in names}
@@ -288,7 +296,7 @@ def _spec(
     """What `live_director` is told."""
     networks = {"a": ("a", "eth0", "192.0.2."), "b": ("b", "eth1", "198.51.100.")}
     links = [networks[letter] for letter in plan.links]
-    cards = [("eth0", "192.0.2.", [SERVER])]
+    cards = [("eth0", "192.0.2.", list(plan.witnesses))]
     vips = [[vip, 64 if ":" in vip else 24, "eth0"] for vip in plan.vips]
     if plan.is_wide:
         cards.append(("eth1", "198.51.100.", ["198.51.100.20"]))
@@ -297,6 +305,7 @@ def _spec(
     return {
         "node": name,
         "directory": str(directory),
+        "arbiter": plan.arbiter,
         "is_disk_full": plan.is_disk_full,
         "keys": [keys[name].public, keys[name].secret],
         "timing": {

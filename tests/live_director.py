@@ -29,6 +29,9 @@ from drctl.adapters.urgency import be_urgent, begin_urgent
 from drctl.core.action import Alarm, Reply, Report
 from drctl.core.event import Command, Event, OperatorAsked
 from drctl.core.value import Group, Interface, Link, Peer, Settings, Timing, Vip
+from drctl.daemon.arbiter import core_arbiter
+from drctl.daemon.arbiter_watch import ArbiterWatch
+from drctl.daemon.config import ArbiterConfig
 from drctl.daemon.controller import Controller, Equipment
 from drctl.daemon.executor import now_ms
 from drctl.daemon.guard_client import Lock
@@ -102,6 +105,7 @@ def settings_of(spec: dict[str, Any], macs: dict[str, str]) -> Settings:
         ),
         Timing(**spec["timing"]),
         "live",
+        core_arbiter(ArbiterConfig(**spec["arbiter"]), spec["timing"]["heartbeat_ms"]),
     )
 
 
@@ -199,7 +203,11 @@ def main(path: str) -> None:
     say("started", pid=os.getpid(), refused=be_urgent())
     gc.freeze()
     watch_guard(controller, equipment.guard)
+    config = ArbiterConfig(**spec["arbiter"])
+    arbiter = ArbiterWatch(config, controller, has_fence=equipment.fence is not None)
+    controller.on_turn = arbiter.tick
     controller.run()
+    arbiter.end()
     controller.close()
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from drctl.core.action import Action, Alarm, Ask
@@ -10,6 +11,7 @@ from drctl.core.peer import PeerView
 from drctl.core.role import Role
 from drctl.core.sight import Sight
 from drctl.core.value import Settings, Timing
+from drctl.core.wire import MACS_LIMIT
 
 if TYPE_CHECKING:
     from drctl.core.group import GroupState
@@ -29,6 +31,7 @@ class Around:
         "epochs_below",
         "former",
         "grants",
+        "host_macs",
         "is_stopping",
         "leftover",
         "mac_of",
@@ -55,6 +58,7 @@ class Around:
             interface.name: Sight(interface, settings.timing, self.peers_on(interface.name))
             for interface in settings.interfaces
         }
+        self.host_macs = settings.macs
         self.mac_of = {interface.name: min(interface.macs) for interface in settings.interfaces}
         self.out: list[Action] = []
         self.number = 0
@@ -87,6 +91,21 @@ class Around:
     def peers_on(self, interface: str) -> tuple[str, ...]:
         """Addresses of peers that are reached by one of our interfaces."""
         return tuple(address for name, address in self.peers_at if name == interface)
+
+    @property
+    def macs(self) -> tuple[str, ...]:
+        """Hardware addresses that this host may answer by: any card answers for any address."""
+        return tuple(dict.fromkeys((*self.mac_of.values(), *self.host_macs)))[:MACS_LIMIT]
+
+    def change_macs(self, macs: Mapping[str, str]) -> set[str]:
+        """The host's cards have these; the names of those that had another one before."""
+        self.host_macs = tuple(macs.values())
+        changed = {name for name, mac in self.mac_of.items() if macs.get(name, mac) != mac}
+        for name in changed:
+            self.mac_of[name] = macs[name]
+            if sight := self.sights.get(name):
+                sight.config = replace(sight.config, macs=(macs[name],))
+        return changed
 
     def emit(self, action: Action) -> None:
         self.out.append(action)

@@ -112,6 +112,14 @@ class CarrierChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class MacsChanged:
+    """The hardware addresses of all of this host's cards are these now: (interface, address)."""
+
+    now_ms: int
+    macs: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class FenceVanished:
     """Somebody removed the fence's table, or emptied it."""
 
@@ -183,6 +191,7 @@ Event = (
     | Settled
     | TrackReported
     | CarrierChanged
+    | MacsChanged
     | FenceVanished
     | AddressVanished
     | GuardLost

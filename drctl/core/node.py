@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from drctl.core import active, arbiter, command, frame, standby, taking, yielding
+from drctl.core import active, arbiter, card, command, frame, standby, taking, yielding
 from drctl.core.action import Action, ReserveEpochs, SendBeat, StartGuard, Stop
 from drctl.core.around import Around
 from drctl.core.beat import Beat
@@ -19,6 +19,7 @@ from drctl.core.event import (
     FrameHeard,
     GuardLost,
     LinkLost,
+    MacsChanged,
     OperatorAsked,
     Outcome,
     Reconfigured,
@@ -148,8 +149,8 @@ class Node:
                 self.around.reports[event.name] = (event.is_up, event.value)
                 for group in self.groups.values():
                     group.refresh_standing()
-            case CarrierChanged():
-                self._change_carrier(event)
+            case CarrierChanged() | MacsChanged():
+                card.changed(self.around, self.groups.values(), event)
             case FenceVanished():
                 self._restore_fence(event.now_ms)
             case AddressVanished():
@@ -178,7 +179,7 @@ class Node:
             sight.start(now_ms)
         for node, mac in event.peer_macs:
             if node in around.peers:
-                around.peers[node].macs.add(mac)
+                around.peers[node].know((mac,))
         for group in self.groups.values():
             begin(group, now_ms, event.epoch)
             group.is_held = group.name in event.held
@@ -259,11 +260,6 @@ class Node:
         elif outcome is Outcome.FAILED:
             self.around.alarm(now_ms, ("kernel", group.name, kind), f"{kind}: {event.why}")
         return True
-
-    def _change_carrier(self, event: CarrierChanged) -> None:
-        sight = self.around.sights.get(event.interface)
-        if sight is not None:
-            sight.is_up = event.is_up
 
     def _restore_fence(self, now_ms: int) -> None:
         self.around.alarm(now_ms, ("fence",), "somebody removed the fence; it is put back")
@@ -357,7 +353,7 @@ class Node:
                 peer.boot,
                 peer.sequence,
                 settings.digest,
-                settings.macs,
+                self.around.macs,
                 groups,
                 settings.newest_version,
             )

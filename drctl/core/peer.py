@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from drctl.core.beat import Beat, GroupBeat
@@ -9,6 +10,7 @@ from drctl.core.role import Role
 from drctl.core.value import Peer, Timing
 
 OLD_BOOTS_KEPT = 8
+MACS_KEPT = 256
 
 
 @dataclass(slots=True)
@@ -59,7 +61,8 @@ class PeerView:
         """The last fresh beat was sent after this instant of our own clock."""
         self.boot = 0
         self.sequence = 0
-        self.macs: set[str] = set()
+        self.macs: dict[str, None] = {}
+        """By which it may answer; the one that was heard of last is the last."""
         self.newest = 1
         """The newest version of the heartbeat that it is known to understand."""
         self._sent: dict[int, int] = {}
@@ -133,10 +136,19 @@ class PeerView:
         self.beat = beat
         self.heard_ms = now_ms
         self.beat_after_ms = sent_after_ms
-        self.macs.update(beat.macs)
+        if before is None or beat.macs != before.macs:
+            self.know(beat.macs)
         self._judge()
         has_changed = has_changed or before is None or beat.digest != before.digest
         return has_changed or any(group.role is Role.YIELDING for group in beat.groups)
+
+    def know(self, macs: Iterable[str]) -> None:
+        """These are its own. Former ones are remembered: it may not know yet what was changed."""
+        for mac in macs:
+            self.macs.pop(mac, None)
+            self.macs[mac] = None
+        while len(self.macs) > MACS_KEPT:
+            del self.macs[next(iter(self.macs))]
 
     def link_heard(self, link: str, now_ms: int) -> None:
         view = self.links.setdefault(link, LinkView())

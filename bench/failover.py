@@ -20,6 +20,8 @@ from failover_pairs import drctl_pair, keepalived_pair, parts
 from failover_rows import Row, judged, rows
 from measure import keepalived
 
+from drctl.lab.pair.stage import end_in_order
+
 ROUNDS = 10
 HEAD = ("", "drctl", "range", "keepalived", "ratio", "twice", "goals")
 
@@ -39,6 +41,7 @@ def main() -> int:
     if program is None or os.geteuid() != 0:
         print("failover: needs root and keepalived; left out")
         return 0
+    end_in_order()
     wanted = [every[name] for name in options.only or every]
     start_s = time.monotonic()
     _measure(wanted, program, max(1, options.rounds))

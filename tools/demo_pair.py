@@ -3,21 +3,28 @@
     python tools/demo_pair.py [CHAPTER...]      switch kill cut carrier hang "kill both"
 
 Everything is in network namespaces of its own, and gone at the end. All figures are what a client
-saw that asks for the VIP by ARP every millisecond. Exit code 1 when a promise was broken.
+saw that asks for the VIP by ARP every millisecond. Exit code 1 when a promise was broken or a
+daemon failed, 2 when this machine cannot have such a pair.
 """
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
 import time
-from types import FrameType
 
-from drctl.adapters.fence import unusable_reason
 from drctl.errors import DrctlError
 from drctl.lab.pair.scenario import STEPS, Outcome, Step, play, verdict
-from drctl.lab.pair.stage import NAMES, SERVER, VIP, Plan, Stage, now_ms, stage
+from drctl.lab.pair.stage import (
+    NAMES,
+    SERVER,
+    VIP,
+    Plan,
+    Stage,
+    check_possible,
+    end_in_order,
+    now_ms,
+    stage,
+)
 from drctl.lab.pair.timeline import Change, Follower, lanes
 
 BEFORE_MS, WIDTH_MS, COLUMNS = 60, 10, 72
@@ -113,34 +120,33 @@ class Screen:
 
 
 def main(chapters: list[str]) -> int:
-    """Play it; 1 when a promise was broken, 2 when it cannot be played here."""
+    """Play it; the exit code."""
     steps = tuple(step for step in STEPS if not chapters or step.chapter in chapters)
     known = {step.chapter for step in STEPS}
     if wrong := sorted(set(chapters) - known):
         print(f"demo: {wrong[0]}: chapters are {', '.join(sorted(known))}", file=sys.stderr)
         return 2
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _stop)
+    end_in_order()
     try:
-        return _demonstrate(steps)
+        check_possible()
     except DrctlError as refused:
         print(f"demo: {refused}", file=sys.stderr)
         return 2
+    try:
+        return _demonstrate(steps)
+    except DrctlError as failed:
+        print(f"demo: {failed}", file=sys.stderr)
+        return 1
 
 
 def _demonstrate(steps: tuple[Step, ...]) -> int:
-    if os.geteuid() != 0:
-        raise DrctlError("a pair needs root for its namespaces")
     outcomes: list[Outcome] = []
+    print(
+        f"lb1 and lb2 run drctl, heartbeat 100 ms over two links; {SERVER} is a real server,\n"
+        f"and a client asks who has {VIP} every millisecond\n",
+        flush=True,
+    )
     with stage(Plan()) as live:
-        with live.directors["lb1"].host.inside():
-            reason = unusable_reason()
-        print(
-            f"lb1 and lb2 run drctl, heartbeat 100 ms over two links; {SERVER} is a real server,\n"
-            f"and a client asks who has {VIP} every millisecond\n"
-        )
-        if reason:
-            raise DrctlError(f"no nftables fence here, so none of it is promised: {reason}")
         screen = Screen(live)
         time.sleep(0.3)
         screen.event("both directors run")
@@ -153,13 +159,6 @@ def _demonstrate(steps: tuple[Step, ...]) -> int:
     text, is_kept = verdict(steps, outcomes)
     print(f"\n{text}")
     return int(not is_kept)
-
-
-def _stop(number: int, _frame: FrameType | None) -> None:
-    """Everything is taken down; a second signal does not disturb that."""
-    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(each, signal.SIG_IGN)
-    sys.exit(128 + number)
 
 
 if __name__ == "__main__":

@@ -9,13 +9,15 @@ code 1 when something moved without a fault, or memory or descriptors grow.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 from soak_case import HOUR_S, MOST_KIB_PER_HOUR, WARM_UP_S, soak, table
+
+from drctl.errors import DrctlError
+from drctl.lab.pair.stage import check_possible, end_in_order
 
 
 def main() -> int:
@@ -24,9 +26,12 @@ def main() -> int:
     parser.add_argument("seconds", type=float, nargs="?", default=HOUR_S, help="(3600)")
     parser.add_argument("--heartbeat", type=int, default=20, metavar="MS", help="(20)")
     options = parser.parse_args()
-    if os.geteuid() != 0:
-        print("soak: needs root for its namespaces", file=sys.stderr)
+    try:
+        check_possible()
+    except DrctlError as refused:
+        print(f"soak: {refused}", file=sys.stderr)
         return 2
+    end_in_order()
     warm_up_s = min(WARM_UP_S, options.seconds / 3)
     print(f"soak: {options.seconds:.0f} s after {warm_up_s:.0f} s of warming up", flush=True)
     found = soak(

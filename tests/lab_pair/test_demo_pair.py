@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
@@ -99,8 +100,10 @@ def test_switch_is_told_and_nothing_is_left() -> None:
     assert "\033" not in printed
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("words", ["a client asks", "controller of lb1 hangs"])
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(signal.SIGINT, "controller of lb1 hangs"), (signal.SIGTERM, "both directors run")],
+)
 def test_interrupted_nothing_is_left(number: signal.Signals, words: str) -> None:
     with _demo("hang") as demo:
         printed = _read_to(demo, words)
@@ -155,6 +158,17 @@ def test_promise_that_is_broken_is_told_and_is_a_failure() -> None:
     assert "BROKEN" in printed
     assert "unanswered for more than 170 ms" in printed
     assert "0 of 1 promises kept" in printed
+
+
+def test_daemons_that_die_are_a_failure() -> None:
+    with _demo("switch") as demo:
+        printed = _read_to(demo, "both directors run")
+        for pid in _processes_in(_inodes(demo)):
+            if pid != demo.pid:
+                os.kill(pid, signal.SIGKILL)
+        printed += _rest(demo)
+        assert demo.returncode == 1, printed
+        assert _namespaces(demo) == []
 
 
 def test_chapter_that_does_not_exist_is_refused() -> None:

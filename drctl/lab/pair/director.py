@@ -17,7 +17,7 @@ from typing import Any
 from drctl.errors import DrctlError
 from drctl.lab.pair.host import Host, run
 
-DRCTL = (sys.executable, "-m", "drctl")
+DRCTL = (sys.executable, "-P", "-m", "drctl")
 GUARD = "drctl-guard"
 """What the guard calls itself."""
 _END_LIMIT_S = 15.0

@@ -5,13 +5,17 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 
+from drctl.adapters.fence import unusable_reason
 from drctl.errors import DrctlError, ToolMissing
 from drctl.lab.pair.client import PERIOD_S, Client, be_punctual
 from drctl.lab.pair.director import DRCTL, Director, Settings, await_role, start_all
@@ -92,16 +96,41 @@ def now_ms() -> float:
     return time.monotonic() * 1000
 
 
-@contextmanager
-def stage(plan: Plan) -> Iterator[Stage]:
-    """A pair, its first director active; all of it is gone afterwards, whatever happens.
+def end_in_order() -> None:
+    """For programs: a signal that ends this process takes everything down that was made; a second
+    one does not disturb that. The exit code is 128 and the signal's number."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
-    Raises DrctlError where there can be none.
-    """
+    def end(number: int, _frame: FrameType | None) -> None:
+        for each in numbers:
+            signal.signal(each, signal.SIG_IGN)
+        sys.exit(128 + number)
+
+    for each in numbers:
+        signal.signal(each, end)
+
+
+def check_possible() -> None:
+    """DrctlError when this machine cannot have a pair whose promises hold: no root, a tool that is
+    missing, a kernel without namespaces, bridges or nftables."""
+    if os.geteuid() != 0:
+        raise DrctlError("a pair needs root for its namespaces")
     tools = (("bridge", "iproute2"), ("nft", "nftables"), ("setpriv", "util-linux"))
     for tool, package in tools:
         if shutil.which(tool) is None:
             raise ToolMissing(tool, package)
+    with segment() as made, made.host("lb1").inside():
+        reason = unusable_reason()
+    if reason:
+        raise DrctlError(f"there can be no fence of nftables: {reason}")
+
+
+@contextmanager
+def stage(plan: Plan) -> Iterator[Stage]:
+    """A pair, its first director active; all of it is gone afterwards, whatever happens.
+
+    Raises DrctlError when it does not come to that.
+    """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="drctl-pair-")))
         made = stack.enter_context(segment())

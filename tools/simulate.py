@@ -2,7 +2,8 @@
 
     python tools/simulate.py [--count N] [--first SEED]   many histories
     python tools/simulate.py --seed SEED                  one, with its transcript
-    python tools/simulate.py --rewrite                    the transcripts of tests/scenarios anew
+    python tools/simulate.py --rewrite                    the transcripts of tests/scenarios anew,
+                                                          and docs/roles.svg, which shows them
 
 Exit code 1 when an invariant was broken.
 """
@@ -16,7 +17,7 @@ from pathlib import Path
 TESTS = Path(__file__).resolve().parent.parent / "tests"
 sys.path.insert(0, str(TESTS))
 
-from simulator import scenario  # noqa: E402
+from simulator import role_picture, scenario  # noqa: E402
 from simulator.campaign import campaign  # noqa: E402
 from simulator.run import random_schedule, run  # noqa: E402
 from simulator.world import load_core  # noqa: E402
@@ -37,6 +38,7 @@ def main() -> int:
     if options.rewrite:
         for file in sorted((TESTS / "scenarios").glob("*.txt")):
             scenario.rewrite(file, load_core())
+        role_picture.PICTURE.write_text(role_picture.made())
         return 0
     if options.seed is not None:
         return _one(options.seed)

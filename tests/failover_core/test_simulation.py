@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 
+from corpus import PROJECT
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from simulator import role_picture
 from simulator.campaign import campaign
 from simulator.fault import KINDS, Fault, parse
 from simulator.run import WITHOUT_END, Schedule, random_schedule, run, settled_ms
@@ -14,6 +16,7 @@ from simulator.world import load_core
 
 SCHEDULES = int(os.environ.get("DRCTL_SCHEDULES", "100000"))
 CORE = load_core()
+SCENARIOS = sorted((PROJECT / "tests" / "scenarios").glob("*.txt"))
 
 
 def test_simulation_random_schedules_break_no_invariant() -> None:
@@ -23,6 +26,16 @@ def test_simulation_random_schedules_break_no_invariant() -> None:
     # a campaign in which nothing happens proves nothing
     assert set(summary.kinds) == set(KINDS) or summary.schedules < 1000
     assert summary.takeovers > summary.schedules // 3
+    # nor is a picture one that leaves out what happens
+    drawn = role_picture.changes(file.read_text() for file in SCENARIOS)
+    missing = {one: count for one, count in summary.changes.items() if one not in drawn}
+    assert sum(missing.values()) < summary.changes.total() / 500, missing
+
+
+def test_picture_of_roles_is_the_one_that_is_made_now() -> None:
+    shown = (PROJECT / "docs" / "roles.svg").read_text()
+    assert shown == role_picture.made(), "python tools/simulate.py --rewrite"
+    assert "(roles.svg)" in (PROJECT / "docs" / "failover.md").read_text()
 
 
 def test_simulation_same_seed_is_the_same_history() -> None:

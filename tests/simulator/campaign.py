@@ -18,20 +18,24 @@ CHUNK = 200
 
 @dataclass(slots=True)
 class Summary:
-    """What a campaign gave. `broken` maps a seed to what the judge, or Python, said."""
+    """What a campaign gave. `changes` counts those of roles, by before and after; `broken` maps a
+    seed to what the judge, or Python, said."""
 
     schedules: int = 0
     takeovers: int = 0
     seconds: float = 0.0
     kinds: Counter[str] = field(default_factory=Counter)
+    changes: Counter[tuple[str, str]] = field(default_factory=Counter)
     broken: dict[int, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(self.kinds.items()))
+        changes = ", ".join(f"{one[0]} -> {one[1]} {n}" for one, n in sorted(self.changes.items()))
         head = f"{self.schedules} schedules in {self.seconds / 60:.1f} minutes"
         lines = [
             f"{head}, {self.takeovers} takeovers, {len(self.broken)} broken",
             f"faults: {kinds}",
+            f"roles: {changes}",
         ]
         lines += [f"seed {seed}: {text}" for seed, text in sorted(self.broken.items())]
         return "\n".join(lines)
@@ -49,6 +53,7 @@ def campaign(first: int, count: int, *, processes: int | None = None) -> Summary
         total.schedules += part.schedules
         total.takeovers += part.takeovers
         total.kinds.update(part.kinds)
+        total.changes.update(part.changes)
         total.broken.update(part.broken)
         total.seconds = time.monotonic() - started
         for seed, text in part.broken.items():
@@ -81,6 +86,7 @@ def _play(chunk: tuple[int, int]) -> Summary:
             part.broken[seed] = f"{type(error).__name__}: {error}"
             continue
         part.takeovers += result.takeovers
+        part.changes.update(result.changes)
         if result.violations:
             part.broken[seed] = "; ".join(map(str, result.violations))
     return part

@@ -456,6 +456,7 @@ class Director:
     def _report(self, action: Any) -> int:
         text = f"{self.name}: {action.group} {action.before.word} -> {action.after.word}"
         self.world.say(f"{text}, epoch {action.epoch}: {action.reason}")
+        self.world.judge.changes.append((action.before.word, action.after.word))
         if action.after.name == "TAKING":
             self.world.judge.claimed(self.name, action.group, action.epoch)
         if action.after.name == "YIELDING":

@@ -36,6 +36,8 @@ class Judge:
     """Nothing but a planned switchover happens."""
     claims: dict[tuple[str, str], int] = field(default_factory=dict)
     takeovers: list[tuple[int, str, str]] = field(default_factory=list)
+    changes: list[tuple[str, str]] = field(default_factory=list)
+    """Of roles, before and after."""
     _double_since_us: dict[str, int] = field(default_factory=dict)
     _is_polling: bool = False
 

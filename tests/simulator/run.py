@@ -30,11 +30,13 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """`takeovers` counts claims after things had settled; `transcript` is kept when asked for."""
+    """`takeovers` counts claims after things had settled; `changes` are those of roles, before and
+    after; `transcript` is kept when asked for."""
 
     schedule: Schedule
     violations: tuple[Violation, ...]
     takeovers: int
+    changes: tuple[tuple[str, str], ...]
     transcript: tuple[str, ...] = ()
 
 
@@ -100,7 +102,10 @@ def run(schedule: Schedule, core: Any, *, transcript: bool = False) -> Result:
     if not world.is_moving:
         world.judge.check_quiet(settled_us)
     takeovers = sum(at_us >= settled_us for at_us, _, _ in world.judge.takeovers)
-    return Result(schedule, tuple(world.judge.violations), takeovers, tuple(world.lines or ()))
+    judge = world.judge
+    return Result(
+        schedule, tuple(judge.violations), takeovers, tuple(judge.changes), tuple(world.lines or ())
+    )
 
 
 def _check_between(world: World, schedule: Schedule) -> None:

@@ -1,7 +1,11 @@
 """The controller's end of the process that borrows groups from etcd, and that process.
 
-It is told `{"settings": ...}` and `{"wanted": {group: director}, "turn": N}`, and says `{"group":
-name, "until": ms, "turn": N}` by the same monotonic clock, and `{"trouble": text}`.
+It is told `{"settings": ...}`, `{"wanted": {group: director}, "turn": N}`, and that the controller
+lives by `{"alive": true}`; it says `{"group": name, "until": ms, "turn": N}` by the same monotonic
+clock, and `{"trouble": text}`.
+
+What was borrowed is given back when the controller has said nothing for as long as its kernel goes
+on answering without it.
 """
 
 from __future__ import annotations
@@ -21,6 +25,8 @@ from drctl.daemon.config import ArbiterConfig
 from drctl.daemon.line_channel import ChannelEnded, LineChannel
 
 LONGEST_WAIT_MS = 3_600_000
+ALIVE_MS = 100
+"""How often the controller says that it lives."""
 
 
 class Lease:
@@ -34,6 +40,7 @@ class Lease:
         self._turn = 0
         """Of what is wanted. What is said of an earlier one may be out of date."""
         self._trouble = ""
+        self._alive_at_ms = 0
         self._child = Child("drctl.daemon.arbiter_lease", (), self._greeting)
 
     @classmethod
@@ -57,6 +64,9 @@ class Lease:
 
     def tick(self, now_ms: int) -> list[ArbiterReported]:
         self._child.tick(now_ms)
+        if now_ms >= self._alive_at_ms and self._child.pid is not None:
+            self._alive_at_ms = now_ms + ALIVE_MS
+            self._child.put({"alive": True})
         return []
 
     def ask(self, action: AskArbiter) -> None:
@@ -97,6 +107,7 @@ class Runner:
         self._lending: Any = None
         self._lag_ms = 0
         self._turn = 0
+        self._heard_ms = now_ms()
         self._told = ""
 
     def run(self) -> int:
@@ -105,23 +116,40 @@ class Runner:
         poll.register(self._lines, select.POLLIN)
         try:
             while True:
-                wake_ms = self._lending.wake_ms() if self._lending is not None else LONGEST_WAIT_MS
-                poll.poll(max(0, min(wake_ms - now_ms(), LONGEST_WAIT_MS)))
-                for message in self._lines.receive():
+                poll.poll(max(0, min(self._wake_ms() - now_ms(), LONGEST_WAIT_MS)))
+                messages = self._lines.receive()
+                for message in messages:
+                    self._heard_ms = now_ms()
                     self._take(message)
                 if self._lending is not None:
-                    if now_ms() >= self._lending.wake_ms():
-                        self._lending.work(now_ms)
-                    self._tell_trouble()
+                    self._go_on(is_silent=not messages)
                 self._lines.flush()
         except ChannelEnded:
             self._end()
         return 0
 
+    def _wake_ms(self) -> int:
+        if self._lending is None:
+            return now_ms() + LONGEST_WAIT_MS
+        is_heard = now_ms() < self._heard_ms + self._lag_ms
+        if not is_heard:
+            return now_ms() + LONGEST_WAIT_MS
+        wake_ms: int = min(self._lending.wake_ms(), self._heard_ms + self._lag_ms)
+        return wake_ms
+
+    def _go_on(self, *, is_silent: bool) -> None:
+        if is_silent and now_ms() >= self._heard_ms + self._lag_ms:
+            self._lending.rest()
+        elif now_ms() >= self._lending.wake_ms():
+            self._lending.work(now_ms)
+        if self._lending.trouble != self._told:
+            self._told = self._lending.trouble
+            self._lines.put({"trouble": self._told})
+
     def _take(self, message: dict[str, Any]) -> None:
         if "settings" in message:
             self._configure(**message["settings"])
-        elif self._lending is not None:
+        elif self._lending is not None and "wanted" in message:
             self._turn = message["turn"]
             self._lending.wants(message["wanted"], now_ms)
 
@@ -144,18 +172,12 @@ class Runner:
         self._lines.put({"group": group, "until": until_ms, "turn": self._turn})
         self._lines.flush()
 
-    def _tell_trouble(self) -> None:
-        if self._lending.trouble != self._told:
-            self._told = self._lending.trouble
-            self._lines.put({"trouble": self._told})
-
     def _end(self) -> None:
         """A controller that was killed left its VIPs to the guard, and to their leases."""
-        if self._lending is None:
-            return
-        if not self._lending.is_idle:
-            time.sleep(self._lag_ms / 1000)
-        self._lending.end()
+        if self._lending is not None:
+            if not self._lending.is_idle:
+                time.sleep(self._lag_ms / 1000)
+            self._lending.rest()
 
 
 def main(arguments: list[str]) -> int:

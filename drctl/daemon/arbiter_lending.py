@@ -64,6 +64,8 @@ class Lending:
             for group, holder in self._wanted.items()
         )
         keep_at_ms = self._keep_at_ms if self._wanted or self._written else NEVER_MS
+        if self._wanted and not self._lease:
+            keep_at_ms = self._again_ms
         return min(keep_at_ms, self._again_ms if is_waiting or self.trouble else NEVER_MS)
 
     def work(self, now: Callable[[], int]) -> None:
@@ -78,14 +80,15 @@ class Lending:
             self.trouble = str(refused)
         self._again_ms = now() + (AFTER_TROUBLE_MS if self.trouble else AGAIN_MS)
 
-    def end(self) -> None:
-        """Give everything back at once."""
-        if self._lease:
+    def rest(self) -> None:
+        """Give everything back at once, until there is `work` again."""
+        lease = self._lease
+        self._lose()
+        if lease:
             try:
-                self._etcd.revoke(self._lease)
+                self._etcd.revoke(lease)
             except EtcdRefused as refused:
                 self.trouble = str(refused)
-        self._lease = 0
 
     def _keep(self, now: Callable[[], int]) -> None:
         """Have a lease, with most of its time left."""

@@ -27,7 +27,7 @@ GATEWAY: dict[str, Any] = {"kind": "gateway", "addresses": (POINT,)}
 ETCD: dict[str, Any] = {
     "kind": "etcd",
     "endpoints": (f"http://{POINT}:2379",),
-    "timeout_ms": 300,
+    "timeout_ms": 1000,
     "ttl_ms": TTL_MS,
 }
 PLAN = Plan(witnesses=(SERVER, FAR_SERVER))
@@ -212,11 +212,14 @@ def test_switchover_takes_the_loan_along(tmp_path: Path) -> None:
 
 
 @FULL
-def test_killed_holder_s_loan_is_given_back(tmp_path: Path) -> None:
-    """The process that borrowed it outlives the controller for as long as the kernel may answer."""
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_killed_or_stopped_holder_s_loan_is_given_back(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    """The process that borrowed it gives it back when the kernel has stopped answering."""
     with scene(ETCD, tmp_path) as on:
         at_ms = now_ms()
-        on.live.directors["lb1"].signal(signal.SIGKILL)
+        on.live.directors["lb1"].signal(number)
         on.live.await_holder(lambda name: name == "lb2")
         took_ms = now_ms() - at_ms
         print(f"taken after {took_ms:.0f} ms")

@@ -64,6 +64,7 @@ class Director:
         self.yielded_at_us = -(1 << 60)
         self.started_at_us = -(1 << 60)
         self.resumed_at_us = -(1 << 60)
+        self.paused_at_us = -(1 << 60)
 
     # clocks
 
@@ -116,6 +117,7 @@ class Director:
                 **self.world.memory(self),
             )
         )
+        self.world.referee.started(self)
         for name, is_up in self.failures.items():
             self.put(core.event.TrackReported(self.now_ms(), name, is_up))
         for interface, port in self.world.ports_of(self.name).items():
@@ -165,6 +167,7 @@ class Director:
 
     def pause(self) -> None:
         self.is_paused = True
+        self.paused_at_us = self.world.now_us
         self._judge_running()
 
     def resume(self) -> None:
@@ -453,6 +456,10 @@ class Director:
             self._settle(action, "DONE")
         return self._cost_us() + 3000
 
+    def _ask_arbiter(self, action: Any) -> int:
+        self.world.referee.asked(self, action.group, action.holder)
+        return 0
+
     def _report(self, action: Any) -> int:
         text = f"{self.name}: {action.group} {action.before.word} -> {action.after.word}"
         self.world.say(f"{text}, epoch {action.epoch}: {action.reason}")
@@ -498,6 +505,7 @@ class Director:
         "CloseFence": _close_fence,
         "Announce": _announce,
         "ReserveEpochs": _reserve_epochs,
+        "AskArbiter": _ask_arbiter,
         "Report": _report,
         "Alarm": _alarm,
         "Reply": _reply,

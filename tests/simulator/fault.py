@@ -77,7 +77,7 @@ def end(world: World, fault: Fault) -> None:
     kind = KINDS[fault.kind]
     assert kind.end is not None
     world.say(f"*** end of {fault.kind} {fault.node} {fault.segment}".rstrip())
-    if kind.excuses:
+    if kind.excuses and not (fault.kind == "split" and world.topology.arbiter):
         excuse_us = thaw_excuse_us if fault.kind == "freeze" else heal_excuse_us
         world.judge.excuse(fault.kind, excuse_us(world))
     kind.end(world, fault.node, fault.segment)
@@ -105,7 +105,8 @@ def _carrier(*, is_up: bool) -> Action:
 def _split(world: World, node: str, segment: str) -> None:
     """The director is on one side, with every second witness."""
     ports = world.segments[segment].ports
-    if ports[node].side == 0 and any(port.side for port in ports.values()):
+    is_cut = any(port.side for port in ports.values())
+    if ports[node].side == 0 and is_cut and not world.topology.arbiter:
         world.judge.excuse("split", heal_excuse_us(world))
     ports[node].side = 1
     for number, witness in enumerate(world.witnesses[segment].values()):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from simulator.referee import LEASE
+
 if TYPE_CHECKING:
     from simulator.director import Director
     from simulator.world import World
@@ -52,7 +54,7 @@ class Judge:
 
     def look(self) -> None:
         """Safety: on one side of a segment at most one director answers for a VIP."""
-        is_double = False
+        is_double = self._look_across()
         for vip in self.world.vips:
             for holders in self.world.answerers(vip):
                 if len(holders) > 1:
@@ -66,6 +68,24 @@ class Judge:
         if is_double and not self._is_polling:
             self._is_polling = True
             self.world.after(1000, self._poll)
+
+    def _look_across(self) -> bool:
+        """With an arbiter no two answer on different sides of a cut either. Of who was stopped only
+        one that lends groups knows."""
+        kind = self.world.topology.arbiter
+        if not kind or not self.world.is_cut:
+            return False
+        for vip in self.world.vips:
+            holders = [
+                name
+                for side in self.world.answerers(vip)
+                for name in side
+                if kind == LEASE or not self._is_helpless(self.world.directors[name])
+            ]
+            if len(holders) > 1:
+                self._see_double(vip, holders)
+                return True
+        return False
 
     def _poll(self) -> None:
         self._is_polling = False

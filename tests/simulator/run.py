@@ -10,7 +10,7 @@ from typing import Any
 from simulator import fault
 from simulator.fault import KINDS, Fault
 from simulator.judge import Violation
-from simulator.topology import NODES, Topology, random_topology
+from simulator.topology import NODES, Topology, random_topology, with_arbiter
 from simulator.world import World
 
 CALM_STEPS = 5
@@ -43,7 +43,7 @@ class Result:
 def random_schedule(seed: int, kinds: tuple[str, ...] = tuple(KINDS)) -> Schedule:
     """The schedule of that seed: one to four faults, each of which ends."""
     random = Random(seed)
-    topology = random_topology(random)
+    topology = with_arbiter(random_topology(random), Random(f"arbiter {seed}"))
     faults = []
     for _ in range(random.choice((1, 1, 2, 2, 3, 4))):
         kind = random.choice(kinds)
@@ -72,7 +72,8 @@ def bound_ms(world: World) -> int:
     handover that does not come about, a start, suspicion and connections that come back."""
     timing = world.timing
     rest_ms = 12 * timing.heartbeat_ms + 4 * timing.confirm_ms + 700
-    return timing.lease_ms + 500 + timing.handover_ms + rest_ms
+    later_ms = world.referee.longest_ms if world.topology.arbiter else 0
+    return timing.lease_ms + 500 + timing.handover_ms + rest_ms + later_ms
 
 
 def run(schedule: Schedule, core: Any, *, transcript: bool = False) -> Result:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
-from drctl.core.value import Group, Interface, Link, Peer, Settings, Timing, Track, Vip
+from drctl.core.value import Arbiter, Group, Interface, Link, Peer, Settings, Timing, Track, Vip
 
 NODES = ("lb1", "lb2", "lb3")
 
@@ -27,6 +27,7 @@ class Topology:
     is_preempting: bool = True
     knows_macs: bool = True
     priorities: tuple[int, ...] = (150, 100, 50)
+    arbiter: str = ""
 
     def __str__(self) -> str:
         """One line that tells this world from the usual one, for transcripts."""
@@ -35,11 +36,18 @@ class Topology:
         parts += ["one sync group"] if self.is_synced else []
         parts += [] if self.has_fence else ["no fence"]
         parts += [] if self.is_preempting else ["nopreempt"]
+        parts += [f"arbiter {self.arbiter}"] if self.arbiter else []
         return ", ".join(parts)
 
     @property
     def segments(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys((*self.services, *self.links)))
+
+    def core_arbiter(self) -> Arbiter | None:
+        """What the core knows of it: four echoes, one a heartbeat, may be missing."""
+        if not self.arbiter:
+            return None
+        return Arbiter(self.arbiter == "lease", 4 * self.heartbeat_ms)
 
     def timing(self) -> Timing:
         fence_ms = 5 * self.heartbeat_ms if self.has_fence else 0
@@ -50,6 +58,14 @@ class Topology:
             lease_ms=lease_ms,
             handover_ms=10 * self.heartbeat_ms,
         )
+
+
+def with_arbiter(topology: Topology, random: Random) -> Topology:
+    """The same, in some histories with somebody who decides: then there is one segment of VIPs."""
+    kind = random.choice(("gateway", "gateway", "lease", *[""] * 17))
+    if not kind or topology.services != ("svc",):
+        return topology
+    return replace(topology, arbiter=kind)
 
 
 def random_topology(random: Random) -> Topology:
@@ -126,5 +142,11 @@ def settings_of(topology: Topology, index: int) -> Settings:
         if other != index
     )
     return Settings(
-        NODES[index], groups_of(topology, index), peers, interfaces, topology.timing(), "digest"
+        NODES[index],
+        groups_of(topology, index),
+        peers,
+        interfaces,
+        topology.timing(),
+        "digest",
+        topology.core_arbiter(),
     )

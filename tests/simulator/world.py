@@ -13,6 +13,7 @@ from simulator.director import Director
 from simulator.judge import Judge
 from simulator.network import Pipe, Port, Segment
 from simulator.reconfiguration import Operator, sealed
+from simulator.referee import Referee
 from simulator.topology import NODES, Topology, address, groups_of, mac, settings_of
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ class World:
         self.link_delay_us = (100, 800)
         self.slowest_us = self.longest_us
         """The longest that a message took in this history, while nothing was cut."""
+        self.referee = Referee(self)
         self._build()
 
     def next_version(self, version: int) -> int:
@@ -210,7 +212,12 @@ class World:
             near = [w for w in witnesses if w.is_alive and w.port.side == port.side]
             if not port.is_whole or not near:
                 return False
-        return True
+        return not self.topology.arbiter or self.referee.reaches(director.name)
+
+    @property
+    def is_cut(self) -> bool:
+        """A segment is in two parts."""
+        return any(port.side for each in self.segments.values() for port in each.ports.values())
 
     def ports_of(self, host: str) -> dict[str, Port]:
         return {name: segment.ports[host] for name, segment in self.segments.items()}

@@ -15,7 +15,7 @@ from enum import Enum
 
 from drctl.adapters import nftables as nf
 from drctl.adapters.fence_change import Found, changes, is_bent, read_tables
-from drctl.adapters.fence_layout import Place, layouts, places
+from drctl.adapters.fence_layout import Layout, Place, layouts, places
 from drctl.adapters.netlink import NETLINK_NETFILTER, Netlink, attributes, bpf, cstring
 from drctl.core.value import Vip
 from drctl.errors import DrctlError, KernelRefused
@@ -92,6 +92,14 @@ class Fence:
     def prepare_group(self, group: str, vips: Sequence[Vip], gate: Gate = Gate.CLOSED) -> bool:
         """The same for one group, beside those that are fenced already."""
         return self._settle({**self._groups, group: tuple(vips)}, {**self._gates, group: gate})
+
+    def use_lease(self, fence_ms: int) -> None:
+        """Another lease for all openings and renewals from now on; what is open ends when it would
+        have. To be followed by `prepare`."""
+        assert fence_ms > 0, "a fence without a lease is none"
+        shorter_ms = self.fence_ms - fence_ms
+        self._leased_ms = {name: at + shorter_ms for name, at in self._leased_ms.items()}
+        self.fence_ms = fence_ms
 
     def open(self, group: str) -> None:
         """Let the group answer and accept for one lease from now. Raises `FenceGone`."""
@@ -187,9 +195,23 @@ class Fence:
         return self._watch.events()
 
     def _settle(self, groups: dict[str, tuple[Vip, ...]], gates: dict[str, Gate]) -> bool:
-        wanted = layouts(groups)
+        before = (self._groups, self._places)
         self._groups = groups
         self._places = {group: places(group, vips) for group, vips in groups.items()}
+        now_ms = _now_ms()
+        try:
+            is_changed = self._make(layouts(groups), gates)
+        except KernelRefused:
+            self._groups, self._places = before
+            raise
+        leased = {group: self._leased_ms.get(group, now_ms) for group in groups}
+        self._gates, self._leased_ms, self._renewals = {}, {}, {}
+        for group, gate in gates.items():
+            self._set_gate(group, gate, leased[group])
+        return is_changed
+
+    def _make(self, wanted: dict[int, Layout], gates: dict[str, Gate]) -> bool:
+        """Have it so in the kernel, in one transaction; whether anything was changed."""
         operation = "set up the fence"
         for _ in range(_TRIES):
             now_ms = _now_ms()
@@ -203,19 +225,13 @@ class Fence:
             lives = self._lives(gates, whole, now_ms)
             items = changes(self.table_name, found, wanted, lives)
             if not items:
-                break
+                return False
             refused = self._tables.send(nf.batch(items, generation=generation), operation)
             if not refused:
-                break
+                return True
             if refused[0][1] != errno.ERESTART:
                 raise KernelRefused(operation, refused[0][1], refused[0][2])
-        else:
-            raise KernelRefused(operation, errno.EAGAIN, "others change their rules all the time")
-        leased = {group: self._leased_ms.get(group, now_ms) for group in groups}
-        self._gates, self._leased_ms, self._renewals = {}, {}, {}
-        for group, gate in gates.items():
-            self._set_gate(group, gate, leased[group])
-        return bool(items)
+        raise KernelRefused(operation, errno.EAGAIN, "others change their rules all the time")
 
     def _lives(
         self, gates: Mapping[str, Gate], whole: Mapping[int, Found], now_ms: int

@@ -9,7 +9,8 @@ from drctl.cli._help import HelpFormatter
 
 _DESCRIPTION = """\
 Have the daemon read drctl.toml and the configuration that it names again. A mistake in them changes
-nothing and is told; otherwise only what differs is touched, and no VIP moves because of it.
+nothing and is told; otherwise only what differs is touched, and what stays as it was does not move.
+Says what differs. While a takeover or switchover goes on it waits for its end.
 """
 
 
@@ -24,6 +25,9 @@ def register(subparsers: Any) -> None:
         epilog=EXIT_CODES,
         formatter_class=HelpFormatter,
     )
+    parser.add_argument(
+        "--check", action="store_true", help="only say what would be different, or is wrong"
+    )
     add_daemon(parser, has_group=False)
     parser.set_defaults(run=run)
 
@@ -32,4 +36,4 @@ def run(options: argparse.Namespace) -> int:
     """Ask; the exit code is 1 when the configuration was refused."""
     from drctl.cli._daemon import RELOAD_S, ask, tell
 
-    return tell(options, ask(options, "reload", RELOAD_S))
+    return tell(options, ask(options, "reload", RELOAD_S, is_check=options.check))

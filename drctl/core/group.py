@@ -47,15 +47,14 @@ class Phase(Enum):
 
 
 class GroupState:
-    """One group on this node. Instants are of the node's monotonic clock."""
+    """One group on this node. Instants are of the node's monotonic clock. `config` has the VIPs
+    that it has now, `wanted` the addresses that it is to have."""
 
     def __init__(self, config: Group, around: Around) -> None:
         self.config = config
-        """With the VIPs that it has now; what it is to have besides is on its way."""
         self.around = around
         self.name = config.name
         self.wanted = config.addresses
-        """All that it is to have."""
         self.role = Role.STANDBY
         self.since_ms = 0
         self.reason = "started"

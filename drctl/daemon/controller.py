@@ -138,6 +138,11 @@ class Controller:
             for descriptor in segment.filenos():
                 self.loop.watch(descriptor, FRAMES, self._reader(segment, descriptor))
 
+    @property
+    def segments(self) -> dict[str, Segment]:
+        """Those that are open, by interface."""
+        return self._of.segments
+
     def close_segments(self, names: Iterable[str]) -> None:
         """No more on these."""
         for name in names:

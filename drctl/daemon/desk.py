@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from drctl import __version__
@@ -13,8 +13,9 @@ from drctl.core.event import Command, Event, OperatorAsked
 from drctl.core.node import Node
 from drctl.core.role import Role
 from drctl.daemon.control import ControlServer, Request
-from drctl.daemon.executor import now_ms
+from drctl.daemon.executor import at_once, now_ms
 from drctl.daemon.hook_client import Hooks
+from drctl.daemon.later import Done, Work
 from drctl.daemon.lost_event import wall_ms
 from drctl.daemon.order import Orders
 from drctl.daemon.recorder_client import Recorder
@@ -48,6 +49,9 @@ class Desk:
         self.links: Mapping[tuple[str, str], tuple[str, str]] = {}
         self.arbiter: Callable[[], dict[str, Any] | None] = lambda: None
         self.on_stop: Callable[[], None] = lambda: None
+        self.on_disk: Callable[[Work, Done], None] = at_once
+        self.on_reload: Callable[..., None] = lambda _client, **_options: None
+        self._paused = state.paused
         self.on_leave: Callable[[], str] = lambda: "it cannot"
 
     # what the core tells
@@ -58,7 +62,7 @@ class Desk:
         assert self.node is not None
         self._recorder.put(
             {
-                **evidence(self.node, report.group, now_ms(), self._facts()),
+                **self._evidence(report.group),
                 "kind": "role",
                 "group": report.group,
                 "before": report.before.word,
@@ -67,13 +71,22 @@ class Desk:
                 "reason": report.reason,
             }
         )
-        group = self.node.groups[report.group]
+        group = self.node.groups.get(report.group)
+        if group is None:
+            # a reload has taken it away, and tells the hooks
+            return
         is_stopping = self.node.around.is_stopping and not report.after.is_holding
         priority = group.standing.priority
         if report.group not in self._introduced and report.after is not Role.FAULT:
             self._introduce(report.group, report.before)
         self._introduced.add(report.group)
         self._hooks.changed(report.group, report.after, priority, is_stopping=is_stopping)
+
+    def _evidence(self, group: str) -> dict[str, Any]:
+        assert self.node is not None
+        if group not in self.node.groups:
+            return {}
+        return evidence(self.node, group, now_ms(), self._facts())
 
     def alarmed(self, alarm: Alarm) -> None:
         if alarm.is_on:
@@ -86,8 +99,14 @@ class Desk:
         self._recorder.put({"kind": "alarm", "is_on": alarm.is_on, "reason": text})
 
     def replied(self, reply: Reply) -> None:
-        self._keep_paused()
-        self._orders.replied(reply.group, is_done=reply.is_done, text=reply.text)
+        def answer(refused: DrctlError | None) -> None:
+            text = reply.text
+            if refused is not None:
+                text = f"{text}, but a restart forgets it: {refused}"
+            is_done = reply.is_done and refused is None
+            self._orders.replied(reply.group, is_done=is_done, text=text)
+
+        self._keep_paused(answer)
 
     def started(self) -> None:
         """The node is there."""
@@ -119,17 +138,25 @@ class Desk:
         self._orders.end("the daemon stops")
         self.on_stop()
 
-    def _keep_paused(self) -> None:
-        """A pause outlives a restart."""
+    def _keep_paused(self, then: Done) -> None:
+        """A pause outlives a restart: it is on the disk before it is answered."""
         assert self.node is not None
         held = frozenset(name for name, group in self.node.groups.items() if group.is_held)
-        if held == self._state.paused:
+        if held == self._paused:
+            then(None)
             return
-        try:
-            self._state.set_paused(held)
-        except DrctlError as refused:
-            log.warning("pause_not_kept error=%r", str(refused))
-            self._alarms["pause",] = f"a restart will forget what is paused: {refused}"
+        self._paused = held
+
+        def written(refused: DrctlError | None) -> None:
+            if refused is None:
+                self._alarms.pop(("pause",), None)
+            else:
+                self._paused = self._state.paused
+                log.warning("pause_not_kept error=%r", str(refused))
+                self._alarms["pause",] = f"a restart will forget what is paused: {refused}"
+            then(refused)
+
+        self.on_disk(lambda: self._state.set_paused(held), written)
 
     # what operators ask
 
@@ -146,6 +173,11 @@ class Desk:
         if request.command == "about":
             path = str(self._state.path / HISTORY)
             self._server.answer(request.client, {"ok": True, "history": path})
+            return
+        if request.command == "reload":
+            is_check = bool(request.options.get("is_check"))
+            log.info("command name=reload is_check=%s uid=%d", is_check, request.uid)
+            self.on_reload(request.client, is_check=is_check)
             return
         if request.command == "leave":
             self._leave(request)
@@ -174,6 +206,16 @@ class Desk:
             self._recorder.put({"kind": "stop", "pid": os.getpid(), "reason": "VIPs are left"})
         text = why or "it has ended; its VIPs are left as they are, and nothing watches them"
         self._server.answer(request.client, {"ok": not why, "text": text})
+
+    def answer(self, client: int, *, ok: bool, text: str, lines: Sequence[str] = ()) -> None:
+        """The end of what somebody waits for that is no group's."""
+        answer = {"ok": ok, "text": text, "lines": list(lines), "results": []}
+        self._server.answer(client, answer)
+
+    def tell_reload(self, text: str, *, ok: bool) -> None:
+        """For the history."""
+        reason = text if ok else f"refused: {text}"
+        self._recorder.put({"kind": "reload", "reason": reason, "is_done": ok})
 
     def status(self) -> dict[str, object]:
         """As `drctl status --json` shows it."""

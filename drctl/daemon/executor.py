@@ -146,10 +146,10 @@ class Executor:
         self._listener = tools.listener
         self._guarded: dict[str, frozenset[str]] = {}
         self.settled: deque[Settled] = deque()
-        self.beside: Callable[[Work, Done], None] = _at_once
+        self.beside: Callable[[Work, Done], None] = at_once
         """Has work done that takes longer than a turn may, and tells its end in the loop's thread.
         """
-        self.on_disk: Callable[[Work, Done], None] = _at_once
+        self.on_disk: Callable[[Work, Done], None] = at_once
         """The same for what waits for a disk."""
         self.on_ask: Callable[[AskArbiter], None] = lambda _: None
         """Asks the arbiter, if there is one that lends groups."""
@@ -378,7 +378,7 @@ class Executor:
         return UNSETTLED
 
 
-def _at_once(work: Work, done: Done) -> None:
+def at_once(work: Work, done: Done) -> None:
     """Without a loop: wait for it."""
     try:
         work()

@@ -6,14 +6,14 @@ import gc
 import logging
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from drctl.adapters.addresses import Addresses
 from drctl.adapters.fence import Fence, unusable_reason
 from drctl.adapters.heartbeat import Heartbeat
-from drctl.adapters.keys import Keyring, read_public, read_secret
 from drctl.adapters.metrics_http import MetricsServer
 from drctl.adapters.sd_notify import SdNotify
 from drctl.adapters.segment import Segment
@@ -36,7 +36,9 @@ from drctl.daemon.host_check import check_host
 from drctl.daemon.host_reading import read_host
 from drctl.daemon.loop import OTHERS
 from drctl.daemon.metrics import CONTENT_TYPE, Counter, metrics
+from drctl.daemon.preparation import Own, keyring_of, preparation_of, without_fence
 from drctl.daemon.recorder_client import Recorder
+from drctl.daemon.reload import Crew, Reloader
 from drctl.daemon.rival_check import check_rivals
 from drctl.daemon.state import Memory, State
 from drctl.daemon.status import roles_in_words
@@ -65,7 +67,7 @@ def run(path: str, *, accepts_unsupported: bool = False) -> bool:
     for statement in failover.unsupported:
         log.warning("not_carried_out statement=%r", str(statement))
     check_rivals([vip.address for group in failover.settings.groups for vip in group.vips])
-    return _Daemon(config, failover, host, addresses).run()
+    return _Daemon(config, failover, host, addresses, accepts=accepts_unsupported).run()
 
 
 def check(path: str, *, accepts_unsupported: bool = False) -> Failover:
@@ -78,20 +80,21 @@ def check(path: str, *, accepts_unsupported: bool = False) -> Failover:
         addresses.close()
     failover = read_failover(config, host, accepts_unsupported=accepts_unsupported)
     hook_settings(failover, config.config)
-    _keyring(config)
+    keyring_of(config)
     return failover
-
-
-def _keyring(config: DaemonConfig) -> Keyring:
-    own = read_secret(config.secret, config.node)
-    accepted = {peer.node: read_public(peer.public, peer.node) for peer in config.peers}
-    return Keyring(own, accepted)
 
 
 class _Daemon:
     def __init__(
-        self, config: DaemonConfig, failover: Failover, host: Host, addresses: Addresses
+        self,
+        config: DaemonConfig,
+        failover: Failover,
+        host: Host,
+        addresses: Addresses,
+        *,
+        accepts: bool,
     ) -> None:
+        self._accepts = accepts
         self._config = config
         self._failover = failover
         self._host = host
@@ -115,21 +118,26 @@ class _Daemon:
             recorder = Recorder.spawn(Path(config.state_dir, "history.sqlite3"), now_ms())
             stack.callback(recorder.end)
             scripts = os.environ.pop(SCRIPTS, "")
-            hooks = Hooks.spawn(hook_settings(failover, config.config), now_ms(), scripts)
+            wanted = hook_settings(failover, config.config)
+            hooks = Hooks.spawn(wanted, now_ms(), scripts)
             stack.callback(hooks.end)
+            keyring = keyring_of(config)
+            start = preparation_of(config, failover, wanted, keyring, self._host)
+            settings = without_fence(start.settings, has_fence=fence is not None)
+            start = replace(start, settings=settings)
             desk = Desk(server, recorder, hooks, state)
             begin_urgent()
             equipment = Equipment(
                 self._addresses,
                 fence,
-                Heartbeat(failover.links, _keyring(config)),
-                self._segments(),
+                Heartbeat(failover.links, keyring),
+                {name: self._segment(name, own) for name, own in start.own.items()},
                 GuardKeeper(lock, TABLE if fence is not None else ""),
                 state,
                 desk,
                 self._counters,
             )
-            controller = Controller(failover.settings, equipment)
+            controller = Controller(settings, equipment)
             stack.callback(controller.close)
             self._connect(controller, desk, server, recorder, hooks)
             arbiter = ArbiterWatch(config.arbiter, controller, has_fence=fence is not None)
@@ -139,7 +147,19 @@ class _Daemon:
                 page = self._metrics(config.metrics_listen, desk, recorder)
                 stack.callback(page.close)
                 controller.loop.watch(page.fileno(), OTHERS, _serving(page))
-            self._run(controller, desk, state, arbiter)
+            crew = Crew(
+                controller,
+                equipment.heartbeat,
+                desk,
+                hooks,
+                state,
+                arbiter,
+                self._notify,
+                self._segment,
+            )
+            reloader = Reloader(start, crew, has_fence=fence is not None, accepts=self._accepts)
+            stack.callback(reloader.end)
+            self._run(controller, desk, state, [arbiter.tick, reloader.tick], reloader.ask)
             self._has_left = controller.executor.is_over
         return self._has_left
 
@@ -155,14 +175,8 @@ class _Daemon:
         log.warning("no_fence reason=%r", reason)
         return None
 
-    def _segments(self) -> dict[str, Segment]:
-        made = {}
-        for interface in self._failover.settings.interfaces:
-            own = self._host.get(interface.name)
-            networks = own.networks if own is not None else ()
-            pairs = [(str(one.ip), one.network.prefixlen) for one in networks]
-            made[interface.name] = Segment(interface.name, pairs, self._complain)
-        return made
+    def _segment(self, interface: str, own: Own) -> Segment:
+        return Segment(interface, own, self._complain)
 
     def _complain(self, refused: KernelRefused) -> None:
         self._counters.frames_unsent += 1
@@ -193,6 +207,7 @@ class _Daemon:
     ) -> None:
         desk.node = controller.node
         desk.on_stop = controller.loop.stop
+        desk.on_disk = controller.on_disk
         desk.on_leave = controller.leave
         desk.guard_pid = controller.guard_pid
         desk.links = {(one.peer, one.name): (one.local, one.remote) for one in self._failover.links}
@@ -222,7 +237,14 @@ class _Daemon:
         loop.watch(hooks.fileno(), OTHERS, tracked)
         desk.started()
 
-    def _run(self, controller: Controller, desk: Desk, state: State, arbiter: ArbiterWatch) -> None:
+    def _run(
+        self,
+        controller: Controller,
+        desk: Desk,
+        state: State,
+        ticks: Sequence[Callable[[], None]],
+        reload: Callable[[], None],
+    ) -> None:
         wakeup = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
 
         def asked_to_stop(*_: object) -> None:
@@ -237,10 +259,12 @@ class _Daemon:
         controller.loop.watch(wakeup, OTHERS, stop)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, asked_to_stop)
+        _on_hangup(controller, reload)
 
         def tick() -> None:
             desk.tick()
-            arbiter.tick()
+            for each in ticks:
+                each()
             self._notify.watchdog()
             if self._notify.is_wanted:
                 self._notify.status(roles_in_words(controller.node))
@@ -273,6 +297,19 @@ class _Daemon:
                 log.warning("not_remembered reason=%r", trouble)
 
         controller.on_disk(remember, lambda _: None)
+
+
+def _on_hangup(controller: Controller, reload: Callable[[], None]) -> None:
+    """SIGHUP asks for a reload."""
+    wakeup = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+
+    def asked() -> Iterator[Event]:
+        os.eventfd_read(wakeup)
+        reload()
+        yield from ()
+
+    controller.loop.watch(wakeup, OTHERS, asked)
+    signal.signal(signal.SIGHUP, lambda *_: os.eventfd_write(wakeup, 1))
 
 
 def _write_down(state: State, addresses: list[str]) -> None:

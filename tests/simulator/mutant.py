@@ -43,6 +43,8 @@ ONE_PAIR = (("nodes", 2), ("services", ("svc",)), ("is_synced", False))
 FENCED = (*ONE_PAIR, ("has_fence", True))
 UNFENCED = (*ONE_PAIR, ("has_fence", False))
 THREE = (("nodes", 3), ("services", ("svc",)), ("is_synced", False), ("heartbeat_ms", 100))
+CUT = (*FENCED, ("links", ("svc",)), ("witnesses", 2))
+VOUCHED, LENT = ((*CUT, ("arbiter", kind)) for kind in ("gateway", "lease"))
 NO_LINKS = ("links", "lb1", 0, 50, 6000)
 
 MUTANTS = (
@@ -320,6 +322,33 @@ MUTANTS = (
         ),
         topology=(*FENCED, ("links", ("svc",))),
         timeline=(("leak", "lb1", 0, 10, 9000), ("kill-both", "lb1", 20, 50, 9000)),
+    ),
+    Mutant(
+        "taken from a silent director who may still be vouched for",
+        "safety",
+        (
+            (
+                "arbiter",
+                "    return arbiter.hold_ms + around.timing.heartbeat_ms\n",
+                "    return 0\n",
+            ),
+        ),
+        topology=VOUCHED,
+        timeline=(("split", "lb1", 0, 50, 2000),),
+    ),
+    Mutant(
+        "kept by who is alone and has nobody to vouch",
+        "safety",
+        (("active", "    if not arbiter.is_missing(group, now_ms):\n", "    if True:\n"),),
+        topology=VOUCHED,
+        timeline=(("split", "lb1", 0, 50, 3000),),
+    ),
+    Mutant(
+        "taken without the loan",
+        "safety",
+        (("arbiter", "    return now_ms >= until_ms\n", "    return False\n"),),
+        topology=LENT,
+        timeline=(("split", "lb1", 0, 50, 3000),),
     ),
     Mutant(
         "one who leaves the segment for good does not hold up the others",

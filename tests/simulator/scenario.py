@@ -47,6 +47,8 @@ def _value(name: str, words: list[str]) -> Any:
     default = defaults[name]
     if isinstance(default, bool):
         return words == ["yes"]
+    if isinstance(default, str):
+        return words[0]
     if isinstance(default, tuple):
         return tuple(int(word) if word.isdigit() else word for word in words)
     return int(words[0])

@@ -63,6 +63,25 @@ def core_arbiter(config: ArbiterConfig, heartbeat_ms: int) -> CoreArbiter | None
     return CoreArbiter(hold_ms=config.hold_ms(heartbeat_ms))
 
 
+def check_arbiter(config: ArbiterConfig) -> None:
+    """Raises DrctlError when it could not be asked: no gateway, no certificate."""
+    if config.kind == GATEWAY:
+        _points(config)
+    elif config.kind == ETCD:
+        from drctl.adapters.arbiter_etcd import Etcd, Tls
+
+        Etcd(config.endpoints, Tls(config.ca, config.cert, config.key), 1).close()
+
+
+def _points(config: ArbiterConfig) -> tuple[str, ...]:
+    from drctl.daemon.host_reading import default_gateways
+
+    found = config.addresses or tuple(default_gateways())
+    if not found:
+        raise DrctlError("arbiter.addresses is missing, and there is no default gateway")
+    return found
+
+
 def make_arbiter(
     config: ArbiterConfig, settings: Settings, *, has_fence: bool, now_ms: int
 ) -> Arbiter | None:
@@ -70,12 +89,8 @@ def make_arbiter(
     timing = settings.timing
     if config.kind == GATEWAY:
         from drctl.daemon.arbiter_gateway import Gateway
-        from drctl.daemon.host_reading import default_gateways
 
-        addresses = config.addresses or tuple(default_gateways())
-        if not addresses:
-            raise DrctlError("arbiter.addresses is missing, and there is no default gateway")
-        return Gateway(config, addresses, timing.heartbeat_ms, now_ms)
+        return Gateway(config, _points(config), timing.heartbeat_ms, now_ms)
     if config.kind == ETCD:
         from drctl.daemon.arbiter_lease import Lease
 

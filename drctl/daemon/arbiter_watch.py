@@ -13,6 +13,7 @@ from drctl.daemon.config import ArbiterConfig
 from drctl.daemon.controller import Controller
 from drctl.daemon.executor import now_ms
 from drctl.daemon.loop import OTHERS
+from drctl.errors import DrctlError
 
 log = logging.getLogger("drctl")
 
@@ -30,16 +31,21 @@ class ArbiterWatch:
         self._begin()
 
     def change(self, config: ArbiterConfig) -> None:
-        """Other settings; the core has to know them before. What was allowed holds until its time
-        is over, or the new one has spoken; the end of the old one is not waited for."""
-        if config == self._config:
+        """Other settings; the core has to know them before, and other timing counts too. What was
+        allowed holds until its time is over, or the new one has spoken; the end of the old one is
+        not waited for."""
+        if self._needs(config) == self._has:
             return
-        old, self._arbiter = self._arbiter, None
+        old, self._config = self._arbiter, config
         if old is not None:
             self._controller.loop.forget(old.fileno())
             self._controller.on_disk(old.end, lambda _: None)
-        self._config = config
-        self._begin()
+        self._arbiter = None
+        try:
+            self._begin()
+        except DrctlError as refused:
+            # nobody is asked: who needs one does not hold anything
+            log.error("no_arbiter kind=%s error=%r", config.kind, str(refused))
         for group, holder in self._controller.node.around.asked.items():
             self._ask(AskArbiter(group, holder))
 
@@ -62,8 +68,14 @@ class ArbiterWatch:
         found = state_of(self._config, self._arbiter, grants, now_ms())
         return None if found is None else found.to_json()
 
+    def _needs(self, config: ArbiterConfig) -> tuple[object, ...]:
+        """All that it is made of."""
+        timing = self._controller.node.around.settings.timing
+        return (config, timing.heartbeat_ms, timing.fence_ms, timing.lease_ms)
+
     def _begin(self) -> None:
         settings = self._controller.node.around.settings
+        self._has = self._needs(self._config)
         arbiter = make_arbiter(self._config, settings, has_fence=self._has_fence, now_ms=now_ms())
         if arbiter is None:
             return

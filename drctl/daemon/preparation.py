@@ -11,6 +11,7 @@ from drctl.adapters.addresses import Addresses
 from drctl.adapters.heartbeat_socket import HeartbeatLink
 from drctl.adapters.keys import Keyring, read_public, read_secret
 from drctl.core.value import Settings
+from drctl.daemon.arbiter import check_arbiter
 from drctl.daemon.config import DaemonConfig, read_config
 from drctl.daemon.config_reading import read_failover
 from drctl.daemon.failover_settings import Failover
@@ -74,11 +75,12 @@ def _prepared(path: str, *, accepts_unsupported: bool, has_fence: bool) -> Prepa
             reasons, lambda: read_failover(config, host, accepts_unsupported=accepts_unsupported)
         )
         keyring = _tried(reasons, lambda: keyring_of(config))
+        _tried(reasons, lambda: check_arbiter(config.arbiter))
         hooks = None
         if failover is not None:
             read = failover
             hooks = _tried(reasons, lambda: hook_settings(read, config.config))
-        if failover is None or keyring is None or hooks is None:
+        if reasons or failover is None or keyring is None or hooks is None:
             raise Unready(reasons)
         made = preparation_of(config, failover, hooks, keyring, host)
         made = replace(made, settings=without_fence(made.settings, has_fence=has_fence))

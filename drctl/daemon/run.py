@@ -19,6 +19,7 @@ from drctl.adapters.sd_notify import SdNotify
 from drctl.adapters.segment import Segment
 from drctl.adapters.urgency import be_urgent, begin_urgent
 from drctl.core.event import Event, TrackReported
+from drctl.daemon.arbiter import check_arbiter
 from drctl.daemon.arbiter_watch import ArbiterWatch
 from drctl.daemon.config import DaemonConfig, read_config
 from drctl.daemon.config_reading import read_failover
@@ -81,6 +82,7 @@ def check(path: str, *, accepts_unsupported: bool = False) -> Failover:
     failover = read_failover(config, host, accepts_unsupported=accepts_unsupported)
     hook_settings(failover, config.config)
     keyring_of(config)
+    check_arbiter(config.arbiter)
     return failover
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import ipaddress
 import os
 import secrets
@@ -21,24 +20,6 @@ _ICMP6_FILTER = 1
 _READ_BYTES = 2048
 _TOKEN_BYTES = 12
 _IP_BYTES = 20
-QUIET = frozenset(
-    {
-        errno.ENETUNREACH,
-        errno.EHOSTUNREACH,
-        errno.ENETDOWN,
-        errno.EHOSTDOWN,
-        errno.ENOBUFS,
-        errno.EAGAIN,
-        errno.EADDRNOTAVAIL,
-        errno.ENODEV,
-        errno.ENXIO,
-        errno.EINVAL,
-        errno.EPERM,
-        errno.EACCES,
-    }
-)
-"""Reasons why a request cannot be sent now, which is the same as no answer. EINVAL and ENODEV are
-those of a link-local address whose interface is gone, EPERM is a firewall's."""
 
 
 class Pinger:
@@ -64,6 +45,8 @@ class Pinger:
         self._identifier = os.getpid() & 0xFFFF
         self._token = secrets.token_bytes(_TOKEN_BYTES)
         """Nobody else can know it, so an answer with it is one to us."""
+        self.refusal = ""
+        """Why the last request could not be sent, "" when it could."""
 
     def fileno(self) -> int:
         return self._socket.fileno()
@@ -72,7 +55,8 @@ class Pinger:
         self._socket.close()
 
     def ask(self, address: str, number: int) -> bool:
-        """Send a request with this number; false when it cannot be sent now."""
+        """Send a request with this number; false when it cannot be sent now, which is the same as
+        no answer."""
         head = _ECHO.pack(
             _REQUEST6 if self._is_v6 else _REQUEST, 0, 0, self._identifier, number & 0xFFFF
         )
@@ -83,9 +67,9 @@ class Pinger:
         try:
             self._socket.sendto(message, _name_of(address))
         except OSError as cause:
-            if cause.errno in QUIET:
-                return False
-            raise KernelRefused(f"ask {address} for an echo", cause.errno) from cause
+            self.refusal = cause.strerror or str(cause)
+            return False
+        self.refusal = ""
         return True
 
     def answers(self) -> list[int]:
@@ -97,9 +81,9 @@ class Pinger:
             except BlockingIOError:
                 return found
             except OSError as cause:
-                if cause.errno in QUIET:
-                    continue
-                raise KernelRefused("read echoes", cause.errno) from cause
+                # what the network has to say of an earlier request
+                self.refusal = cause.strerror or str(cause)
+                return found
             number = self._number_in(packet)
             if number is not None:
                 found.append(number)

@@ -76,7 +76,9 @@ class Gateway:
     def trouble(self, now_ms: int) -> str:
         if now_ms < self._until_ms:
             return ""
-        return f"no answer from {', '.join(self.addresses)}"
+        reasons = [pinger.refusal for pinger in self._pingers.values() if pinger.refusal]
+        why = f" ({'; '.join(reasons)})" if reasons else ""
+        return f"no answer from {', '.join(self.addresses)}{why}"
 
     def end(self) -> None:
         for pinger in self._pingers.values():

@@ -1,0 +1,230 @@
+"""Groups are lent by a real etcd to one director at a time."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from drctl.adapters.arbiter_etcd import Etcd, EtcdRefused, Tls
+from drctl.core.action import AskArbiter
+from drctl.core.event import ArbiterReported
+from drctl.daemon.arbiter_lease import Lease
+from drctl.daemon.arbiter_lending import Lending
+from drctl.daemon.config import ArbiterConfig
+from tools import need
+
+TTL_MS, LAG_MS = 3000, 500
+GOOD_MS = 2970 - LAG_MS
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+    return port
+
+
+@pytest.fixture(scope="module")
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A cluster of one member."""
+    folder = tmp_path_factory.mktemp("etcd")
+    client, peer = (f"http://127.0.0.1:{free_port()}" for _ in range(2))
+    command = [
+        need("etcd", "etcd-server"),
+        *("--name", "one", "--data-dir", str(folder / "data"), "--log-level", "error"),
+        *("--listen-client-urls", client, "--advertise-client-urls", client),
+        *("--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer),
+        *("--initial-cluster", f"one={peer}", "--unsafe-no-fsync"),
+    ]
+    with (folder / "log").open("wb") as log, subprocess.Popen(command, stderr=log) as process:
+        limit_s = time.monotonic() + 30
+        while not is_there(client):
+            assert time.monotonic() < limit_s, (folder / "log").read_text()
+        yield client
+        process.kill()
+
+
+def is_there(client: str) -> bool:
+    etcd = Etcd((client,), Tls(), 1)
+    try:
+        etcd.entry("nothing")
+    except EtcdRefused:
+        time.sleep(0.05)
+        return False
+    finally:
+        etcd.close()
+    return True
+
+
+class Node:
+    """One director's part, whose clock is set by hand; `until` is what it was told last."""
+
+    def __init__(self, endpoint: str, name: str, prefix: str) -> None:
+        self.etcd = Etcd((endpoint,), Tls(), 5)
+        self.lending = Lending(self.etcd, name, prefix, TTL_MS, LAG_MS)
+        self.lending.tell = self.told
+        self.now_ms = 1000
+        self.until: dict[str, int] = {}
+
+    def told(self, group: str, until_ms: int) -> None:
+        self.until[group] = until_ms
+
+    def now(self) -> int:
+        return self.now_ms
+
+    def wants(self, **wanted: str) -> None:
+        self.lending.wants(wanted, self.now)
+
+    def work(self, at_ms: int) -> None:
+        self.now_ms = at_ms
+        self.lending.work(self.now)
+
+
+@pytest.fixture
+def pair(endpoint: str, tmp_path: Path) -> Iterator[tuple[Node, Node]]:
+    made = [Node(endpoint, name, f"{tmp_path}/") for name in ("lb1", "lb2")]
+    yield made[0], made[1]
+    for node in made:
+        node.lending.rest()
+        node.etcd.close()
+
+
+def test_group_is_lent_to_one_director_until_its_lease_is_nearly_over(
+    pair: tuple[Node, Node],
+) -> None:
+    first, second = pair
+    first.wants(web="lb1")
+    second.wants(web="lb2", mail="lb2")
+    assert first.until == {"web": 1000 + GOOD_MS}
+    assert second.until == {"mail": 1000 + GOOD_MS}
+    first.work(1000 + GOOD_MS // 3)
+    assert first.until == {"web": 1000 + GOOD_MS // 3 + GOOD_MS}
+
+
+def test_group_that_is_given_back_is_another_s_at_once(pair: tuple[Node, Node]) -> None:
+    first, second = pair
+    first.wants(web="lb1")
+    second.wants(web="lb2")
+    first.wants()
+    assert first.until == {"web": 0}
+    assert first.lending.is_idle
+    second.work(1050)
+    assert second.until == {"web": 1000 + GOOD_MS}
+
+
+def test_group_that_is_handed_over_is_for_that_director_alone(
+    pair: tuple[Node, Node], endpoint: str, tmp_path: Path
+) -> None:
+    first, second = pair
+    third = Node(endpoint, "lb3", f"{tmp_path}/")
+    first.wants(web="lb1")
+    first.wants(web="lb2")
+    assert first.until == {"web": 0}
+    third.wants(web="lb3")
+    assert third.until == {}
+    second.wants(web="lb2")
+    assert second.until == {"web": 1000 + GOOD_MS}
+    first.wants()
+    first.wants(web="lb1")
+    assert first.until == {"web": 0}
+    third.lending.rest()
+
+
+def test_group_that_was_not_taken_comes_back(pair: tuple[Node, Node]) -> None:
+    first, second = pair
+    first.wants(web="lb1")
+    first.wants(web="lb2")
+    first.wants(web="lb1")
+    assert first.until["web"] > 0
+    second.wants(web="lb2")
+    assert second.until == {}
+
+
+def test_lease_that_the_cluster_ended_is_noticed(pair: tuple[Node, Node]) -> None:
+    first, second = pair
+    first.wants(web="lb1")
+    entry = first.etcd.entry(f"{first.lending._prefix}web")  # noqa: SLF001
+    assert entry is not None
+    second.etcd.revoke(entry.lease)
+    second.wants(web="lb2")
+    assert second.until["web"] > 0
+    first.work(1000 + GOOD_MS // 3)
+    assert first.until == {"web": 0}
+
+
+def test_director_that_starts_again_takes_what_is_its_own(
+    pair: tuple[Node, Node], endpoint: str, tmp_path: Path
+) -> None:
+    before, _ = pair
+    before.wants(web="lb1")
+    again = Node(endpoint, "lb1", f"{tmp_path}/")
+    again.wants(web="lb1")
+    assert again.until["web"] > 0
+    before.lending.rest()
+    again.work(1000 + GOOD_MS // 3)
+    assert again.until["web"] > 0
+    again.lending.rest()
+
+
+def test_cluster_that_does_not_answer_is_told_and_nothing_is_lent() -> None:
+    node = Node(f"http://127.0.0.1:{free_port()}", "lb1", "/")
+    node.wants(web="lb1")
+    assert node.until == {}
+    assert "Connection refused" in node.lending.trouble
+    assert node.lending.wake_ms() == 1500
+
+
+def test_member_that_does_not_answer_is_passed_over(endpoint: str, tmp_path: Path) -> None:
+    etcd = Etcd((f"http://127.0.0.1:{free_port()}", endpoint), Tls(), 5)
+    assert etcd.entry(f"{tmp_path}") is None
+    etcd.close()
+
+
+def test_certificates_that_are_not_there_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(EtcdRefused, match=r"no\.pem: .*No such file"):
+        Etcd(("https://127.0.0.1:2379",), Tls(str(tmp_path / "no.pem")), 1)
+
+
+def test_process_borrows_and_gives_back_with_the_controller(endpoint: str, tmp_path: Path) -> None:
+    config = ArbiterConfig(
+        "etcd", endpoints=(endpoint,), prefix=f"{tmp_path}/", ttl_ms=TTL_MS, timeout_ms=5000
+    )
+    lease = Lease.spawn(config, "lb1", LAG_MS, now_ms())
+    look = Etcd((endpoint,), Tls(), 5)
+    try:
+        lease.ask(AskArbiter("web", "lb1"))
+        (told,) = events(lease)
+        assert told.group == "web"
+        assert 0 < told.until_ms - now_ms() <= GOOD_MS
+        # a controller that says nothing has no VIPs any more
+        limit_s = time.monotonic() + 10
+        while look.entry(f"{tmp_path}/web") is not None:
+            assert time.monotonic() < limit_s
+        (told,) = events(lease)
+        assert told.until_ms == 0
+        lease.tick(now_ms())
+        (told,) = events(lease)
+        assert told.until_ms > now_ms()
+        lease.ask(AskArbiter("web", ""))
+        (told,) = events(lease)
+        assert told.until_ms == 0
+    finally:
+        lease.end()
+        look.close()
+
+
+def events(lease: Lease) -> list[ArbiterReported]:
+    limit_s = time.monotonic() + 20
+    while not (found := lease.events(now_ms())):
+        assert time.monotonic() < limit_s, lease.trouble(0)
+        time.sleep(0.005)
+    return found
+
+
+def now_ms() -> int:
+    return time.monotonic_ns() // 1_000_000

@@ -54,6 +54,30 @@ virtual_server 192.0.2.100 80 {{
     }}
 }}
 """
+PIRANHA = """
+primary = 192.0.2.1
+service = lvs
+backup_active = 1
+backup = 192.0.2.2
+heartbeat = 1
+heartbeat_port = 539
+keepalive = 2
+deadtime = 6
+network = direct
+virtual web {
+     active = 1
+     address = 192.0.2.100 eth0:1
+     vip_nmask = 255.255.255.0
+     port = 80
+     protocol = tcp
+     scheduler = rr
+     server web1 {
+         address = 192.0.2.20
+         active = 1
+         weight = 1
+     }
+}
+"""
 SETTINGS = """
 node = "{name}"
 config = "{config}"
@@ -258,3 +282,33 @@ def test_keepalived_pair_moves_to_drctl_and_back_without_an_outage(
         print("back:", back)
         assert_uninterrupted(back, live)
         assert lb1.run("nft", "list", "tables").stdout == b""
+
+
+def test_piranha_pair_moves_to_drctl_with_its_own_file(tmp_path: Path) -> None:
+    with stage(tmp_path, lambda _: PIRANHA, has_links=False) as live:
+        lb1, lb2 = live.lb1, live.lb2
+        # as a pulse that was killed leaves it, which took `ifconfig eth0:1 ADDRESS netmask MASK up`
+        alias = ("dev", "eth0", "label", "eth0:1")
+        lb1.run("ip", "address", "add", f"{VIP}/24", "broadcast", "192.0.2.255", *alias)
+        live.until(lambda: live.client.last_holder() == "lb1")
+        lb2.start_drctl()
+        at_ms = now_ms()
+        live.until(lambda: lb2.role() == "suspect")
+        lb1.start_drctl()
+        live.until(lambda: lb1.role() == "active" and lb2.role() == "standby")
+        assert_uninterrupted(live.seen(at_ms), live)
+        # the other one can have it, and give it back
+        subprocess.run([*DRCTL, "switch", "-c", lb1.settings], check=True)
+        live.until(lambda: live.client.last_holder() == "lb2")
+        subprocess.run([*DRCTL, "switch", "-c", lb1.settings], check=True)
+        live.until(lambda: live.client.last_holder() == "lb1")
+        # and pulse finds what it had
+        live.until(lambda: lb1.role() == "active" and lb2.role() == "standby")
+        lb2.stop("drctl")
+        at_ms = now_ms()
+        subprocess.run([*DRCTL, "run", "--leave", "-c", lb1.settings], check=True)
+        assert lb1.running["drctl"].wait(LIMIT_S) == 3
+        shown = lb1.run("ip", "-o", "-4", "address", "show", "label", "eth0:1").stdout.decode()
+        assert f"{VIP}/24" in shown
+        assert "valid_lft forever" in shown
+        assert_uninterrupted(live.seen(at_ms), live)

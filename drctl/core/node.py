@@ -115,6 +115,9 @@ class Node:
         self._stop()
         if self._change.is_busy:
             self._change.go_on(now_ms)
+            # another heartbeat may be shorter, and so may the leases that it renews
+            next_ms = now_ms + around.timing.heartbeat_ms
+            self._next_beat_ms = min(self._next_beat_ms, next_ms)
         if self._change.has_moved:
             self._change.has_moved = False
             self._note_vips()

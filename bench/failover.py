@@ -15,11 +15,14 @@ import os
 import platform
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from failover_pairs import drctl_pair, keepalived_pair, parts
 from failover_rows import Row, judged, rows
 from measure import keepalived
 
+from drctl.errors import DrctlError
 from drctl.lab.pair.stage import end_in_order
 
 ROUNDS = 10
@@ -47,7 +50,7 @@ def main() -> int:
     _measure(wanted, program, max(1, options.rounds))
     minutes = (time.monotonic() - start_s) / 60
     print(
-        f"medians of {len(wanted[0].ours)} on {len(os.sched_getaffinity(0))} processors,"
+        f"medians of {options.rounds} on {len(os.sched_getaffinity(0))} processors,"
         f" Linux {platform.release()}, load {os.getloadavg()[0]:.1f}; {minutes:.1f} minutes"
     )
     return int(not _print_table(wanted))
@@ -61,9 +64,12 @@ def _measure(wanted: list[Row], program: str, rounds: int) -> None:
         for row in wanted:
             ours, theirs = (some[number] for some in moments[row.name])
             _progress(f"round {number + 1} of {rounds}: {row.name}")
-            with drctl_pair(row.plan) as pair:
+            with _noted(row, "drctl"), drctl_pair(row.plan) as pair:
                 row.ours.append(row.measured(pair, row.plan.heartbeat_ms, ours))
-            with keepalived_pair(program, row.theirs_ms, row.plan.vips) as pair:
+            with (
+                _noted(row, "keepalived"),
+                keepalived_pair(program, row.theirs_ms, row.plan.vips) as pair,
+            ):
                 row.theirs.append(row.measured(pair, row.theirs_ms, theirs))
         seconds = time.monotonic() - start_s
         if number == 0:
@@ -74,6 +80,15 @@ def _measure(wanted: list[Row], program: str, rounds: int) -> None:
                 file=sys.stderr,
             )
     _progress("")
+
+
+@contextmanager
+def _noted(row: Row, program: str) -> Iterator[None]:
+    """A run that comes to nothing does not end all others; the table tells it."""
+    try:
+        yield
+    except (DrctlError, RuntimeError) as failed:
+        row.failures.append(f"{row.name}: a run of {program} failed: {failed}")
 
 
 def _progress(text: str) -> None:
@@ -89,7 +104,7 @@ def _print_table(wanted: list[Row]) -> bool:
     is_met = True
     for row in wanted:
         found = judged(row, others)
-        is_met &= found.is_met
+        is_met &= found.is_met and not row.failures
         words = [f"{text}: {'reached' if good else 'MISSED'}" for text, good in found.goals]
         lines.append((row.title, *found.columns, words[0]))
         lines += [("", "", "", "", "", "", word) for word in words[1:]]
@@ -100,6 +115,9 @@ def _print_table(wanted: list[Row]) -> bool:
             for number, (text, width) in enumerate(zip(line, widths, strict=True))
         ]
         print("  ".join(cells).rstrip())
+    for row in wanted:
+        for failure in row.failures:
+            print(failure)
     return is_met
 
 

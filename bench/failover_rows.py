@@ -15,7 +15,7 @@ from failover_pairs import Pair, await_phase
 from drctl.lab.pair.client import Client
 from drctl.lab.pair.stage import VIP, Plan, now_ms
 
-IDLE_S = 20.0
+IDLE_S = 10.0
 SETTLED_S = 7.0
 """The announcements of the beginning are over then."""
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -166,6 +166,8 @@ class Row:
     mib: float | None = None
     ours: list[Found] = field(default_factory=list)
     theirs: list[Found] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    """Runs of either program that came to nothing, and why."""
 
     @property
     def is_idle(self) -> bool:
@@ -227,6 +229,8 @@ class Judged:
 
 def judged(row: Row, others: dict[str, Row]) -> Judged:
     """What came of a row; others are those that were measured with it."""
+    if not row.ours:
+        return Judged(("-",) * 5, (("it could be measured", False),))
     if row.is_idle:
         return _judged_idle(row)
     ours = statistics.median(found.outage_ms for found in row.ours)
@@ -241,7 +245,7 @@ def judged(row: Row, others: dict[str, Row]) -> Judged:
         most = max(found.second_ms for found in row.ours)
         text = f"then at most {row.second_ms:g} ms ({most:.0f})"
         goals.append((text, most <= row.second_ms))
-    if row.beside in others:
+    if row.beside in others and others[row.beside].ours:
         less = statistics.median(found.outage_ms for found in others[row.beside].ours)
         goals.append(
             (f"at most {row.more_ms:g} ms more ({ours - less:+.0f})", ours - less <= row.more_ms)

@@ -68,6 +68,22 @@ echo "$(id -un):$(id -gn) $*" >> /var/log/{name}
 """
 
 
+FORGERY = """\
+import json, socket
+program = {{"argv": ["/bin/sh", "-c", "id > /var/log/forged"], "uid": None, "gid": None}}
+track = {{"name": "forged", "program": program, "interval_ms": 100}}
+settings = {{"notifies": [], "tracks": [track], "mail": None, "limit_ms": 1000, "files": [],
+            "processes": []}}
+channel = socket.socket(socket.AF_UNIX)
+channel.connect("/run/drctl-scripts.sock")
+channel.sendall(json.dumps({{"settings": settings, "when": "start"}}).encode() + b"\\n")
+while answer := channel.recv(65536):
+    print(answer.decode())
+"""
+BUSY_MS = 50
+"""So long an answer may take on a machine that has other work."""
+
+
 @dataclass
 class Service:
     """The service in its machine, and a client that asks for the VIP."""
@@ -185,6 +201,47 @@ def test_everything_killed_leaves_no_vip_although_no_process_lives(service: Serv
     assert "expires" not in fences
     at.run("systemctl", "start", "drctl")
     service.await_active()
+
+
+def test_own_address_stays_when_the_vip_before_it_in_the_subnet_is_lost(service: Service) -> None:
+    """The VIP becomes the primary address of its subnet; its end would be that of the others."""
+    at = service.machine
+    at.host.ip("address", "delete", "192.0.2.1/24", "dev", "eth0")
+    at.host.ip("address", "add", "192.0.2.1/24", "dev", "eth0")
+    shown = at.host.ip("-o", "-4", "address", "show", "dev", "eth0")
+    own = next(line for line in shown.splitlines() if "192.0.2.1/24" in line)
+    assert "secondary" in own, shown
+    service.kill("KILL", service.guard(), service.pid)
+    service.until(lambda: VIP not in at.addresses())
+    assert "192.0.2.1" in at.addresses()
+    at.run("systemctl", "start", "drctl")
+    service.await_active()
+
+
+def test_scripts_that_the_configuration_does_not_name_are_not_run(service: Service) -> None:
+    """Whoever speaks for the daemon gets no more from the privileged process than it would."""
+    at = service.machine
+    at.write("/usr/local/bin/forge", FORGERY.format(), 0o755)
+    told = at.run(sys.executable, "/usr/local/bin/forge")
+    assert "have changed since" in told
+    assert at.read("/var/log/forged") == ""
+
+
+def test_daemon_that_leaves_is_not_started_again_and_the_vip_stays(service: Service) -> None:
+    at = service.machine
+    at.run("rm", "/etc/systemd/system/drctl.service.d/test.conf")
+    at.run("systemctl", "daemon-reload")
+    at_ms = time.monotonic() * 1000
+    at.run(*DRCTL, "run", "--leave")
+    service.until(lambda: at.show("drctl", "ActiveState") == "inactive")
+    assert at.show("drctl", "Result") == "success"
+    assert VIP in at.addresses()
+    assert at.run("nft", "list", "tables") == ""
+    # and the next one adopts it
+    at.run("systemctl", "start", "drctl")
+    service.await_active()
+    seen = service.client.seen(at_ms)
+    assert seen.outage_ms < BUSY_MS, at.journal()
 
 
 def test_stopped_unit_gives_the_vip_up_and_tells_scripts(service: Service) -> None:

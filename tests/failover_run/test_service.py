@@ -14,7 +14,7 @@ from systemd_case import Machine, machine
 
 from drctl.lab.pair.client import Client
 
-VIP = "192.0.2.100"
+VIP, MORE = "192.0.2.100", "192.0.2.101"
 DRCTL = (sys.executable, "-m", "drctl")
 KEEPALIVED = """
 global_defs {
@@ -165,6 +165,22 @@ def test_unit_starts_takes_the_vip_and_runs_scripts_as_their_user(service: Servi
     assert int(capabilities.split()[1], 16) == 1 << 12 | 1 << 13, "NET_ADMIN and NET_RAW"
     assert "Seccomp:\t2" in status
     assert "NoNewPrivs:\t1" in status
+
+
+def test_reload_of_the_unit_brings_another_vip_and_other_scripts(service: Service) -> None:
+    at, before = service.machine, service.pid
+    more = f"192.0.2.100/24\n        {MORE}/24"
+    text = KEEPALIVED.replace("192.0.2.100/24", more).replace("bin/alive", "bin/well")
+    at.write("/usr/local/bin/well", SCRIPT.format(name="well"), 0o755)
+    at.write("/var/log/well", "", 0o666)
+    at.write("/etc/keepalived/keepalived.conf", text, 0o600)
+    at.run("systemctl", "reload", "drctl")
+    service.until(lambda: MORE in at.addresses())
+    service.until(lambda: at.read("/var/log/well").startswith("keepalived_script:"))
+    assert (service.pid, at.show("drctl", "ActiveState")) == (before, "active")
+    at.write("/etc/keepalived/keepalived.conf", KEEPALIVED, 0o600)
+    at.run("systemctl", "reload", "drctl")
+    service.until(lambda: MORE not in at.addresses())
 
 
 def test_reload_of_the_unit_fails_with_a_bad_file_and_changes_nothing(service: Service) -> None:

@@ -9,6 +9,8 @@ from drctl.core.peer import PeerView
 from drctl.core.role import Role
 
 CONFLICT_PROBES = 2
+OUTLIVED_MS = 1000
+"""After a cut, beats from before it come in for so long."""
 
 
 def begin(group: GroupState, now_ms: int) -> None:
@@ -30,7 +32,9 @@ def begin(group: GroupState, now_ms: int) -> None:
 
 def step(group: GroupState, now_ms: int) -> None:
     """Keep the group, hand it over, or let go of it."""
-    problem = group.dead_interface() or _rival(group, now_ms) or _refusal(group, now_ms)
+    rival = _rival(group, now_ms)
+    group.is_deposed |= bool(rival) and not group.is_shut
+    problem = group.dead_interface() or rival or _refusal(group, now_ms)
     if problem:
         group.release(now_ms, problem)
         return
@@ -41,19 +45,22 @@ def step(group: GroupState, now_ms: int) -> None:
         _verify(group, now_ms)
         return
     _probe_for_conflicts(group, now_ms)
+    _outlive_rivals(group, now_ms)
     _announce_again(group, now_ms)
     if group.claim_priority != group.standing.priority:
         _claim_anew(group)
     yielding.consider(group, now_ms)
 
 
-def _claim_anew(group: GroupState) -> None:
+def _claim_anew(group: GroupState) -> bool:
     """The priority of a claim is a part of it, and never changes; with another one it is another
     claim. Who is standby compares with it."""
-    if group.seen_epoch + 1 < group.around.epochs_below:
-        group.epoch = group.seen_epoch = group.seen_epoch + 1
-        group.claim_priority = group.standing.priority
-        group.around.beat_soon = True
+    if group.seen_epoch + 1 >= group.around.epochs_below:
+        return False
+    group.epoch = group.seen_epoch = group.seen_epoch + 1
+    group.claim_priority = group.standing.priority
+    group.around.beat_soon = True
+    return True
 
 
 def _rival(group: GroupState, now_ms: int) -> str:
@@ -61,9 +68,18 @@ def _rival(group: GroupState, now_ms: int) -> str:
     holder = group.holder(now_ms)
     if holder is not None and group.peer_key(holder[0]) > group.key():
         return f"{holder[0].config.node} claims it with a higher epoch or priority"
-    if group.stale_epoch > group.epoch:
-        return "somebody claimed it with a higher epoch"
-    return ""
+    if group.stale_epoch <= group.epoch:
+        return ""
+    if _has_outlived(group, now_ms, group.stale_claimer) and _claim_anew(group):
+        return ""
+    return "somebody claimed it with a higher epoch"
+
+
+def _has_outlived(group: GroupState, now_ms: int, peer: PeerView | None) -> bool:
+    """It was seen a moment ago that the peer answers too, and has to give way: what he claimed
+    before that is over."""
+    is_recent = now_ms - group.heard_rival_ms <= OUTLIVED_MS
+    return peer is not None and peer is group.rival and is_recent and not group.is_shut
 
 
 def _refusal(group: GroupState, now_ms: int) -> str:
@@ -131,6 +147,15 @@ def _probe_for_conflicts(group: GroupState, now_ms: int) -> None:
         group.wake(group.conflict_probe_ms)
 
 
+def _outlive_rivals(group: GroupState, now_ms: int) -> None:
+    """Who held it too has let go: whoever sent his packets there learns better."""
+    holder = group.holder(now_ms)
+    was_beside = group.is_beside_rival
+    group.is_beside_rival = holder is not None and holder[1].role is Role.ACTIVE
+    if was_beside and not group.is_beside_rival:
+        group.announce_at_ms = now_ms
+
+
 def _announce_again(group: GroupState, now_ms: int) -> None:
     timing = group.around.timing
     if group.announce_at_ms is None:
@@ -152,8 +177,12 @@ def contested(group: GroupState, now_ms: int, peer: PeerView | None) -> None:
     if peer is not None and _is_stronger(group, peer):
         if now_ms - group.heard_rival_ms >= around.timing.heartbeat_ms:
             group.announce(now_ms, 1)
-        group.heard_rival_ms = now_ms
+        group.heard_rival_ms, group.rival = now_ms, peer
+        # and once more when he is silent: his last answers may be the ones that were believed
+        group.announce_at_ms = now_ms + 2 * around.timing.heartbeat_ms
+        group.wake(group.announce_at_ms)
         return
+    group.is_deposed = True
     if around.timing.has_fence:
         group.shut()
     else:
@@ -173,6 +202,7 @@ def settled(group: GroupState, now_ms: int, kind: str, outcome: Outcome, why: st
         if outcome is Outcome.DONE:
             group.burst = None
             group.is_shut = False
+            group.is_deposed = False
             group.announce(now_ms, group.around.timing.garp_count)
             return
         group.burst = None

@@ -71,6 +71,7 @@ class GroupState:
         self.claim_priority = config.priority
         self.stale_epoch = 0
         """The highest epoch of a claim in a stale beat."""
+        self.stale_claimer: PeerView | None = None
 
         self.listen_until_ms = 0
         self.fault_until_ms = 0
@@ -80,6 +81,8 @@ class GroupState:
         self.may_answer = False
         self.drop_again_ms = 0
         self.has_stood_down = False
+        self.is_deposed = False
+        """It held the VIPs beside another director, and gave way."""
         self.wants_since_ms: int | None = None
         self.wants = False
 
@@ -101,6 +104,10 @@ class GroupState:
         self.probe_turn = 0
         self.announce_at_ms: int | None = None
         self.heard_rival_ms = 0
+        self.rival: PeerView | None = None
+        """Who answered for the VIPs too, and has to give way."""
+        self.is_beside_rival = False
+        """A living peer says that it is active too."""
 
         self.target = ""
         self.yield_ms = 0

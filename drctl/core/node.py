@@ -29,6 +29,7 @@ from drctl.core.event import (
     TrackReported,
 )
 from drctl.core.group import RETRY_MS, GroupState
+from drctl.core.peer import PeerView
 from drctl.core.reconfigure import Reconfiguration, begin
 from drctl.core.role import Role
 from drctl.core.value import NEVER_MS, Settings
@@ -209,7 +210,7 @@ class Node:
                 self.around.beat_soon |= is_new_claim
         sent_after_ms = peer.echoed_ms(beat, self.around.boot, now_ms)
         if sent_after_ms is None:
-            self._hear_stale(beat)
+            self._hear_stale(peer, beat)
             is_long_ago = now_ms - self._sent_ms >= self.around.timing.heartbeat_ms // 4
             self.around.beat_soon |= is_long_ago
             return True
@@ -227,12 +228,14 @@ class Node:
         if peer is not None:
             peer.link_lost(event.link)
 
-    def _hear_stale(self, beat: Beat) -> None:
+    def _hear_stale(self, peer: PeerView, beat: Beat) -> None:
         """It says nothing of now, but a claim with a higher epoch was made after ours."""
         for theirs in beat.groups:
             group = self.groups.get(theirs.name)
-            if group is not None and theirs.role in {Role.TAKING, Role.ACTIVE}:
-                group.stale_epoch = max(group.stale_epoch, theirs.epoch)
+            if group is None or theirs.role not in {Role.TAKING, Role.ACTIVE}:
+                continue
+            if theirs.epoch > group.stale_epoch:
+                group.stale_epoch, group.stale_claimer = theirs.epoch, peer
 
     def _settle(self, event: Settled) -> bool:
         group, kind = self.around.pending.pop(event.number)

@@ -16,7 +16,7 @@ def step(group: GroupState, now_ms: int) -> None:
     if obstacle is not None:
         _calm(group, now_ms, *obstacle)
         group.is_adopting = False
-        group.wants = False
+        group.wants = group.is_deposed = False
         group.wants_since_ms = None
     _drop_leftover(group, now_ms)
     if obstacle is not None:
@@ -78,8 +78,9 @@ def _stand_beside(group: GroupState, now_ms: int, peer: PeerView, theirs: GroupB
             taking.begin(group, now_ms, f"{peer.config.node} hands over", peer, end_ms)
             return
     _calm(group, now_ms, Role.STANDBY, f"{peer.config.node} holds it")
-    outranks = (group.standing.priority, node) > (theirs.priority, peer.config.node)
-    if not (group.config.is_preempting and outranks and group.standing.priority > theirs.priority):
+    # of two that held it at the same time the one of higher priority has it in the end
+    may_preempt = group.config.is_preempting or group.is_deposed
+    if not (may_preempt and group.standing.priority > theirs.priority):
         group.wants = False
         group.wants_since_ms = None
         return

@@ -39,7 +39,7 @@ def begin(
     group.is_waiting = True
     group.wants = False
     group.wants_since_ms = None
-    group.has_stood_down = False
+    group.has_stood_down = group.is_deposed = False
     if yielder is not None:
         group.burst = None
     group.change(now_ms, Role.TAKING, reason)

@@ -101,7 +101,6 @@ class Director:
         self._judge_running()
         self.timing = self.settings.timing
         self.laid = {group.name: group for group in self.settings.groups}
-        self.kernel.group_of |= {v: g.name for g in self.settings.groups for v in g.addresses}
         present = frozenset(v for v in self.world.vips if self.kernel.has(v, self.clock_us()))
         answering = frozenset(v for v in present if self.kernel.answers(v, self.clock_us()))
         epoch = self.reserved
@@ -324,7 +323,8 @@ class Director:
     def _prepare_fence(self, action: Any) -> int:
         is_open = action.is_open or action.is_shut
         until_us = self.clock_us() + self.timing.fence_ms * 1000 if is_open else 0
-        self.kernel.prepare(action.group, self.clock_us(), until_us, is_shut=action.is_shut)
+        group, now_us = self._group(action), self.clock_us()
+        self.kernel.prepare(group, now_us, until_us, is_shut=action.is_shut)
         self.world.changed(f"{self.name}: fence prepared for {action.group}")
         self._settle(action, "DONE")
         return self._cost_us()

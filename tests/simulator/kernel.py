@@ -66,8 +66,11 @@ class Kernel:
     def delete(self, address: str) -> None:
         self.addresses.pop(address, None)
 
-    def prepare(self, group: str, now_us: int, until_us: int, *, is_shut: bool) -> None:
-        """Have the group fenced; what is, and is closed, stays so."""
+    def prepare(self, fenced: Any, now_us: int, until_us: int, *, is_shut: bool) -> None:
+        """Have the group fenced; what is, and is closed, stays so. A VIP that another group had is
+        this one's from now on."""
+        group = fenced.name
+        self.group_of |= dict.fromkeys(fenced.addresses, group)
         known = self.table.get(group) if self.table is not None else None
         if known is not None and now_us >= known.until_us:
             until_us = 0

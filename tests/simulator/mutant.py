@@ -127,7 +127,7 @@ MUTANTS = (
                 "if holder is not None and group.peer_key(holder[0]) > group.key():",
                 "if False:",
             ),
-            ("active", "if group.stale_epoch > group.epoch:", "if False:"),
+            ("active", "if group.stale_epoch <= group.epoch:", "if True:"),
         ),
         topology=(*FENCED, ("links", ("svc",))),
         timeline=(("split", "lb1", 0, 50, 1000),),

@@ -1,0 +1,73 @@
+"""One director's core, and what its host and a peer answer to it."""
+
+from __future__ import annotations
+
+from drctl.core.action import Action, SendBeat
+from drctl.core.beat import Beat, GroupBeat
+from drctl.core.event import BeatHeard, Event, FrameHeard, Outcome, Settled, Started, TimeCame
+from drctl.core.node import Node
+from drctl.core.role import Role
+from drctl.core.value import Group, Interface, Link, Peer, Settings, Timing, Vip
+
+VIP = "192.0.2.100"
+MACS = {"lb1": "02:00:00:00:00:01", "lb2": "02:00:00:00:00:02", "lb3": "02:00:00:00:00:03"}
+
+
+class ActiveDirector:
+    """lb2 is active; lb3 lives, and says of the group what `said` is; lb1 was never heard."""
+
+    def __init__(self, *, has_fence: bool = True) -> None:
+        timing = Timing(fence_ms=500 if has_fence else 0)
+        group = Group("web", (Vip(VIP, 24, "eth0"),), ("eth0",))
+        peers = tuple(Peer(name, (Link("a"),)) for name in ("lb1", "lb3"))
+        card = Interface("eth0", (MACS["lb2"],))
+        self.node = Node(Settings("lb2", (group,), peers, (card,), timing))
+        self.group = self.node.groups["web"]
+        self.said = GroupBeat("web", Role.STANDBY, 0, 50, is_eligible=True)
+        self.actions: list[Action] = []
+        self.now_ms = 1000
+        self._sequence = 0
+        macs = tuple((name, MACS[name]) for name in ("lb1", "lb3"))
+        self.feed(Started(self.now_ms, 7, 0, peer_macs=macs))
+        self.run(1000)
+        assert self.group.role is Role.ACTIVE
+        self.actions.clear()
+
+    def feed(self, event: Event) -> None:
+        """One event, and DONE for every action; lb3 answers every beat."""
+        waiting = [event]
+        while waiting:
+            for action in self.node.feed(waiting.pop(0)):
+                self.actions.append(action)
+                number = getattr(action, "number", None)
+                if number is not None:
+                    waiting.append(Settled(self.now_ms, number, Outcome.DONE))
+                if isinstance(action, SendBeat) and action.peer == "lb3":
+                    waiting.append(self._answer(action.beat))
+
+    def _answer(self, beat: Beat) -> Event:
+        return self._beat("lb3", self.said, beat.boot, beat.sequence)
+
+    def _beat(self, name: str, said: GroupBeat, boot: int, echo: int) -> Event:
+        self._sequence += 1
+        beat = Beat(name, 9, self._sequence, boot, echo, groups=(said,))
+        return BeatHeard(self.now_ms, name, "a", beat)
+
+    def hear_stale(self, name: str, said: GroupBeat) -> None:
+        """A beat from an unknown past."""
+        self.feed(self._beat(name, said, 0, 0))
+
+    def hear_claim(self, name: str) -> None:
+        """Somebody speaks for the VIP."""
+        self.feed(FrameHeard(self.now_ms, "eth0", VIP, MACS[name], ""))
+
+    def run(self, span_ms: int) -> None:
+        """Let time pass."""
+        end_ms = self.now_ms + span_ms
+        while self.node.deadline_ms <= end_ms:
+            self.now_ms = self.node.deadline_ms
+            self.feed(TimeCame(self.now_ms))
+        self.now_ms = end_ms
+
+    def kinds(self) -> set[type]:
+        return {type(action) for action in self.actions}

@@ -207,11 +207,15 @@ def _witnesses(name: str, *, value: bool) -> Action:
     return change
 
 
-def _reload(world: World, node: str, _segment: str) -> None:
+def _reload(what: str = "") -> Action:
     """One director is told of another configuration."""
-    if world.has_latest(node):
-        world.reconfigure()
-    world.directors[node].reload()
+
+    def change(world: World, node: str, _segment: str) -> None:
+        if world.has_latest(node):
+            world.reconfigure(what)
+        world.directors[node].reload()
+
+    return change
 
 
 def _reload_all(world: World, _node: str, _segment: str) -> None:
@@ -239,7 +243,10 @@ KINDS: dict[str, Kind] = {
     "freeze": Kind(_director("freeze"), _director("thaw"), excuses=True),
     "flush": Kind(_flush, moves=NEVER),
     "remove-address": Kind(_remove_address),
-    "reload": Kind(_reload, _reload_all, moves=NEVER),
+    "reload": Kind(_reload(), _reload_all, moves=NEVER),
+    "move-vip": Kind(_reload("move"), _reload_all, moves=NEVER),
+    "rename": Kind(_reload("rename"), _reload_all, moves=NEVER),
+    "retime": Kind(_reload("timing"), _reload_all, moves=NEVER),
     "switch": Kind(_command("SWITCH"), moves=ALWAYS),
     "hold": Kind(_command("PAUSE"), _command("RESUME")),
     "stop": Kind(_command("STOP"), _director("start")),

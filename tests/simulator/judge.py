@@ -178,6 +178,15 @@ class Judge:
                     self.blame("liveness", f"nobody answers for {vip}")
                     break
 
+    def check_gone(self) -> None:
+        """Nobody answers for what is no VIP any more."""
+        if not all(map(self.world.has_latest, self.world.directors)):
+            return
+        wanted = frozenset[str]().union(*(group.addresses for group in self.world.groups))
+        for vip in self.world.vips:
+            if vip not in wanted and any(self.world.answerers(vip)):
+                self.blame("gone", f"{vip} is answered for, and is no VIP any more")
+
     def check_isolation(self, node: str, group: str, vips: frozenset[str]) -> None:
         """A director without any way to the segment has let go."""
         director = self.world.directors[node]

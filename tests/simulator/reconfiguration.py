@@ -24,10 +24,13 @@ class Operator:
         self.random = Random(f"reload {seed}")
         self._count = 0
 
-    def change(self, settings: Settings) -> tuple[str, Change, bool]:
+    def change(self, settings: Settings, what: str = "") -> tuple[str, Change, bool]:
         """A change that fits these settings: in words, as a function, and whether it may be a
-        reason to move VIPs that stay."""
+        reason to move VIPs that stay. `what` kind it is to be, where that is possible."""
         self._count += 1
+        named = {"move": self._move, "rename": self._rename, "timing": self._timing}
+        if what and (wanted := named[what](settings)) is not None:
+            return wanted
         kinds = [self._add, self._add, self._remove, self._priority, self._timing, self._prefix,
                  self._move, self._new_group, self._drop_group, self._rename]  # fmt: skip
         while True:

@@ -10,10 +10,13 @@ from typing import Any
 from simulator import fault
 from simulator.fault import KINDS, Fault
 from simulator.judge import Violation
+from simulator.referee import LEASE
 from simulator.topology import NODES, Topology, random_topology, with_arbiter
 from simulator.world import World
 
 CALM_STEPS = 5
+SEAMLESS = frozenset({"switch", "hold", "reload", "rename", "retime"})
+"""Faults that are none: somebody accepts packets at every instant."""
 
 
 WITHOUT_END = frozenset({"kill-guard", "flush", "remove-address", "switch"})
@@ -100,6 +103,7 @@ def run(schedule: Schedule, core: Any, *, transcript: bool = False) -> Result:
         world.after(0, world.directors[name].start)
     _run_until_calm(world, world.now_us + bound_ms(world) * 1000)
     world.judge.check_liveness()
+    world.judge.check_gone()
     if not world.is_moving:
         world.judge.check_quiet(settled_us)
     takeovers = sum(at_us >= settled_us for at_us, _, _ in world.judge.takeovers)
@@ -131,7 +135,9 @@ def _watch(world: World, schedule: Schedule) -> None:
     if len(schedule.faults) != 1:
         return
     one = schedule.faults[0]
-    world.judge.is_seamless = one.kind in {"switch", "hold", "reload"}
+    # a group that is called otherwise has to be lent anew
+    seamless = {"switch", "hold"} if world.referee.kind == LEASE else SEAMLESS
+    world.judge.is_seamless = one.kind in seamless
     timing = world.timing
     let_go_ms = timing.suspect_ms + timing.confirm_ms + 2 * timing.heartbeat_ms
     let_go_ms += timing.fence_ms or timing.lease_ms + 500

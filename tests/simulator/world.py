@@ -113,19 +113,24 @@ class World:
 
     # operators
 
-    def reconfigure(self) -> None:
+    def reconfigure(self, what: str = "") -> None:
         """Somebody edits the configuration of all directors; none is told of it yet."""
         director = next(iter(self.directors.values()))
-        text, change, moves = self.operator.change(director.settings)
+        text, change, moves = self.operator.change(director.settings, what)
         self.say(f"    {text}")
         self.is_moving |= moves
-        before = {v: g.name for g in director.settings.groups for v in g.vips}
+        before = {v: g for g in director.settings.groups for v in g.vips}
         for each in self.directors.values():
             each.settings = sealed(change(each.settings))
         self.groups = director.settings.groups
         self.vips |= {v.address: v.interface for group in self.groups for v in group.vips}
-        now = {v: g.name for g in self.groups for v in g.vips}
-        self.steady &= {v.address for v, name in before.items() if now.get(v) == name}
+        now = {v: g for g in self.groups for v in g.vips}
+        # a group that is renamed keeps its VIPs
+        self.steady &= {
+            v.address
+            for v, old in before.items()
+            if (new := now.get(v)) and (new.name == old.name or new.vips == old.vips)
+        }
         timing, other = self.timing, director.settings.timing
         self.timing = replace(
             timing,

@@ -48,7 +48,14 @@ class Phase(Enum):
 
 class GroupState:
     """One group on this node. Instants are of the node's monotonic clock. `config` has the VIPs
-    that it has now, `wanted` the addresses that it is to have."""
+    that it has now, `wanted` the addresses that it is to have.
+
+    `is_bidding`: it would take the VIPs, if the arbiter lent the group. `reports_due_ms` is until
+    when the first reports of tracked things are waited for. `stale_epoch` is the highest one of a
+    claim in a stale beat. `is_deposed`: it held the VIPs beside another director, and gave way.
+    `is_waiting`: a kernel action of a takeover is not settled yet. `rival` answered for the VIPs
+    too, and has to give way; `is_beside_rival`: a living peer says that it is active too.
+    """
 
     def __init__(self, config: Group, around: Around) -> None:
         self.config = config
@@ -62,15 +69,12 @@ class GroupState:
         self.standing = Standing(config.priority)
         self.started_ms = 0
         self.is_bidding = False
-        """It would take the VIPs, if the arbiter lent the group."""
         self.reports_due_ms: dict[str, int] = {}
-        """Until when reports of tracked things are waited for, from the start on."""
 
         self.seen_epoch = 0
         self.epoch = 0
         self.claim_priority = config.priority
         self.stale_epoch = 0
-        """The highest epoch of a claim in a stale beat."""
         self.stale_claimer: PeerView | None = None
 
         self.listen_until_ms = 0
@@ -82,14 +86,12 @@ class GroupState:
         self.drop_again_ms = 0
         self.has_stood_down = False
         self.is_deposed = False
-        """It held the VIPs beside another director, and gave way."""
         self.wants_since_ms: int | None = None
         self.wants = False
 
         self.burst: Burst | None = None
         self.phase = Phase.GUARD
         self.is_waiting = False
-        """A kernel action of a takeover is not settled yet."""
         self.claim_ms = 0
         self.yielder: PeerView | None = None
         self.before_ms = NEVER_MS
@@ -105,9 +107,7 @@ class GroupState:
         self.announce_at_ms: int | None = None
         self.heard_rival_ms = 0
         self.rival: PeerView | None = None
-        """Who answered for the VIPs too, and has to give way."""
         self.is_beside_rival = False
-        """A living peer says that it is active too."""
 
         self.target = ""
         self.yield_ms = 0

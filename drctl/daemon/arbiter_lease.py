@@ -96,6 +96,7 @@ class Lease:
 
 
 def now_ms() -> int:
+    """The clock of the controller's events."""
     return time.monotonic_ns() // 1_000_000
 
 

@@ -36,7 +36,7 @@ class Tracked:
     """The members of one group with their tracks, and all that is to be watched for them.
 
     What keepalived (vrrp.c, vrrp_complete_instance and sync_group_tracking_init) does to weights:
-    in a sync group without `track_weights`, and for an instance of priority 255, an instance's own
+    in a sync group without `sync_group_tracking_weight`, and for priority 255, an instance's own
     ones do not count. Those of the sync group itself count for every member, unless one has
     priority 255; they take the place of an instance's own weight for the same thing, where that has
     one. An instance's own interface has none.

@@ -78,7 +78,7 @@ def test_commands_are_this_installation() -> None:
 
 
 def test_folders_elsewhere_are_writable_and_homes_are_seen_when_needed() -> None:
-    unit = made("/home/lb/drctl.toml", written=("/srv/lb/state", "/run/drctl", "/var/lib/drctl"))
+    unit = made("/run/user/7/drctl.toml", written=("/srv/lb/state", "/run/drctl", "/var/lib/drctl"))
     assert "-/srv/lb/state" in setting(unit, "ReadWritePaths")
     assert "-/run/drctl" not in setting(unit, "ReadWritePaths")
     assert setting(unit, "ProtectHome") == ["read-only"]

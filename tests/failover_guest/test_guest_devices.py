@@ -1,0 +1,203 @@
+"""VIPs on a bond, on VLANs of a card and of a bond, on a macvlan and on a bridge."""
+
+from __future__ import annotations
+
+import json
+import signal
+
+import pytest
+from device_case import (
+    BOND,
+    BOND_VLAN,
+    BRIDGE,
+    FENCE_MS,
+    KINDS,
+    MACVLAN,
+    UNSEEN_S,
+    VLAN,
+    Daemon,
+    Devices,
+    Kind,
+    now_ms,
+    pass_time,
+)
+from live_case import FULL
+
+ON_BOND, ON_CARD = (BOND, BOND_VLAN), (VLAN, MACVLAN)
+
+
+def _each(*kinds: Kind, quick: Kind | None = None) -> pytest.MarkDecorator:
+    """A test for each of the kinds; all but the quick one are left to DRCTL_FULL=1."""
+    marks = {kind: () if quick in {None, kind} else FULL for kind in kinds}
+    some = [pytest.param(kind, id=kind.name, marks=marks[kind]) for kind in kinds]
+    return pytest.mark.parametrize("kind", some)
+
+
+def _mac(director: Daemon, device: str) -> str:
+    return director.host.mac(device)
+
+
+def _slaves(live: Devices, director: Daemon, state: str, *names: str) -> None:
+    live.switch.ip_batch(*(f"link set {director.name}-{name} {state}" for name in names))
+
+
+def _bond(director: Daemon) -> dict[str, str]:
+    shown = json.loads(director.host.ip("-json", "-details", "link", "show", "bond0"))[0]
+    return {
+        "active": str(shown["linkinfo"]["info_data"].get("active_slave", "")),
+        "mac": str(shown["address"]),
+        "carrier": str(shown["operstate"]),
+    }
+
+
+def test_macvlan_vip_is_answered_by_two_macs_of_one_director(live: Devices) -> None:
+    holder = live.holder(MACVLAN)
+    macs = {_mac(holder, "mac0"), _mac(holder, "eth0")}
+    assert live.answering_macs(MACVLAN) == macs
+
+
+@_each(*KINDS, quick=BOND_VLAN)
+def test_switchover_no_packet_is_lost_and_no_request_answered_twice(
+    live: Devices, kind: Kind
+) -> None:
+    first, at_ms = live.holder(kind), now_ms()
+    answer = first.request("switch", kind.name)
+    assert answer["ok"], answer
+    live.await_holder(live.other(first), [kind])
+    seen = live.seen([kind], at_ms, 1)[kind.name]
+    assert seen.holders == (first.name, live.other(first).name), live.logs()
+    assert live.streams[kind.name].losses(at_ms) == (0, 0), live.logs()
+
+
+@FULL
+def test_controller_killed_every_vip_moves(live: Devices) -> None:
+    first, at_ms = live.holder(), now_ms()
+    first.signal(signal.SIGKILL)
+    live.await_holder(live.other(first), KINDS)
+    for seen in live.seen(KINDS, at_ms, 1).values():
+        assert seen.holders == (first.name, live.other(first).name), live.logs()
+
+
+def test_everything_stopped_fence_silences_every_device(live: Devices) -> None:
+    """No daemon runs, the addresses are there, and nobody answers: the kernel saw to it."""
+    first = live.holder()
+    for each in live.directors.values():
+        each.signal_all(signal.SIGSTOP)
+    stopped_ms = now_ms()
+    try:
+        pass_time(FENCE_MS / 1000 + 1)
+        asked_ms = now_ms() + 1000
+        present = first.host.ip("address")
+        seen = live.seen(KINDS, asked_ms, 1)
+    finally:
+        for each in live.directors.values():
+            each.signal_all(signal.SIGCONT)
+    assert all(kind.vip in present for kind in KINDS), present
+    assert {name: each.holders for name, each in seen.items()} == dict.fromkeys(seen, ())
+    for kind in KINDS:
+        live.holder(kind)
+    live.quiet()
+    live.seen(KINDS, stopped_ms, 1)
+
+
+def test_slave_of_bond_dies_vips_stay_with_the_new_mac(live: Devices) -> None:
+    holder, at_ms = live.holder(), now_ms()
+    before, epochs = _bond(holder), {name: g["epoch"] for name, g in holder.groups().items()}
+    _slaves(live, holder, "down", before["active"])
+    live.wait(lambda: _bond(holder)["active"] not in {before["active"], ""}, "no other slave")
+    after = _bond(holder)
+    assert (after["carrier"], after["mac"] != before["mac"]) == ("UP", True), after
+    live.await_holder(holder, ON_BOND)
+    for seen in live.seen(ON_BOND, at_ms, 2).values():
+        assert seen.holders == (holder.name,), live.logs()
+    assert {name: g["epoch"] for name, g in holder.groups().items()} == epochs
+    assert live.answering_macs(BOND) == {after["mac"]}
+    # whoever asks does not know that MAC from a heartbeat of before
+    other, moved_ms = live.other(holder), now_ms()
+    assert holder.request("switch", BOND.name)["ok"]
+    live.await_holder(other, [BOND])
+    live.seen([BOND], moved_ms, 1)
+    _slaves(live, holder, "up", before["active"])
+
+
+def test_all_slaves_of_bond_die_its_vips_move_and_no_others(live: Devices) -> None:
+    holder, at_ms = live.holder(), now_ms()
+    _slaves(live, holder, "down", "one", "two")
+    try:
+        live.await_holder(live.other(holder), ON_BOND)
+        for seen in live.seen(ON_BOND, at_ms, 1).values():
+            assert seen.holders == (holder.name, live.other(holder).name), live.logs()
+        for seen in live.seen((*ON_CARD, BRIDGE), at_ms).values():
+            assert seen.holders == (holder.name,), live.logs()
+        assert holder.groups()["bond"]["role"] == "fault", holder.groups()
+    finally:
+        _slaves(live, holder, "up", "one", "two")
+    healed_ms = now_ms()
+    live.quiet()
+    for seen in live.seen(ON_BOND, healed_ms, 1).values():
+        assert seen.holders == (live.other(holder).name,), live.logs()
+
+
+@FULL
+@pytest.mark.parametrize(
+    ("port", "kinds"), [("card", ON_CARD), ("port", (BRIDGE,))], ids=["card", "bridge-port"]
+)
+def test_lower_device_loses_carrier_its_vips_move_and_no_others(
+    live: Devices, port: str, kinds: tuple[Kind, ...]
+) -> None:
+    holder, at_ms = live.holder(), now_ms()
+    _slaves(live, holder, "down", port)
+    try:
+        live.await_holder(live.other(holder), kinds)
+        for seen in live.seen(kinds, at_ms, 1).values():
+            assert seen.holders == (holder.name, live.other(holder).name), live.logs()
+        for seen in live.seen(set(KINDS) - set(kinds), at_ms).values():
+            assert seen.holders == (holder.name,), live.logs()
+    finally:
+        _slaves(live, holder, "up", port)
+    live.quiet()
+
+
+@FULL
+@_each(VLAN, BRIDGE)
+def test_link_under_a_device_dies_silently_its_vip_moves(live: Devices, kind: Kind) -> None:
+    holder, at_ms = live.holder(), now_ms()
+    port = f"{holder.name}-{'card' if kind is VLAN else 'port'}"
+    live.switch.run("bridge", "link", "set", "dev", port, "state", "0")
+    try:
+        live.await_holder(live.other(holder), [kind])
+        live.seen([kind], at_ms, 1)
+    finally:
+        healed_ms = now_ms()
+        live.switch.run("bridge", "link", "set", "dev", port, "state", "3")
+    live.quiet()
+    live.seen([kind], healed_ms, 1)
+
+
+@_each(VLAN, MACVLAN, BRIDGE, quick=VLAN)
+def test_mac_changed_by_hand_is_announced_and_known_to_the_peer(live: Devices, kind: Kind) -> None:
+    holder, stream = live.holder(), live.streams[kind.name]
+    # a VLAN has the address of its card
+    device = "eth0" if kind is VLAN else kind.device
+    before, mac = _mac(holder, device), "02:00:5e:00:53:01"
+    live.owners[mac] = holder.name
+    holder.host.ip("link", "set", device, "address", mac)
+    try:
+        pass_time(1)
+        told_ms = now_ms()
+        pass_time(2 + UNSEEN_S)
+        # the client's kernel sends to the new MAC: nothing but an announcement tells it
+        lost, _ = stream.losses(told_ms)
+        assert lost == 0, live.logs()
+        # without any beat the other one sees that a director answers, and not a stranger
+        beats = [f"{each.name}-beat" for each in live.directors.values()]
+        at_ms = now_ms()
+        live.switch.ip_batch(*(f"link set {port} down" for port in beats))
+        try:
+            for seen in live.seen([kind], at_ms, 4).values():
+                assert seen.holders == (holder.name,), live.logs()
+        finally:
+            live.switch.ip_batch(*(f"link set {port} up" for port in beats))
+    finally:
+        holder.host.ip("link", "set", device, "address", before)
+    live.quiet()

@@ -40,12 +40,11 @@ from drctl.daemon.line_channel import ChannelEnded, LineChannel
 from drctl.daemon.process_watch import ProcessWatch
 from drctl.daemon.script import NOT_STARTED, Launcher, Script
 from drctl.daemon.tracker import Tracker
-from drctl.daemon.watched_file import WatchedFile
+from drctl.daemon.watched_file import FileWatch
 from drctl.quickclass import dataclass, replace
 
 LAST_MS = 5000
 """How long scripts may go on after the controller has ended."""
-FILES_EVERY_MS = 200
 LONGEST_WAIT_MS = 3_600_000
 MOST_WAITING = 100
 """Programs of one lane that wait for their turn; the oldest of more are left out."""
@@ -91,8 +90,7 @@ class Runner:
         self._lanes: dict[str, deque[_Job]] = {}
         """Jobs of a lane that wait; there is a lane as long as one of its jobs runs."""
         self._tracks: dict[str, _Track] = {}
-        self._files: dict[str, WatchedFile] = {}
-        self._look_at_ms = 0
+        self._files = FileWatch()
         self._processes = ProcessWatch()
         self._fifos = Fifos()
         self._end_ms: int | None = None
@@ -101,6 +99,7 @@ class Runner:
         """Until the controller has gone and what it still wanted is done, or took too long."""
         self._poll.register(self._lines, select.POLLIN)
         self._poll.register(self._processes, select.POLLIN)
+        self._poll.register(self._files, select.POLLIN)
         while self._end_ms is None or (self._running and _now_ms() < self._end_ms):
             self._wait()
         for script, _ in self._running.values():
@@ -112,8 +111,7 @@ class Runner:
         wakes = [script.wake_ms() for script, _ in self._running.values()]
         wakes += [track.next_ms for track in self._tracks.values()]
         wakes.append(self._processes.wake_ms())
-        if self._files:
-            wakes.append(self._look_at_ms)
+        wakes.append(self._files.wake_ms())
         if self._end_ms is not None:
             wakes.append(self._end_ms)
         wait_ms = min(max(0, min(wakes, default=LONGEST_WAIT_MS) - now_ms), LONGEST_WAIT_MS)
@@ -122,6 +120,8 @@ class Runner:
                 self._end_of(descriptor)
             elif descriptor == self._processes.fileno():
                 self._processes.receive(_now_ms())
+            elif descriptor == self._files.fileno():
+                self._files.receive()
             else:
                 self._listen()
         now_ms = _now_ms()
@@ -165,7 +165,7 @@ class Runner:
         self._poll.unregister(self._lines)
         self._end_ms = _now_ms() + LAST_MS
         self._forget_tracks(set(self._tracks))
-        self._files.clear()
+        self._files.configure((), is_start=False)
         self._processes.configure((), _now_ms())
 
     def _say(self, message: dict[str, Any]) -> None:
@@ -263,7 +263,8 @@ class Runner:
         self._settings = settings
         self._fifos.keep({path for notify in settings.notifies for path in notify.fifos})
         self._configure_scripts(when)
-        self._configure_files(when)
+        for name, why in self._files.configure(self._settings.files, is_start=when == START):
+            self._say({"ran": f"file {name}", "code": NOT_STARTED, "why": why})
         trouble = self._processes.trouble
         self._processes.configure(self._settings.processes, _now_ms())
         if self._processes.trouble not in {"", trouble}:
@@ -285,25 +286,13 @@ class Runner:
             elif given.starts_failed:
                 self._tell(track, "it has not run yet")
 
-    def _configure_files(self, when: str) -> None:
-        files = {file.name: file for file in self._settings.files}
-        for name in [n for n, watched in self._files.items() if files.get(n) != watched.file]:
-            del self._files[name]
-        for name, file in files.items():
-            if name not in self._files:
-                self._files[name] = watched = WatchedFile(file)
-                if why := watched.prepare(is_start=when == START):
-                    self._say({"ran": f"file {name}", "code": NOT_STARTED, "why": why})
-
     def _look_at_files(self, now_ms: int) -> None:
-        if now_ms < self._look_at_ms:
-            return
-        self._look_at_ms = now_ms + FILES_EVERY_MS
-        for name, watched in self._files.items():
-            if watched.look():
-                value = watched.value or 0
-                why = f"{watched.file.path} says {value}" if value else ""
-                self._say({"track": name, "is_up": value == 0, "value": value, "why": why})
+        self._files.tick(now_ms)
+        for watched in self._files.changed():
+            value = watched.value or 0
+            why = f"{watched.file.path} says {value}" if value else ""
+            told = {"is_up": value == 0, "value": value, "why": why}
+            self._say({"track": watched.file.name, **told})
 
     def _look_at_processes(self, now_ms: int) -> None:
         self._processes.tick(now_ms)

@@ -6,6 +6,7 @@ import email
 import email.policy
 import os
 import select
+import shutil
 import signal
 import socketserver
 import subprocess
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from netns_case import wait_until
 
 from drctl.core.role import Role
 from drctl.daemon.fifo import Fifos
@@ -505,6 +507,39 @@ def test_tracked_file_is_told_whenever_its_number_changes(
         (False, 99999),
         (True, 0),
     ]
+
+
+def test_tracked_file_counts_when_it_has_been_closed(
+    run: Callable[[HookSettings], Loop], tmp_path: Path
+) -> None:
+    """Whoever writes it has to empty it first, and may take long to fill it again."""
+    path = tmp_path / "file"
+    path.write_text("5")
+    loop = run(HookSettings(files=(TrackFile("f", str(path)),)))
+    loop.wait_for(1)
+    with path.open("w") as file:
+        wait_until(time.monotonic() + 0.5)
+        file.write("6")
+    assert [one.value for one in loop.wait_for(2) if isinstance(one, TrackResult)] == [5, 6]
+
+
+def test_tracked_file_may_be_a_link_in_a_folder_that_comes_and_goes(
+    run: Callable[[HookSettings], Loop], tmp_path: Path
+) -> None:
+    folder, link = tmp_path / "folder", tmp_path / "link"
+    link.symlink_to(folder / "file")
+    files = (TrackFile("direct", str(folder / "file")), TrackFile("link", str(link)))
+    loop = run(HookSettings(files=files))
+    loop.wait_for(2)
+    for count, number in ((4, 1), (8, 2)):
+        folder.mkdir()
+        (folder / "file").write_text(f"{number}")
+        loop.wait_for(count)
+        shutil.rmtree(folder)
+        loop.wait_for(count + 2)
+    told = [one for one in loop.said if isinstance(one, TrackResult)]
+    values = {name: [one.value for one in told if one.name == name] for name in ("direct", "link")}
+    assert values == {"direct": [0, 1, 0, 2, 0], "link": [0, 1, 0, 2, 0]}
 
 
 @pytest.mark.parametrize(("overwrites", "expected"), [(False, "5"), (True, "3\n")])

@@ -45,6 +45,14 @@ UNFENCED = (*ONE_PAIR, ("has_fence", False))
 THREE = (("nodes", 3), ("services", ("svc",)), ("is_synced", False), ("heartbeat_ms", 100))
 CUT = (*FENCED, ("links", ("svc",)), ("witnesses", 2))
 VOUCHED, LENT = ((*CUT, ("arbiter", kind)) for kind in ("gateway", "lease"))
+TWO_GROUPS = (
+    ("nodes", 2),
+    ("services", ("svc", "dmz")),
+    ("is_synced", False),
+    ("vips", 2),
+    ("has_fence", True),
+    ("arbiter", ""),
+)
 NO_LINKS = ("links", "lb1", 0, 50, 6000)
 
 MUTANTS = (
@@ -362,6 +370,82 @@ MUTANTS = (
         ),
         topology=(*FENCED, ("links", ("svc",))),
         timeline=(("cut", "lb1", 0, 50, 6000),),
+    ),
+    Mutant(
+        "a VIP is added without asking whether somebody has it",
+        "safety",
+        (
+            (
+                "arriving",
+                "    if not place.run_burst(now_ms):\n        return None\n",
+                "    burst.vouched_ms = now_ms\n",
+            ),
+        ),
+        topology=TWO_GROUPS,
+        timeline=(("move-vip", "lb1", 0, 400, 1500),),
+    ),
+    Mutant(
+        "another configuration is no reason for doubt",
+        "safety",
+        (
+            (
+                "group",
+                "            if is_other or not peer.is_fresh(now_ms):",
+                "            if not peer.is_fresh(now_ms):",
+            ),
+        ),
+        topology=TWO_GROUPS,
+        timeline=(("move-vip", "lb1", 0, 400, 3000), ("switch", "lb2", 500, 900, 0)),
+    ),
+    Mutant(
+        "what is no VIP any more is not dropped",
+        "gone",
+        (
+            (
+                "reconfigure",
+                "            self._leave(GroupState(move.leaving, around), now_ms)\n",
+                "            pass\n",
+            ),
+        ),
+        kinds=("reload",),
+        topology=(("has_fence", False), ("vips", 3), ("arbiter", "")),
+    ),
+    Mutant(
+        "the heartbeat of before is forgotten while others still have it",
+        "quiet",
+        (
+            (
+                "reconfigure",
+                "slow = max(before.heartbeat_ms, timing.heartbeat_ms)",
+                "slow = timing.heartbeat_ms",
+            ),
+            (
+                "reconfigure",
+                "quick = min(before.heartbeat_ms, timing.heartbeat_ms)",
+                "quick = timing.heartbeat_ms",
+            ),
+        ),
+        kinds=("retime",),
+    ),
+    Mutant(
+        "a group that is renamed lets go of its VIPs",
+        "seamless",
+        (
+            (
+                "layout",
+                "        return vips if vips or now is not None else None",
+                "        return vips if now is not None else None",
+            ),
+        ),
+        topology=(*FENCED, ("arbiter", "")),
+        timeline=(("rename", "lb1", 0, 400, 900),),
+    ),
+    Mutant(
+        "who does not know a group holds up its takeover",
+        "liveness",
+        (("taking", "        if theirs is None and around.is_other(peer):", "        if False:"),),
+        topology=(*FENCED, ("arbiter", "")),
+        timeline=(("rename", "lb1", 0, 400, 9000),),
     ),
 )
 

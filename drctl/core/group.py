@@ -97,6 +97,7 @@ class GroupState:
         self.before_ms = NEVER_MS
 
         self.fence_until_ms = NEVER_MS
+        self.renew_fence_at_ms = 0
         self.vips_until_ms: list[int] = []
         self.renew_turn = 0
         self.renews_all = False
@@ -318,6 +319,7 @@ class GroupState:
         self.around.emit(PrepareFence(number, self.name, is_open=is_open, is_shut=is_shut))
         if is_open or is_shut:
             self.fence_until_ms = now_ms + self.around.timing.fence_ms
+            self.renew_fence_at_ms = 0
 
     def tell_guard(self) -> None:
         self.around.emit(TellGuard(self.around.take_number(self, "guard"), self.name))
@@ -336,6 +338,7 @@ class GroupState:
 
     def open_fence(self, now_ms: int, before_ms: int) -> None:
         self.fence_until_ms = now_ms + self.around.timing.fence_ms
+        self.renew_fence_at_ms = 0
         number = self.around.take_number(self, "open")
         self.around.emit(OpenFence(number, self.name, before_ms))
 
@@ -353,11 +356,12 @@ class GroupState:
     def renew(self, now_ms: int) -> None:
         """Extend the leases, in a turn in which a beat was sent."""
         timing = self.around.timing
-        if timing.has_fence:
+        if timing.has_fence and now_ms >= self.renew_fence_at_ms:
+            self.renew_fence_at_ms = now_ms + timing.fence_renew_ms
             self.fence_until_ms = max(self.fence_until_ms, now_ms + timing.fence_ms)
-        if timing.has_fence and self.config.vips:
-            number = self.around.take_number(self, "renew fence")
-            self.around.emit(RenewFence(number, self.name))
+            if self.config.vips:
+                number = self.around.take_number(self, "renew fence")
+                self.around.emit(RenewFence(number, self.name))
         slices = len(self.vips_until_ms)
         if not slices:
             return

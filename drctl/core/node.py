@@ -247,6 +247,8 @@ class Node:
             return True
         if outcome is Outcome.DONE and kind in {"renew fence", "renew vips", "close"}:
             return False
+        if kind == "renew fence":
+            group.renew_fence_at_ms = now_ms
         if kind == "epochs":
             self._epochs_settled(event)
             return True
@@ -339,7 +341,7 @@ class Node:
             if _looks_for_others(group, now_ms):
                 group.probe_one()
         for name, sight in around.sights.items():
-            around.ask(name, sight.turn())
+            around.ask(name, sight.turn(now_ms))
         around.expire_alarms(now_ms)
         for name, sight in around.sights.items():
             if sight.is_waived:

@@ -319,6 +319,7 @@ class Reconfiguration:
         if state.role is not Role.ACTIVE:
             return
         state.fence_until_ms = min(state.fence_until_ms, now_ms + timing.fence_ms)
+        state.renew_fence_at_ms = 0
         if group.vips != before.vips or self._has_other_leases:
             arrival = self._arrivals.get(group.name)
             ends = [until_ms, *(arrival.place.vips_until_ms if arrival is not None else ())]

@@ -9,6 +9,8 @@ from drctl.core.value import NEVER_MS, Interface, Timing
 
 STATIONS_KEPT = 64
 ASKED_AT_ONCE = 8
+TURN_MS = 95
+"""Between two that are asked in turn; a heartbeat of 100 ms may be a little early."""
 
 
 @dataclass(slots=True)
@@ -22,14 +24,16 @@ class Station:
 class Sight:
     """What one interface sees of its segment.
 
-    With every heartbeat it asks two stations: the one that answered last, and the next in turn.
-    When none has answered for one and a half heartbeats it asks as many as it may, in a burst; when
-    that is not answered either, the interface is blind, until somebody answers. Where no station is
-    known at all nothing can be said, and it never gets blind.
+    With every heartbeat it asks the station that answered last, and, at most every 100 ms, the next
+    one in turn, which may have to be asked by broadcast. When none has answered for one and a half
+    heartbeats it asks as many as it may, in a burst; when that is not answered either, the card is
+    blind, until somebody answers. Where no station is known at all nothing can be said, and it
+    never gets blind.
     """
 
-    __slots__ = ("_asking_since_ms", "_has_answer", "_next_ask_ms", "_turn", "config", "is_blind",
-                 "is_up", "proof_ms", "stations", "timing")  # fmt: skip
+    __slots__ = ("_asking_since_ms", "_has_answer", "_latest", "_next_ask_ms", "_next_turn_ms",
+                 "_turn", "config", "is_blind", "is_up", "proof_ms", "stations",
+                 "timing")  # fmt: skip
 
     def __init__(self, config: Interface, timing: Timing, peers: tuple[str, ...]) -> None:
         self.config = config
@@ -41,8 +45,11 @@ class Sight:
         """When a station answered last, or, before that, when looking began."""
         self._asking_since_ms: int | None = None
         self._next_ask_ms = 0
+        self._next_turn_ms = 0
         self._turn = 0
         self._has_answer = False
+        self._latest = ""
+        """Who answered last."""
 
     def use(self, config: Interface, peers: tuple[str, ...], vips: Set[str]) -> None:
         """Other stations may be asked. Those that were only heard stay, unless they are VIPs."""
@@ -82,8 +89,9 @@ class Sight:
         station.mac = mac
         if is_answer_to_me:
             station.answered_ms = now_ms
+            self._latest = address
             self._has_answer = True
-            self.proof_ms = now_ms
+            self.proof_ms = max(self.proof_ms, now_ms)
             self.is_blind = False
             self._asking_since_ms = None
 
@@ -91,9 +99,14 @@ class Sight:
         """The MAC belongs to a station of the segment, so it is no unknown machine's."""
         return any(station.mac == mac for station in self.stations.values())
 
-    def turn(self) -> tuple[str, ...]:
+    def turn(self, now_ms: int) -> tuple[str, ...]:
         """Whom to ask with this heartbeat."""
-        return self.some(ASKED_AT_ONCE if self.is_blind else 2)
+        if self.is_blind:
+            return self.some(ASKED_AT_ONCE)
+        if self._latest and now_ms < self._next_turn_ms:
+            return (self._latest,)
+        self._next_turn_ms = now_ms + TURN_MS
+        return self.some(2)
 
     def some(self, count: int) -> tuple[str, ...]:
         """Up to `count` stations: those which answered last, and the next ones in turn."""

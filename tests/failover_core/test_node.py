@@ -112,6 +112,25 @@ def test_node_renewal_stands_behind_a_beat_of_the_same_turn() -> None:
     assert len(steps) >= 18
 
 
+def test_node_short_heartbeats_renew_the_fence_when_a_tenth_of_it_is_over() -> None:
+    host = active_host(heartbeat_ms=10, fence_ms=500)
+    host.actions.clear()
+    for _ in range(100):
+        at_ms = host.node.deadline_ms
+        host.feed(TimeCame(at_ms))
+        assert host.node.groups["web"].lease_end_ms() >= at_ms + 450
+    steps = [kind for kind in kinds(host.actions) if kind in {SendBeat, RenewFence}]
+    assert steps.count(RenewFence) == steps.count(SendBeat) // 5
+
+
+def test_node_fence_that_cannot_be_renewed_is_renewed_in_the_next_turn() -> None:
+    host = active_host(heartbeat_ms=10, fence_ms=500)
+    host.outcomes[RenewFence] = Outcome.FAILED
+    while RenewFence not in kinds(host.feed(TimeCame(host.node.deadline_ms))):
+        pass
+    assert RenewFence in kinds(host.feed(TimeCame(host.node.deadline_ms)))
+
+
 def test_node_renewal_that_lapsed_in_the_kernel_lets_go() -> None:
     host = active_host()
     host.outcomes[RenewFence] = Outcome.LAPSED

@@ -55,9 +55,25 @@ def test_sight_first_station_heard_begins_the_rule() -> None:
 def test_sight_turn_asks_who_answered_last_and_the_next_one() -> None:
     eye = sight(4)
     eye.heard(1000, WITNESSES[2], "02:00:00:00:00:03", is_answer_to_me=True)
-    turns = [eye.turn() for _ in range(3)]
+    turns = [eye.turn(now_ms) for now_ms in (1000, 1100, 1200)]
     assert {turn[0] for turn in turns} == {WITNESSES[2]}
     assert {turn[1] for turn in turns} == {WITNESSES[0], WITNESSES[1], WITNESSES[3]}
+
+
+def test_sight_short_heartbeats_ask_the_next_one_every_tenth_time() -> None:
+    eye = sight(4)
+    eye.heard(1000, WITNESSES[2], "02:00:00:00:00:03", is_answer_to_me=True)
+    turns = [eye.turn(now_ms) for now_ms in range(1000, 1300, 10)]
+    assert {turn[0] for turn in turns} == {WITNESSES[2]}
+    assert [len(turn) for turn in turns] == [2, *[1] * 9] * 3
+
+
+def test_sight_answer_that_was_let_wait_proves_nothing_later() -> None:
+    eye = sight(2)
+    eye.heard(1100, WITNESSES[0], "02:00:00:00:00:03", is_answer_to_me=True)
+    eye.heard(1050, WITNESSES[1], "02:00:00:00:00:04", is_answer_to_me=True)
+    assert eye.has_proof(1100)
+    assert not eye.has_proof(1101)
 
 
 def test_sight_some_is_bounded_and_without_doubles() -> None:

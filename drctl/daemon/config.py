@@ -208,7 +208,7 @@ class _Reader:
             names[name] = "named twice"
             self._check_links(peer.get("link", []), place)
         self._check_timing(values.get("timing", {}))
-        self._check_arbiter(values.get("arbiter", {}), values.get("timing", {}))
+        self._check_arbiter(values, tree)
 
     def _check_links(self, links: list[dict[str, Any]], place: str) -> None:
         if len(links) > MOST_LINKS:
@@ -236,16 +236,20 @@ class _Reader:
         if "lease" in timing and timing["lease"] < fence_ms:
             self.refuse("timing.lease", f"timing.lease: shorter than the fence ({fence_ms}ms)")
 
-    def _check_arbiter(self, arbiter: Mapping[str, Any], timing: Mapping[str, Any]) -> None:
+    def _check_arbiter(self, values: Mapping[str, Any], tree: Mapping[str, Any]) -> None:
+        arbiter, timing = values.get("arbiter", {}), values.get("timing", {})
+        given = tree.get("arbiter", {})
+        if not isinstance(given, dict) or ("kind" in given and "kind" not in arbiter):
+            return
         kind = arbiter.get("kind", "none")
-        for key in arbiter:
+        for key in given:
             kinds = _ARBITER_KEYS.get(key, ("gateway", "etcd", "none"))
             if kind not in kinds:
                 wanted = " and ".join(kinds)
                 self.refuse(f"arbiter.{key}", f"arbiter.{key} is for {wanted}, not for {kind}")
-        if kind == "etcd" and "endpoints" not in arbiter:
+        if kind == "etcd" and "endpoints" not in given:
             self.refuse("arbiter.kind", "arbiter.endpoints is missing for etcd")
-        if ("cert" in arbiter) != ("key" in arbiter):
+        if ("cert" in given) != ("key" in given):
             self.refuse("arbiter", "arbiter.cert and arbiter.key go together")
         heartbeat_ms = timing.get("heartbeat", 100)
         if arbiter.get("interval", heartbeat_ms) < heartbeat_ms:

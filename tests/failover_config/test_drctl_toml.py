@@ -228,3 +228,46 @@ def test_the_documented_defaults_are_those_of_the_code() -> None:
         if one.path in by_field:
             value = int(one.default) if one.default.isdecimal() else one.default
             assert one.parse(value) == by_field[one.path], one.path
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('kind = "etcd"', "arbiter.endpoints is missing for etcd"),
+        ('kind = "gateway"\nttl = "9s"', "arbiter.ttl is for etcd, not for gateway"),
+        ('addresses = ["192.0.2.1"]', "arbiter.addresses is for gateway, not for none"),
+        ('timeout = "1s"', "arbiter.timeout is for gateway and etcd, not for none"),
+        ('kind = "gateway"\ninterval = "50ms"', "shorter than a heartbeat (100ms)"),
+        ('kind = "gateway"\naddresses = ["nowhere"]', "nowhere is no IP address"),
+        ('kind = "etcd"\nendpoints = ["192.0.2.5:2379"]', "192.0.2.5:2379 is no URL"),
+        (
+            'kind = "etcd"\nendpoints = ["http://192.0.2.5:2379"]\ncert = "/c"',
+            "arbiter.cert and arbiter.key go together",
+        ),
+        (
+            'kind = "etcd"\nendpoints = ["http://192.0.2.5:2379"]\nttl = "2.5s"',
+            "whole seconds, 2s to 300s",
+        ),
+        (
+            (
+                'kind = "etcd"\nendpoints = ["http://192.0.2.5:2379"]\nttl = "2s"\n'
+                '[timing]\nfence = "1s"'
+            ),
+            "less than 3 times the fence (3000ms)",
+        ),
+    ],
+)
+def test_an_arbiter_that_cannot_work_is_refused(text: str, reason: str) -> None:
+    (line,) = _refused(f"{GOOD}[arbiter]\n{text}\n")
+    assert reason in line
+
+
+def test_an_etcd_arbiter_has_time_for_its_members() -> None:
+    config = _parsed('[arbiter]\nkind = "etcd"\nendpoints = ["http://192.0.2.5:2379"]\n')
+    assert (config.arbiter.timeout_ms, config.arbiter.ttl_ms) == (1000, 5000)
+
+
+def test_a_reference_point_is_asked_with_every_heartbeat_at_most() -> None:
+    config = _parsed('[timing]\nheartbeat = "1s"\n[arbiter]\nkind = "gateway"\n')
+    assert config.arbiter.interval_or(config.heartbeat_ms) == 1000
+    assert config.arbiter.hold_ms(config.heartbeat_ms) == 3100

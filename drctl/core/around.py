@@ -135,11 +135,13 @@ class Around:
         """A living peer has another configuration."""
         return any(self.is_other(peer) for peer in self.fresh(now_ms))
 
-    def is_somebody_moving(self, now_ms: int) -> bool:
-        """A living peer takes something, or hands it over: it may be silent, and not for long."""
+    def is_hidden(self, name: str, now_ms: int) -> bool:
+        """A living peer with another configuration takes another group, or hands it over: it may
+        have VIPs of this one, is silent, and will not be for long."""
         return any(
-            group.role in {Role.TAKING, Role.YIELDING}
+            group.role in {Role.TAKING, Role.YIELDING} and group.name != name
             for peer in self.fresh(now_ms)
+            if self.is_other(peer)
             for group in peer.groups.values()
         )
 

@@ -60,8 +60,6 @@ def step(arrival: Arrival, now_ms: int) -> None:
         place.wake(arrival.retry_ms)
         return
     assert place.burst is not None
-    if place.around.is_somebody_moving(now_ms):
-        place.burst.answered(now_ms)
     before_ms = _clear_until_ms(place, now_ms)
     if before_ms is None:
         _complain(arrival, now_ms)

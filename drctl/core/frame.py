@@ -74,7 +74,9 @@ def _claimed_by_living(group: GroupState, event: FrameHeard, peer: PeerView) -> 
         active.contested(group, event.now_ms, peer)
     elif group.role is Role.ACTIVE and is_other and (says_no or theirs is None):
         # it has the VIP in another group
-        if event.now_ms - group.since_ms > 2 * group.around.timing.heartbeat_ms:
+        if group.burst is not None:
+            group.burst.answered(event.now_ms)
+        elif event.now_ms - group.since_ms > 2 * group.around.timing.heartbeat_ms:
             active.contested(group, event.now_ms, peer)
     elif group.role is Role.ACTIVE and says_no:
         if event.now_ms - group.since_ms > 10 * group.around.timing.heartbeat_ms:

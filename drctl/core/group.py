@@ -285,6 +285,8 @@ class GroupState:
         """Probe when it is time; true when nobody answers, and witnesses vouch for it."""
         burst = self.burst
         assert burst is not None
+        if self.around.is_hidden(self.name, now_ms):
+            burst.answered(now_ms)
         if burst.is_due(now_ms):
             burst.settle(is_vouched=self.has_proof(burst.sent_ms))
         if burst.is_clear:

@@ -12,10 +12,12 @@ from netns_case import Segment, segment
 
 from drctl.adapters.arbiter_ping import Pinger, checksum
 from drctl.core.event import ArbiterReported
+from drctl.daemon.arbiter import state_of
 from drctl.daemon.arbiter_gateway import Gateway
 from drctl.daemon.config import ArbiterConfig
 from drctl.daemon.host_reading import default_gateways
 from drctl.lab.pair.host import Host
+from drctl.report.status import to_text
 from tools import need_root
 
 POINT, POINT6 = "192.0.2.254", "2001:db8::254"
@@ -138,3 +140,37 @@ def test_checksum_is_that_of_the_internet() -> None:
     message = bytes.fromhex("0800000012340001") + b"abcdefgh"
     sent = message[:2] + checksum(message).to_bytes(2, "big") + message[4:]
     assert checksum(sent) == 0
+
+
+@pytest.mark.parametrize(
+    ("grants", "kind", "line"),
+    [
+        ({"": 5}, "gateway", "gateway  all      -"),
+        ({"": 0}, "gateway", "gateway  nothing  no answer"),
+        ({"web": 5, "mail": 5, "db": 0}, "etcd", "etcd     mail, web  -"),
+        ({}, "etcd", "etcd     nothing  no answer"),
+    ],
+)
+def test_status_shows_what_the_arbiter_allows(grants: dict[str, int], kind: str, line: str) -> None:
+    class Stub:
+        def trouble(self, now_ms: int) -> str:
+            return "" if any(until_ms > now_ms for until_ms in grants.values()) else "no answer"
+
+    state = state_of(ArbiterConfig(kind), Stub(), grants, 1)  # type: ignore[arg-type]
+    assert state is not None
+    text = to_text(
+        {
+            "node": "lb1",
+            "version": "1",
+            "pid": 1,
+            "guard_pid": 2,
+            "config_digest": "",
+            "groups": [],
+            "peers": [],
+            "witnesses": [],
+            "alarms": [],
+            "arbiter": state.to_json(),
+        },
+        0,
+    )
+    assert line.split() == text.splitlines()[-1].split()

@@ -6,9 +6,11 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from netns_case import wait_until
 
 from drctl.adapters.arbiter_etcd import Etcd, EtcdRefused, Tls
 from drctl.core.action import AskArbiter
@@ -32,32 +34,41 @@ def free_port() -> int:
 @pytest.fixture(scope="module")
 def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A cluster of one member."""
-    folder = tmp_path_factory.mktemp("etcd")
-    client, peer = (f"http://127.0.0.1:{free_port()}" for _ in range(2))
+    client = f"http://127.0.0.1:{free_port()}"
+    with etcd(tmp_path_factory.mktemp("etcd"), client, Tls()):
+        yield client
+
+
+@contextmanager
+def etcd(folder: Path, client: str, tls: Tls, *more: str) -> Iterator[None]:
+    """One that answers under this URL; `tls` is for looking whether it does."""
+    peer = f"http://127.0.0.1:{free_port()}"
     command = [
         need("etcd", "etcd-server"),
         *("--name", "one", "--data-dir", str(folder / "data"), "--log-level", "error"),
         *("--listen-client-urls", client, "--advertise-client-urls", client),
         *("--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer),
-        *("--initial-cluster", f"one={peer}", "--unsafe-no-fsync"),
+        *("--initial-cluster", f"one={peer}", "--unsafe-no-fsync", *more),
     ]
     with (folder / "log").open("wb") as log, subprocess.Popen(command, stderr=log) as process:
         limit_s = time.monotonic() + 30
-        while not is_there(client):
-            assert time.monotonic() < limit_s, (folder / "log").read_text()
-        yield client
-        process.kill()
+        try:
+            while not is_there(client, tls):
+                assert time.monotonic() < limit_s, (folder / "log").read_text()
+            yield
+        finally:
+            process.kill()
 
 
-def is_there(client: str) -> bool:
-    etcd = Etcd((client,), Tls(), 1)
+def is_there(client: str, tls: Tls) -> bool:
+    asked = Etcd((client,), tls, 1)
     try:
-        etcd.entry("nothing")
+        asked.entry("nothing")
     except EtcdRefused:
-        time.sleep(0.05)
+        wait_until(time.monotonic() + 0.05)
         return False
     finally:
-        etcd.close()
+        asked.close()
     return True
 
 
@@ -185,6 +196,34 @@ def test_member_that_does_not_answer_is_passed_over(endpoint: str, tmp_path: Pat
     etcd.close()
 
 
+def test_members_and_directors_show_each_other_certificates(tmp_path: Path) -> None:
+    openssl = need("openssl", "openssl")
+
+    def make(name: str, *signed: str) -> str:
+        key, certificate = tmp_path / f"{name}.key", tmp_path / f"{name}.pem"
+        request = [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+        request += ["-subj", f"/CN={name}", "-keyout", str(key), "-out", str(certificate)]
+        subprocess.run([*request, *signed], check=True, capture_output=True)
+        return str(tmp_path / name)
+
+    ca = make("ca")
+    signed = ("-CA", f"{ca}.pem", "-CAkey", f"{ca}.key", "-addext", "basicConstraints=CA:FALSE")
+    member = make("member", *signed, "-addext", "subjectAltName=IP:127.0.0.1")
+    director = make("lb1", *signed)
+    client = f"https://127.0.0.1:{free_port()}"
+    tls = Tls(f"{ca}.pem", f"{director}.pem", f"{director}.key")
+    options = ("--cert-file", f"{member}.pem", "--key-file", f"{member}.key", "--client-cert-auth")
+    with etcd(tmp_path, client, tls, *options, "--trusted-ca-file", f"{ca}.pem"):
+        asked = Etcd((client,), tls, 5)
+        assert asked.keep_alive(asked.grant(5))
+        asked.close()
+        for wrong in (Tls(f"{ca}.pem"), Tls()):
+            stranger = Etcd((client,), wrong, 5)
+            with pytest.raises(EtcdRefused, match=r"(?i)certificate"):
+                stranger.grant(5)
+            stranger.close()
+
+
 def test_certificates_that_are_not_there_are_refused(tmp_path: Path) -> None:
     with pytest.raises(EtcdRefused, match=r"no\.pem: .*No such file"):
         Etcd(("https://127.0.0.1:2379",), Tls(str(tmp_path / "no.pem")), 1)
@@ -222,7 +261,7 @@ def events(lease: Lease) -> list[ArbiterReported]:
     limit_s = time.monotonic() + 20
     while not (found := lease.events(now_ms())):
         assert time.monotonic() < limit_s, lease.trouble(0)
-        time.sleep(0.005)
+        wait_until(time.monotonic() + 0.005)
     return found
 
 

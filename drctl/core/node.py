@@ -65,6 +65,7 @@ class Node:
         self._note_vips()
         self.deadline_ms = 0
         self._stepped_ms = 0
+        self._apart_ms = 0
         self._is_for_silence = False
         """The deadline is the silence of a peer or of witnesses, and puts itself off."""
         self._lapse_ms = NEVER_MS
@@ -102,7 +103,7 @@ class Node:
             self._let_go_of_lapsed(now_ms)
         if not self._take_in(event) and not around.out:
             if self._is_for_silence:
-                self._look_ahead(self._stepped_ms)
+                self._await_silence()
             if now_ms < self.deadline_ms:
                 return ()
         self._step(now_ms)
@@ -123,7 +124,7 @@ class Node:
             self._change.has_moved = False
             self._note_vips()
         self._stepped_ms = now_ms
-        self._look_ahead(now_ms)
+        self._look_ahead()
         return tuple(around.out)
 
     # taking in
@@ -401,9 +402,9 @@ class Node:
             self._has_stopped = True
             self.around.emit(Stop())
 
-    def _look_ahead(self, now_ms: int) -> None:
-        """When time alone changes something after that instant."""
-        at_ms, lapse_ms = self._next_beat_ms, NEVER_MS
+    def _look_ahead(self) -> None:
+        """When time alone changes something again."""
+        at_ms, lapse_ms, now_ms = self._next_beat_ms, NEVER_MS, self._stepped_ms
         for group in self.groups.values():
             if group.role.is_holding:
                 lapse_ms = min(lapse_ms, group.lease_end_ms())
@@ -412,15 +413,20 @@ class Node:
         for place in self._change.places:
             if now_ms < place.wake_at_ms < at_ms:
                 at_ms = place.wake_at_ms
-        at_ms = apart_ms = min(at_ms, lapse_ms)
+        self._lapse_ms = lapse_ms
+        self._apart_ms = min(at_ms, lapse_ms)
+        self._await_silence()
+
+    def _await_silence(self) -> None:
+        """The deadline: what the groups wait for, or before that the silence of somebody."""
+        at_ms, now_ms = self._apart_ms, self._stepped_ms
         for peer in self.around.peers.values():
             if now_ms < peer.fresh_until_ms < at_ms:
                 at_ms = peer.fresh_until_ms
         for sight in self.around.sights.values():
             if now_ms < (wake_ms := sight.wake_ms()) < at_ms:
                 at_ms = wake_ms
-        self._lapse_ms = lapse_ms
-        self._is_for_silence = at_ms < apart_ms
+        self._is_for_silence = at_ms < self._apart_ms
         self.deadline_ms = at_ms
         self._late_ms = self.deadline_ms + self.around.timing.heartbeat_ms // 2 + 1
 

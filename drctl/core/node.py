@@ -101,7 +101,7 @@ class Node:
             around.stopped_ms = now_ms
         if now_ms >= self._lapse_ms:
             self._let_go_of_lapsed(now_ms)
-        if not self._take_in(event) and not around.out:
+        if not self._take_in(event) and not around.out and not self._change.is_busy:
             if self._is_for_silence:
                 self._await_silence()
             if now_ms < self.deadline_ms:

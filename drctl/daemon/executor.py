@@ -308,6 +308,9 @@ class Executor:
         return _outcome(self._addresses.renew(vips, self._lease_ms))
 
     def _drop_vips(self, action: DropVips) -> Answer:
+        if action.group not in self._groups:
+            # its lease ended while another layout was made: nothing has that name any more
+            return DONE
         if action.only:
             return _outcome(self._addresses.delete(action.only))
         self._repeats.pop(action.group, None)
@@ -333,6 +336,8 @@ class Executor:
     def _close_fence(self, action: CloseFence) -> Answer:
         assert self._fence is not None
         self._repeats.pop(action.group, None)
+        if action.group not in self._groups:
+            return DONE
         try:
             self._fence.close(action.group)
         except FenceGone:

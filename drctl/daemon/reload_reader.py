@@ -41,6 +41,10 @@ class Reader:
         ours.setblocking(False)
         self._channel = ours
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def fileno(self) -> int:
         return self._channel.fileno()
 

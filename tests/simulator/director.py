@@ -293,6 +293,13 @@ class Director:
     def _group(self, action: Any) -> Any:
         return self.laid[action.group]
 
+    def _is_unknown(self, action: Any) -> bool:
+        """The lease ended while another layout was made: there is nothing left under that name."""
+        if action.group in self.laid:
+            return False
+        self._settle(action, "DONE")
+        return True
+
     def _vips(self, action: Any) -> list[Any]:
         vips = self._group(action).vips
         return [vip for vip in vips if not action.only or vip.address in action.only]
@@ -401,6 +408,8 @@ class Director:
         return self._cost_us(action.end - action.first)
 
     def _drop_vips(self, action: Any) -> int:
+        if self._is_unknown(action):
+            return self._cost_us()
         if self.drop_fails:
             self._settle(action, "FAILED", "device busy")
             return self._cost_us()
@@ -435,6 +444,8 @@ class Director:
         return self._cost_us()
 
     def _close_fence(self, action: Any) -> int:
+        if self._is_unknown(action):
+            return self._cost_us()
         self.kernel.close(action.group)
         self.world.changed(f"{self.name}: fence closed for {action.group}")
         self._settle(action, "DONE")

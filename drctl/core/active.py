@@ -106,6 +106,18 @@ def keeps_witness_rule(group: GroupState, now_ms: int) -> bool:
     return not group.blind_interface() or _is_blindness_common(group, now_ms)
 
 
+def looks_for_others(group: GroupState, now_ms: int) -> bool:
+    """It may not be the only one that answers: a peer is silent, or says that it holds it too."""
+    if group.is_adopting:
+        return True
+    if group.role not in {Role.ACTIVE, Role.YIELDING} or group.is_shut:
+        return False
+    around = group.around
+    if around.silent(now_ms) or around.is_mixed(now_ms):
+        return True
+    return group.holder(now_ms) is not None
+
+
 def _be_blind(group: GroupState, now_ms: int) -> None:
     """Nobody answers on an interface. A living peer can do better; a silent one may have taken it
     already, so be silent until the lease ends, or until somebody answers."""

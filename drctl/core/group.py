@@ -55,6 +55,8 @@ class GroupState:
     claim in a stale beat. `is_deposed`: it held the VIPs beside another director, and gave way.
     `is_waiting`: a kernel action of a takeover is not settled yet. `rival` answered for the VIPs
     too, and has to give way; `is_beside_rival`: a living peer says that it is active too.
+    `request` is what this node's operator wants of the holder, another director; `order` a command
+    of an operator that is being carried out, and its target.
     """
 
     def __init__(self, config: Group, around: Around) -> None:
@@ -115,9 +117,7 @@ class GroupState:
         self.release_ms: int | None = None
         self.no_yield_until_ms = 0
         self.request: Request | None = None
-        """What this node's operator wants of the holder, another director."""
         self.order: tuple[str, str] | None = None
-        """A command of an operator that is being carried out, and its target."""
 
     # what it is
 

@@ -339,7 +339,7 @@ class Node:
             has_vips = group.role in {Role.ACTIVE, Role.YIELDING} or group.is_adopting
             if has_vips and active.keeps_witness_rule(group, now_ms):
                 group.renew(now_ms)
-            if _looks_for_others(group, now_ms):
+            if active.looks_for_others(group, now_ms):
                 group.probe_one()
         for name, sight in around.sights.items():
             around.ask(name, sight.turn(now_ms))
@@ -429,15 +429,3 @@ class Node:
         self._is_for_silence = at_ms < self._apart_ms
         self.deadline_ms = at_ms
         self._late_ms = self.deadline_ms + self.around.timing.heartbeat_ms // 2 + 1
-
-
-def _looks_for_others(group: GroupState, now_ms: int) -> bool:
-    """It may not be the only one that answers: a peer is silent, or says that it holds it too."""
-    if group.is_adopting:
-        return True
-    if group.role not in {Role.ACTIVE, Role.YIELDING} or group.is_shut:
-        return False
-    around = group.around
-    if around.silent(now_ms) or around.is_mixed(now_ms):
-        return True
-    return group.holder(now_ms) is not None

@@ -224,7 +224,7 @@ MUTANTS = (
         (
             (
                 "node",
-                "if _looks_for_others(group, now_ms):",
+                "if active.looks_for_others(group, now_ms):",
                 "if False:",
             ),
         ),

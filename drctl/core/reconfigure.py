@@ -64,6 +64,7 @@ class Reconfiguration:
         if self._asked is not None:
             self._end(is_done=False, text="another one was asked for before it began")
         self._asked = event
+        self._again_ms = 0
         self._until_ms = event.now_ms + PATIENCE_MS
         self.is_busy = True
 

@@ -109,6 +109,8 @@ class Runner:
         self._lag_ms = 0
         self._turn = 0
         self._heard_ms = now_ms()
+        self._is_resting = False
+        """Everything was given back, until the controller says something."""
         self._told = ""
 
     def run(self) -> int:
@@ -132,16 +134,17 @@ class Runner:
     def _wake_ms(self) -> int:
         if self._lending is None:
             return now_ms() + LONGEST_WAIT_MS
-        is_heard = now_ms() < self._heard_ms + self._lag_ms
-        if not is_heard:
+        if self._is_resting:
             return now_ms() + LONGEST_WAIT_MS
         wake_ms: int = min(self._lending.wake_ms(), self._heard_ms + self._lag_ms)
         return wake_ms
 
     def _go_on(self, *, is_silent: bool) -> None:
-        if is_silent and now_ms() >= self._heard_ms + self._lag_ms:
+        self._is_resting &= is_silent
+        if is_silent and not self._is_resting and now_ms() >= self._heard_ms + self._lag_ms:
+            self._is_resting = True
             self._lending.rest()
-        elif now_ms() >= self._lending.wake_ms():
+        elif not self._is_resting and now_ms() >= self._lending.wake_ms():
             self._lending.work(now_ms)
         if self._lending.trouble != self._told:
             self._told = self._lending.trouble

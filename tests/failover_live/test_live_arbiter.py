@@ -198,6 +198,7 @@ def test_reference_point_that_goes_away_changes_nothing_for_a_pair_that_hears_ea
         on.live.await_holder(lambda name: name == "lb1")
 
 
+@FULL
 def test_switchover_takes_the_loan_along(tmp_path: Path) -> None:
     with scene(ETCD, tmp_path) as on:
         at_ms = now_ms()

@@ -198,7 +198,7 @@ def soak(
     with stage(plan) as live, busy(count, seconds + warm_up_s + 60):
         pair = list(live.directors.values())
         _watch(pair, warm_up_s, tell)
-        since_ms = now_ms()
+        since_ms, since_wall_ms = now_ms(), time.time() * 1000
         before = [len(_roles(each)) for each in pair]
         disturb(live)
         samples, load = _watch(pair, seconds, tell)
@@ -212,7 +212,8 @@ def soak(
             samples,
             live.client.seen(since_ms),
             [
-                f"{name}: {event['before']} > {event['after']}, {event['reason']}"
+                f"{name}: {event['before']} > {event['after']}, {event['reason']},"
+                f" after {(event['at_ms'] - since_wall_ms) / 1000:.1f} s"
                 for name, event in changes
                 if not {event["before"], event["after"]} <= {"standby", "suspect"}
             ],

@@ -22,7 +22,10 @@ from drctl.adapters.packet import BROADCAST, PacketSocket, frame_filter
 from drctl.errors import DrctlError
 from drctl.lab.pair.host import Host
 
-SENDERS = 32
+SENDERS = 128
+"""Answers that are later than so many questions are taken for another one's."""
+UNSURE = 16
+"""The last questions, which may not be answered yet."""
 PERIOD_S = 0.001
 BEFORE_MS = 20
 
@@ -34,7 +37,7 @@ class ArpAsker:
         program = frame_filter([(2, 12, (arp.ETHERTYPE,)), (2, 20, (arp.REPLY,))], 42, 42)
         self._packets = PacketSocket("eth0", arp.ETHERTYPE, program)
         mac, self._target = self._packets.mac(), socket.inet_aton(target)
-        senders = [socket.inet_aton(f"192.0.2.{200 + number}") for number in range(SENDERS)]
+        senders = [socket.inet_aton(f"192.0.2.{120 + number}") for number in range(SENDERS)]
         self._numbers = {sender: number for number, sender in enumerate(senders)}
         self._frames = [
             arp.encode(arp.REQUEST, (mac, sender), (bytes(6), self._target), BROADCAST)
@@ -51,11 +54,12 @@ class ArpAsker:
         self._packets.send([self._frames[number]], "ask")
 
     def answers(self) -> list[tuple[int | None, str]]:
-        """The number of the question, and the MAC, of each answer."""
+        """The number of the question, and the MAC, of each answer; what the client's own kernel
+        asked is not ours."""
         return [
-            (self._numbers.get(frame[38:42]), frame[22:28].hex(":"))
+            (self._numbers[frame[38:42]], frame[22:28].hex(":"))
             for frame, is_to_me in self._packets.receive()
-            if is_to_me and frame[28:32] == self._target
+            if is_to_me and frame[28:32] == self._target and frame[38:42] in self._numbers
         ]
 
 
@@ -169,7 +173,8 @@ class Seen:
 
 
 class Client:
-    """Asks for one address until it is closed. `names` are the directors' by their MACs."""
+    """Asks for one address until it is closed. `names` are the directors' by their MACs. Two that
+    ask by ARP from one host would hear each other's answers."""
 
     def __init__(
         self,
@@ -223,7 +228,7 @@ class Client:
     def losses(self, since_ms: float) -> tuple[int, int]:
         """How many requests nobody answered, and how many were answered more than once."""
         requests = self.requests(since_ms - BEFORE_MS)
-        requests = requests[: -SENDERS // 2]
+        requests = requests[:-UNSURE]
         assert requests
         lost = sum(not each.holders for each in requests)
         return lost, sum(len(each.holders) > 1 for each in requests)
@@ -233,7 +238,7 @@ class Client:
         an answer; the last few may not be answered yet."""
         requests = self.requests(since_ms - BEFORE_MS, until_ms)
         if until_ms == float("inf"):
-            requests = requests[: -SENDERS // 2]
+            requests = requests[:-UNSURE]
         holders: list[str] = []
         for request in requests:
             holders += [each for each in request.holders if holders[-1:] != [each]]

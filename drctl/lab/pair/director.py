@@ -25,6 +25,7 @@ _SCRIPT = """\
 vrrp_script alive {
     script "/usr/bin/true"
     interval 1
+    timeout 10
 }
 """
 _KEEPALIVED = """\

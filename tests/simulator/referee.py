@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from drctl.core.value import Timing
     from simulator.director import Director
     from simulator.world import World
 
@@ -45,17 +46,25 @@ class Referee:
     def __init__(self, world: World) -> None:
         self.world = world
         self.kind = world.topology.arbiter
-        timing = world.timing
-        self.hold_ms = 4 * timing.heartbeat_ms
-        self.lag_ms = timing.fence_ms if timing.has_fence else timing.lease_ms + 500
-        self.ttl_ms = 3 * self.lag_ms
+        self.interval_ms = world.timing.heartbeat_ms
+        self.hold_ms = 4 * self.interval_ms
         self.keys: dict[str, Key] = {}
         self.agents: dict[str, Agent] = {}
 
     @property
     def longest_ms(self) -> int:
         """By how much a takeover may be later, because of it."""
-        return self.ttl_ms + 500 if self.kind == LEASE else 3 * self.hold_ms
+        if self.kind == LEASE:
+            return 500 + max(map(self.ttl_ms, self.world.directors.values()))
+        return 3 * self.hold_ms
+
+    def lag_ms(self, director: Director) -> int:
+        """How long its kernel goes on answering without the controller."""
+        timing: Timing = director.timing
+        return timing.fence_ms if timing.has_fence else timing.lease_ms + 500
+
+    def ttl_ms(self, director: Director) -> int:
+        return 3 * self.lag_ms(director)
 
     def reaches(self, name: str) -> bool:
         port = self.world.segments[self.world.topology.services[0]].ports[name]
@@ -104,15 +113,15 @@ class Referee:
     # a reference point
 
     def _echo(self, director: Director, agent: Agent, missed: int) -> None:
-        """The controller itself asks, once a heartbeat."""
+        """The controller itself asks."""
         if director.node is None or director.run != agent.run:
             return
-        self.world.after(self.world.timing.heartbeat_ms * 1000, self._next, director, agent, missed)
+        self.world.after(self.interval_ms * 1000, self._next, director, agent, missed)
         if not director.is_running:
             return
         if self.reaches(director.name):
             self._report(director, agent, "", director.now_ms() + self.hold_ms)
-        elif missed == self.hold_ms // self.world.timing.heartbeat_ms:
+        elif missed == self.hold_ms // self.interval_ms:
             self._report(director, agent, "", 0)
 
     def _next(self, director: Director, agent: Agent, missed: int) -> None:
@@ -132,7 +141,9 @@ class Referee:
         is_over = director.node is None or director.run != agent.run
         if is_over or director.is_paused:
             # the kernel lets go by itself in that time
-            self.world.after(self.lag_ms * 1020, self._rest, director, agent, self.world.now_us)
+            self.world.after(
+                self.lag_ms(director) * 1020, self._rest, director, agent, self.world.now_us
+            )
             return
         for group in sorted(agent.mine):
             if agent.wanted.get(group) != director.name:
@@ -142,8 +153,8 @@ class Referee:
         now_us = self.world.now_us
         for key in self.keys.values():
             if key.lease == lease and now_us < key.until_us:
-                key.until_us = now_us + self.ttl_ms * 1000
-        until_ms = director.now_ms() + self.ttl_ms * 99 // 100 - self.lag_ms
+                key.until_us = now_us + self.ttl_ms(director) * 1000
+        until_ms = director.now_ms() + self.ttl_ms(director) * 99 // 100 - self.lag_ms(director)
         for group in sorted(agent.mine):
             found = self._key(group)
             if found is not None and (found.value, found.lease) == (director.name, lease):
@@ -154,7 +165,7 @@ class Referee:
 
     def _write(self, director: Director, agent: Agent, until_ms: int) -> None:
         lease = (director.name, agent.run)
-        end_us = self.world.now_us + self.ttl_ms * 1000
+        end_us = self.world.now_us + self.ttl_ms(director) * 1000
         for name in sorted({*agent.wanted, *self.keys}):
             holder, found = agent.wanted.get(name, ""), self._key(name)
             is_ours = found is not None and found.lease == lease

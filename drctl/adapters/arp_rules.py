@@ -6,7 +6,7 @@ import ipaddress
 import json
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from drctl.adapters.rule_tool import has_legacy_table, said
@@ -14,7 +14,7 @@ from drctl.adapters.rule_tool import has_legacy_table, said
 Network = ipaddress.IPv4Network
 INPUT, OUTPUT = "input", "output"
 DROP, ACCEPT, CONTINUE, OTHER = "drop", "accept", "continue", "other"
-_CHAINS = {"INPUT": INPUT, "IN": INPUT, "OUTPUT": OUTPUT, "OUT": OUTPUT}
+CHAINS = {"INPUT": INPUT, "IN": INPUT, "OUTPUT": OUTPUT, "OUT": OUTPUT}
 _FILTER_OF_ARPTABLES = "filter"
 _ALWAYS_SO = frozenset({"arp htype", "arp ptype", "arp hlen", "arp plen", "arp operation"})
 """What requests on Ethernet have in common."""
@@ -33,6 +33,10 @@ class Rule:
     is_narrow: bool = False
     verdict: str = CONTINUE
     mangled: str = ""
+
+    def means(self, other: Rule) -> bool:
+        """Whether it does the same, however it is written."""
+        return replace(self, text="") == replace(other, text="")
 
     def fits(self, source: str, target: str, interface: str) -> bool:
         """Whether it sees a packet with these addresses. A narrow rule may not."""
@@ -98,7 +102,7 @@ def parse_arptables(text: str, owner: str) -> list[Chain]:
             rules.setdefault(chain, []).append(_arptables_rule(shown.split(), f"{chain} {shown}"))
     return [
         Chain(owner, hook, tuple(rules[name]), policies.get(name, ACCEPT))
-        for name, hook in _CHAINS.items()
+        for name, hook in CHAINS.items()
         if name in rules
     ]
 

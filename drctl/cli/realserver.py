@@ -1,4 +1,4 @@
-"""`drctl realserver`: whether a real server is set up right, now and at the next boot."""
+"""`drctl realserver`: sets a real server up, looks whether it is, and takes everything back."""
 
 from __future__ import annotations
 
@@ -10,76 +10,132 @@ from drctl.cli._help import HelpFormatter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
+    from drctl.realserver.journal import Journal
     from drctl.realserver.value import Difference, Wanted
+    from drctl.render.rendered import Rendering
 
 _DESCRIPTION = """\
-Look at a real server: has it what the directors' configuration wants of it?
+Set a real server up as the directors' configuration wants it, look whether it is, and take it back.
+Run it on the real server, as root.
 """
 _CHECK_DESCRIPTION = """\
 Compare what a real server is to have with what its kernel and its boot files have: addresses with
 prefix, kernel settings of every interface and what counts, ARP rules of arptables and nftables,
 redirections, tunnels, listening sockets. Every difference says what a client would see of it.
-Changes nothing. Run it on the real server, as root.
+Changes nothing.
 """
-_CHECK_EPILOG = """\
-exit codes: 0 no difference; 1 differences; 2 wrong usage, or something cannot be read
+_APPLY_DESCRIPTION = """\
+Bring the running kernel and the boot files to what is wanted, in the safe order: what keeps the
+host silent first, then the addresses. Each step is written down before it is done, so an
+interrupted run can be run again; when a step fails, those of the run are taken back. What is not
+drctl's is left alone.
+"""
+_REMOVE_DESCRIPTION = """\
+Take back everything that apply did, in reverse order; what was there before is as it was.
+"""
+_EPILOG = """\
+exit codes: 0 done, or no difference; 1 differences (check, --plan), or it could not be done and is
+taken back; 2 wrong usage, or something cannot be read
 
 examples:
   drctl realserver check /etc/keepalived/keepalived.conf --host 192.0.2.21
-  drctl realserver check lvs.cf --host web1 --method arptables --runtime --json
+  drctl realserver apply lvs.cf --host web1 --method nftables --plan
+  drctl realserver apply lvs.cf --host web1 --method nftables --runtime
+  drctl realserver remove lvs.cf --host web1 --method nftables --runtime
 """
 SCHEMA = 1
+STATE = "/run/drctl"
+_ACTIONS = {
+    "apply": ("set the host up", _APPLY_DESCRIPTION),
+    "check": ("compare wanted and actual", _CHECK_DESCRIPTION),
+    "remove": ("take back what apply did", _REMOVE_DESCRIPTION),
+}
 
 
 def register(subparsers: Any) -> None:
     """Add the subcommand's parser."""
-    from drctl.cli.common import add_dialect, add_json
-    from drctl.render.options import ARP_METHODS, NETS
-
     parser = subparsers.add_parser(
         "realserver",
-        help="is a real server set up right, now and at the next boot",
+        help="set a real server up, look whether it is, and take it back",
         description=_DESCRIPTION,
         formatter_class=HelpFormatter,
     )
     actions = parser.add_subparsers(metavar="ACTION", title="actions", dest="action", required=True)
-    check = actions.add_parser(
-        "check",
-        help="compare wanted and actual",
-        description=_CHECK_DESCRIPTION,
-        epilog=_CHECK_EPILOG,
-        formatter_class=HelpFormatter,
-    )
-    check.add_argument("path", metavar="PATH", help="the directors' keepalived.conf or lvs.cf")
-    check.add_argument(
+    for name, (about, description) in _ACTIONS.items():
+        action = actions.add_parser(
+            name,
+            help=about,
+            description=description,
+            epilog=_EPILOG,
+            formatter_class=HelpFormatter,
+        )
+        _add_options(action)
+        if name != "check":
+            action.add_argument(
+                "--plan", action="store_true", help="print what would be done, and do nothing"
+            )
+        action.set_defaults(run=run)
+
+
+def _add_options(action: argparse.ArgumentParser) -> None:
+    from drctl.cli.common import add_dialect, add_json
+    from drctl.render.options import ARP_METHODS, NETS
+
+    action.add_argument("path", metavar="PATH", help="the directors' keepalived.conf or lvs.cf")
+    action.add_argument(
         "--host", metavar="NAME", required=True, help="as the conversion names it, or its address"
     )
-    check.add_argument(
-        "--method", choices=ARP_METHODS, default=ARP_METHODS[0], help="against the ARP problem"
+    action.add_argument(
+        "--method",
+        choices=ARP_METHODS,
+        default=ARP_METHODS[0],
+        help=f"against the ARP problem ({ARP_METHODS[0]})",
     )
-    check.add_argument(
-        "--net", choices=NETS, default=NETS[0], help="what brings it all back at boot"
+    action.add_argument(
+        "--net",
+        choices=NETS,
+        default=NETS[0],
+        help=f"what brings it all back at boot ({NETS[0]})",
     )
-    where = check.add_mutually_exclusive_group()
+    where = action.add_mutually_exclusive_group()
     where.add_argument("--runtime", action="store_true", help="the running kernel only")
     where.add_argument("--root", metavar="DIR", help="the boot files below DIR only")
-    check.add_argument(
+    action.add_argument(
         "--format", choices=("text", "json"), default="text", help="for people or programs (text)"
     )
-    add_json(check)
-    add_dialect(check)
-    check.set_defaults(run=run)
+    add_json(action)
+    add_dialect(action)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the differences; 1 when there is one."""
+    """One of the actions."""
+    wanted, rendering = _wanted(options)
+    if options.action == "check":
+        return _check(options, wanted)
+    if options.action == "apply":
+        return _apply(options, wanted, rendering)
+    return _remove(options, wanted, rendering)
+
+
+def _wanted(options: argparse.Namespace) -> tuple[Wanted, Rendering]:
+    from drctl.cli._setup import read_setup
+    from drctl.realserver.wanted import rendering_of, wanted_of
+    from drctl.render.options import RenderOptions
+
+    setup = read_setup(options.path, options.dialect)
+    render = RenderOptions(setup.source, options.method, options.net)
+    names = (setup.hosts, options.host, render)
+    return wanted_of(*names), rendering_of(*names)
+
+
+def _check(options: argparse.Namespace, wanted: Wanted) -> int:
     from pathlib import Path
 
     from drctl.realserver.compare import compare
     from drctl.realserver.read import read_boot, read_kernel
 
-    wanted = _wanted(options)
     kernel = None if options.root is not None else read_kernel()
     boot = None if options.runtime else read_boot(wanted, Path(options.root or "/"))
     differences = compare(wanted, kernel, boot)
@@ -90,14 +146,132 @@ def run(options: argparse.Namespace) -> int:
     return int(bool(differences))
 
 
-def _wanted(options: argparse.Namespace) -> Wanted:
-    from drctl.cli._setup import read_setup
-    from drctl.realserver.wanted import wanted_of
-    from drctl.render.options import RenderOptions
+def _apply(options: argparse.Namespace, wanted: Wanted, rendering: Rendering) -> int:
+    from drctl.realserver.apply import apply, changes, refuse_leak
+    from drctl.realserver.read import read_kernel
+    from drctl.realserver.step import steps_of
 
-    setup = read_setup(options.path, options.dialect)
-    render = RenderOptions(setup.source, options.method, options.net)
-    return wanted_of(setup.hosts, options.host, render)
+    journal = _journal()
+    plan = changes(steps_of(wanted), journal) if options.root is None else None
+    lines = [] if plan is None else plan.lines()
+    lines += [] if options.runtime else _files_to_write(options, wanted)
+    if options.plan or not lines:
+        _tell_plan(options, wanted, lines)
+        return int(bool(lines)) if options.plan else 0
+    told: list[str] = []
+    tell = _teller(options, told)
+    failed = ""
+    try:
+        if plan is not None:
+            apply(plan, journal, lambda step: refuse_leak(wanted, read_kernel, step), tell)
+        if not options.runtime:
+            _install(options, rendering, "install.sh", tell)
+    except _failures() as refused:
+        failed = str(refused)
+    return _end(options, wanted, told, failed)
+
+
+def _remove(options: argparse.Namespace, wanted: Wanted, rendering: Rendering) -> int:
+    from drctl.realserver.apply import remove
+
+    journal = _journal()
+    if options.plan:
+        lines = [] if options.root else [f"undo: {one.step}" for one in reversed(journal.entries)]
+        lines += [] if options.runtime else ["run uninstall.sh"]
+        _tell_plan(options, wanted, lines)
+        return int(bool(lines))
+    told: list[str] = []
+    tell = _teller(options, told)
+    failed = ""
+    try:
+        if not options.runtime:
+            _install(options, rendering, "uninstall.sh", tell)
+        if options.root is None:
+            remove(journal, tell)
+    except _failures() as refused:
+        failed = str(refused)
+    return _end(options, wanted, told, failed)
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    from drctl.adapters.host_step import StepFailed
+    from drctl.adapters.installer import InstallerFailed
+
+    return (StepFailed, InstallerFailed)
+
+
+def _journal() -> Journal:
+    """Of this network namespace, and gone with the kernel that it tells of."""
+    from pathlib import Path
+
+    from drctl.realserver.journal import Journal
+
+    namespace = Path("/proc/self/ns/net").stat().st_ino
+    return Journal(Path(STATE, f"realserver-{namespace}.json"))
+
+
+def _files_to_write(options: argparse.Namespace, wanted: Wanted) -> list[str]:
+    from pathlib import Path
+
+    from drctl.realserver.read import read_boot
+
+    root = Path(options.root or "/")
+    boot = read_boot(wanted, root)
+    return [
+        f"write {root / file.path.lstrip('/')}"
+        for file in wanted.files
+        if boot.files.get(file.path) != file.text
+    ]
+
+
+def _install(options: argparse.Namespace, rendering: Rendering, script: str, tell: Any) -> None:
+    from drctl.adapters.installer import run_installer
+
+    files = [(one.path, one.text, one.mode) for one in (*rendering.installers, *rendering.files)]
+    words = () if options.root is None else ("--destdir", str(_absolute(options.root)))
+    for line in run_installer(files, script, *words):
+        tell(line)
+
+
+def _absolute(path: str) -> Path:
+    from pathlib import Path
+
+    return Path(path).resolve()
+
+
+def _teller(options: argparse.Namespace, told: list[str]) -> Any:
+    def tell(line: str) -> None:
+        told.append(line)
+        if options.format == "text":
+            print(line, flush=True)
+
+    return tell
+
+
+def _tell_plan(options: argparse.Namespace, wanted: Wanted, lines: list[str]) -> None:
+    import json
+
+    if options.format == "json":
+        result = {"schema": SCHEMA, "host": wanted.host, "method": wanted.plan.method}
+        print(json.dumps({**result, "steps": lines}, indent=2))
+        return
+    for line in lines:
+        print(line)
+    if not lines:
+        print(f"{wanted.host}: nothing to do")
+
+
+def _end(options: argparse.Namespace, wanted: Wanted, told: list[str], failed: str) -> int:
+    import json
+
+    if options.format == "json":
+        result = {"schema": SCHEMA, "host": wanted.host, "method": wanted.plan.method}
+        print(json.dumps({**result, "steps": told, "error": failed}, indent=2))
+    elif failed:
+        print(f"drctl: {failed}", file=sys.stderr)
+    else:
+        print(f"{wanted.host}: done")
+    return int(bool(failed))
 
 
 def _print(wanted: Wanted, differences: Sequence[Difference]) -> None:

@@ -8,21 +8,17 @@ from drctl.errors import UsageError
 from drctl.model.service import MASQUERADE
 from drctl.realserver.value import File, Service, Wanted
 from drctl.render.host import Host, canonical
+from drctl.render.install import with_installers
 from drctl.render.options import RenderOptions
 from drctl.render.real_server import render_real_server
 from drctl.render.real_server_plan import plan_of
+from drctl.render.rendered import Rendering
 
 
 def wanted_of(hosts: Sequence[Host], name: str, options: RenderOptions) -> Wanted:
-    """The host of that name, or with that address. Raises UsageError when there is none, or it
-    serves nothing behind the directors."""
-    address = canonical(name)
-    host = next((one for one in hosts if one.name == name), None)
-    host = host or next((one for one in hosts if address and address in one.addresses), None)
-    if host is None or not host.bindings:
-        serving = ", ".join(one.name for one in hosts if one.bindings) or "none"
-        what = "is no host of this setup" if host is None else "serves nothing behind the directors"
-        raise UsageError(f"--host {name} {what}; real servers are: {serving}")
+    """What the host of that name, or with that address, is to have. Raises UsageError when there is
+    none, or it serves nothing behind the directors."""
+    host = host_named(hosts, name)
     services = [
         Service(binding.vip, port.protocol, port.number, binding.real_address or "")
         for binding in host.bindings
@@ -31,3 +27,20 @@ def wanted_of(hosts: Sequence[Host], name: str, options: RenderOptions) -> Wante
     ]
     files = tuple(File(one.path, one.text) for one in render_real_server(host, options).files)
     return Wanted(host.name, plan_of(host, options), tuple(dict.fromkeys(services)), files)
+
+
+def rendering_of(hosts: Sequence[Host], name: str, options: RenderOptions) -> Rendering:
+    """The host's files, with the installers that put them in place."""
+    return with_installers(render_real_server(host_named(hosts, name), options), options.source)
+
+
+def host_named(hosts: Sequence[Host], name: str) -> Host:
+    """The host of that name, or with that address."""
+    address = canonical(name)
+    host = next((one for one in hosts if one.name == name), None)
+    host = host or next((one for one in hosts if address and address in one.addresses), None)
+    if host is None or not host.bindings:
+        serving = ", ".join(one.name for one in hosts if one.bindings) or "none"
+        what = "is no host of this setup" if host is None else "serves nothing behind the directors"
+        raise UsageError(f"--host {name} {what}; real servers are: {serving}")
+    return host

@@ -1,0 +1,330 @@
+"""Single changes of a running host: how it is now, doing one, and undoing it.
+
+Each can be done again at any time. What a change found there before is kept by who asks for it.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from drctl.adapters.arp_rules import CHAINS, parse_arptables
+from drctl.adapters.rule_tool import said
+from drctl.errors import DrctlError, FileRefused, ToolMissing
+
+_LIMIT_S = 30
+_CHAIN = "DRCTL"
+_CHANGING = frozenset({"handle", "packets", "bytes", "metainfo"})
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One change. `kind` says what `what` names and `value` gives it:
+
+    sysctl: a key, its value. module: the device that it makes, the module. link: a device, `up`.
+    address: a device, address/prefix. arptables: a chain, a rule's words. nft: `family table`, the
+    ruleset that replaces it. iptables: the program, the input of its restore. program: a name, the
+    text of a program that knows start and stop.
+    """
+
+    kind: str
+    what: str
+    value: str
+
+    def __str__(self) -> str:
+        return KINDS[self.kind].words.format(what=self.what, value=self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How it is now, as a text; what that is when it is done, None when only who did it can tell;
+    doing, and undoing what was `before`."""
+
+    words: str
+    look: Callable[[Step], str]
+    goal: Callable[[Step], str | None]
+    do: Callable[[Step], object]
+    undo: Callable[[Step, str], object]
+
+
+class StepFailed(DrctlError):
+    """A change could not be made."""
+
+
+def look(step: Step) -> str:
+    """How it is now."""
+    return KINDS[step.kind].look(step)
+
+
+def goal(step: Step) -> str | None:
+    """What `look` says when it is done; None when that is not known before."""
+    return KINDS[step.kind].goal(step)
+
+
+def do(step: Step) -> None:
+    """Make the change. Raises DrctlError."""
+    KINDS[step.kind].do(step)
+
+
+def undo(step: Step, before: str) -> None:
+    """Take it back, if it is still there. Raises DrctlError."""
+    KINDS[step.kind].undo(step, before)
+
+
+def _run(*command: str, stdin: str | None = None) -> str:
+    if shutil.which(command[0]) is None:
+        raise ToolMissing(command[0], "iproute2" if command[0] == "ip" else command[0])
+    try:
+        done = subprocess.run(
+            command, input=stdin, capture_output=True, text=True, check=False, timeout=_LIMIT_S
+        )
+    except (OSError, subprocess.TimeoutExpired) as cause:
+        raise StepFailed(f"{' '.join(command)}: {cause}") from cause
+    if done.returncode != 0:
+        reason = done.stderr.strip() or f"exit status {done.returncode}"
+        raise StepFailed(f"{' '.join(command)}: {reason}")
+    return done.stdout
+
+
+# kernel settings
+
+
+def _sysctl_path(step: Step) -> Path:
+    return Path("/proc/sys", *step.what.split("."))
+
+
+def _read_sysctl(step: Step) -> str:
+    try:
+        return _sysctl_path(step).read_text("ascii").strip()
+    except FileNotFoundError:
+        return ""
+    except OSError as cause:
+        raise FileRefused("read", str(_sysctl_path(step)), cause) from cause
+
+
+def _write_sysctl(step: Step, value: str) -> None:
+    try:
+        _sysctl_path(step).write_text(value, "ascii")
+    except OSError as cause:
+        raise FileRefused("write", str(_sysctl_path(step)), cause) from cause
+
+
+def _undo_sysctl(step: Step, before: str) -> None:
+    """Somebody may have set another value since."""
+    if before and _read_sysctl(step) == step.value:
+        _write_sysctl(step, before)
+
+
+# links and addresses
+
+
+def _links(device: str) -> list[dict[str, Any]]:
+    if not Path("/sys/class/net", device).exists() and not _exists(device):
+        return []
+    return list(json.loads(_run("ip", "-json", "address", "show", "dev", device) or "[]"))
+
+
+def _exists(device: str) -> bool:
+    """/sys shows the namespace that it was mounted in; the program asks the right one."""
+    told = json.loads(_run("ip", "-json", "link", "show") or "[]")
+    return any(one.get("ifname") == device for one in told)
+
+
+def _look_at_link(step: Step) -> str:
+    found = _links(step.what)
+    if not found:
+        return ""
+    return "up" if "UP" in found[0].get("flags", []) else "down"
+
+
+def _look_at_device(step: Step) -> str:
+    return "there" if _exists(step.what) else ""
+
+
+def _undo_link(step: Step, before: str) -> None:
+    if before == "down" and _look_at_link(step) == "up":
+        _run("ip", "link", "set", "dev", step.what, "down")
+
+
+def _look_at_address(step: Step) -> str:
+    address, _, prefix = step.value.partition("/")
+    for link in _links(step.what):
+        for one in link.get("addr_info", []):
+            if one.get("local") == address and str(one.get("prefixlen")) == prefix:
+                return "there"
+    return ""
+
+
+def _add_address(step: Step) -> None:
+    """Never a second time with another mask or on a card: who put it there has to take it away."""
+    address = step.value.partition("/")[0]
+    for link in json.loads(_run("ip", "-json", "address", "show", "to", address) or "[]"):
+        for one in link.get("addr_info", []):
+            if "local" in one and (link["ifname"], str(one["prefixlen"])) != (
+                step.what,
+                step.value.partition("/")[2],
+            ):
+                there = f"{one['local']}/{one['prefixlen']} is on {link['ifname']}"
+                raise StepFailed(f"{there}; take it away there first, and what brings it up")
+    if not _look_at_address(step):
+        _run("ip", "address", "add", step.value, "dev", step.what)
+
+
+def _undo_address(step: Step, before: str) -> None:
+    if not before and _look_at_address(step):
+        _run("ip", "address", "del", step.value, "dev", step.what)
+
+
+# rules
+
+
+def _arptables() -> str:
+    """The arptables that this kernel knows."""
+    for tool in ("arptables", "arptables-legacy", "arptables-nft"):
+        if shutil.which(tool) is not None:
+            try:
+                _run(tool, "-n", "-L")
+            except StepFailed:
+                continue
+            return tool
+    raise ToolMissing("arptables", "arptables")
+
+
+def _look_at_arptables(step: Step) -> str:
+    hook = CHAINS[step.what]
+    wanted = parse_arptables(f"Chain {step.what} (policy ACCEPT)\n{step.value}\n", "")[0].rules[0]
+    count = 0
+    for chain in parse_arptables(said(_arptables(), "-L", "-n", "-v"), ""):
+        if chain.hook == hook:
+            count += sum(rule.means(wanted) for rule in chain.rules)
+    return "there" if count else ""
+
+
+def _undo_arptables(step: Step, before: str) -> None:
+    if not before and _look_at_arptables(step):
+        _run(_arptables(), "-D", step.what, *step.value.split())
+
+
+def _look_at_nft(step: Step) -> str:
+    family, _, table = step.what.partition(" ")
+    told = json.loads(said("nft", "-j", "list", "ruleset") or "{}")
+    mine = [
+        _steady(entry)
+        for entry in told.get("nftables", [])
+        for value in entry.values()
+        if value.get("family") == family and table in (value.get("table"), value.get("name"))
+    ]
+    return json.dumps(mine, sort_keys=True) if mine else ""
+
+
+def _steady(value: Any) -> Any:
+    """Without what changes from one listing to the next."""
+    if isinstance(value, dict):
+        return {key: _steady(one) for key, one in value.items() if key not in _CHANGING}
+    return [_steady(one) for one in value] if isinstance(value, list) else value
+
+
+def _undo_nft(step: Step, before: str) -> None:
+    """A table of that name that was there before brings up the same boot files; it stays."""
+    if not before and _look_at_nft(step):
+        _run("nft", f"delete table {step.what}")
+
+
+def _look_at_iptables(step: Step) -> str:
+    lines = said(f"{step.what}-save", "-t", "nat").splitlines()
+    mine = [line for line in lines if line.startswith(f"-A {_CHAIN} ") or _is_jump(line)]
+    return "\n".join(mine)
+
+
+def _is_jump(line: str) -> bool:
+    return line.startswith("-A PREROUTING") and line.endswith(f"-j {_CHAIN}")
+
+
+def _load_iptables(step: Step) -> None:
+    has_jump = any(_is_jump(line) for line in _look_at_iptables(step).splitlines())
+    kept = [line for line in step.value.splitlines() if not (has_jump and _is_jump(line))]
+    _run(f"{step.what}-restore", "--noflush", stdin="\n".join(kept) + "\n")
+
+
+def _undo_iptables(step: Step, before: str) -> None:
+    there = "" if before else _look_at_iptables(step)
+    for line in there.splitlines():
+        if _is_jump(line):
+            _run(step.what, "-t", "nat", "-D", "PREROUTING", "-j", _CHAIN)
+    if there:
+        _run(step.what, "-t", "nat", "-F", _CHAIN)
+        _run(step.what, "-t", "nat", "-X", _CHAIN)
+
+
+# programs
+
+
+def _look_at_routes(_step: Step) -> str:
+    told = [_run("ip", family, "route", "show", "default") for family in ("-4", "-6")]
+    rules = _run("ip", "rule", "show")
+    return "".join((*told, rules))
+
+
+KINDS = {
+    "sysctl": Kind(
+        "{what} = {value}",
+        _read_sysctl,
+        lambda step: step.value,
+        lambda step: _write_sysctl(step, step.value),
+        _undo_sysctl,
+    ),
+    "module": Kind(
+        "load module {value} for {what}",
+        _look_at_device,
+        lambda _: "there",
+        lambda step: _run("modprobe", step.value),
+        lambda _step, _before: None,
+    ),
+    "link": Kind(
+        "set {what} up",
+        _look_at_link,
+        lambda _: "up",
+        lambda step: _run("ip", "link", "set", "dev", step.what, "up"),
+        _undo_link,
+    ),
+    "address": Kind(
+        "add {value} to {what}",
+        _look_at_address,
+        lambda _: "there",
+        _add_address,
+        _undo_address,
+    ),
+    "arptables": Kind(
+        "arptables -A {what} {value}",
+        _look_at_arptables,
+        lambda _: "there",
+        lambda step: _run(_arptables(), "-A", step.what, *step.value.split()),
+        _undo_arptables,
+    ),
+    "nft": Kind(
+        "load the nftables table {what}",
+        _look_at_nft,
+        lambda _: None,
+        lambda step: _run("nft", "-f", "-", stdin=step.value),
+        _undo_nft,
+    ),
+    "iptables": Kind(
+        "load the chain DRCTL of {what}",
+        _look_at_iptables,
+        lambda _: None,
+        _load_iptables,
+        _undo_iptables,
+    ),
+    "program": Kind(
+        "run {what} start",
+        _look_at_routes,
+        lambda _: None,
+        lambda step: _run("sh", "-s", "start", stdin=step.value),
+        lambda step, _: _run("sh", "-s", "stop", stdin=step.value),
+    ),
+}

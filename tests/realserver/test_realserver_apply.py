@@ -1,0 +1,215 @@
+"""`drctl realserver apply` and `remove` on real kernels: right, repeatable, and nothing foreign."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from netns_case import Host, segment
+from verify_case import CONFIGURATION, OTHER_VIP, VIP, listening
+
+from tools import need
+
+OWN = "192.0.2.21"
+IN_FULL = pytest.mark.skipif(
+    os.environ.get("DRCTL_FULL", "") in {"", "0"}, reason="slow; runs with DRCTL_FULL=1"
+)
+METHODS = ("sysctl", "arptables", "nftables", "nft-redirect", "iptables")
+FOREIGN = """\
+table arp theirs {
+    chain in {
+        type filter hook input priority 5
+        arp daddr ip 192.0.2.77 drop
+    }
+}
+table ip theirs {
+    chain pre {
+        type nat hook prerouting priority -50
+        ip daddr 192.0.2.78 redirect
+    }
+}
+"""
+
+
+class Server:
+    """A host that has things of its own."""
+
+    def __init__(self, host: Host, folder: Path) -> None:
+        self.host = host
+        self.path = folder / "keepalived.conf"
+        self.path.write_text(CONFIGURATION)
+
+    def words(self, action: str, method: str, *words: str) -> list[str]:
+        options = ("--host", OWN, "--method", method, "--runtime", *words)
+        command = (sys.executable, "-m", "drctl", "realserver", action, str(self.path), *options)
+        return self.host.command(*command)
+
+    def ask(self, action: str, method: str, *words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.words(action, method, *words), capture_output=True, text=True, check=False
+        )
+
+    def state(self) -> dict[str, str]:
+        """All that a method touches, as text."""
+        rules = json.loads(self.host.run("nft", "-j", "list", "ruleset"))["nftables"]
+        kept = [
+            {key: value for key, value in body.items() if key != "handle"}
+            for entry in rules
+            for kind, body in entry.items()
+            # what the tools make when they look, or leave empty
+            if kind in {"rule", "table"} and body.get("name") not in {"filter", "nat"}
+        ]
+        return {
+            "addresses": self.host.ip("-4", "-oneline", "address", "show"),
+            "settings": self.host.run(
+                "sysctl", "net.ipv4.conf.all.arp_ignore", "net.ipv4.conf.all.arp_announce"
+            ),
+            "rules": json.dumps(kept, sort_keys=True),
+            "arptables": "".join(
+                line
+                for line in self.host.run("arptables", "-L", "-n").splitlines(keepends=True)
+                if line.strip()
+            ),
+        }
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    for tool, package in (
+        ("nft", "nftables"),
+        ("arptables", "arptables"),
+        ("iptables", "iptables"),
+    ):
+        need(tool, package)
+    with segment() as made:
+        found = Server(made.host("web1", f"{OWN}/24"), tmp_path)
+        found.host.run("nft", "-f", "-", stdin=FOREIGN)
+        found.host.run("arptables", "-A", "INPUT", "-d", "192.0.2.79", "-j", "DROP")
+        found.host.ip("address", "add", "198.51.100.7/32", "dev", "lo")
+        found.host.run("sysctl", "-qw", "net.ipv4.conf.eth0.arp_announce=1")
+        yield found
+        found.ask("remove", "sysctl")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_apply_and_remove_are_right_repeatable_and_leave_nothing(
+    server: Server, method: str
+) -> None:
+    before = server.state()
+    planned = server.ask("apply", method, "--plan")
+    assert planned.returncode == 1
+    assert server.state() == before
+    done = server.ask("apply", method)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == planned.stdout + f"{OWN}: done\n"
+    with listening(server.host):
+        assert server.ask("check", method).stdout == f"{OWN}: as it is to be\n"
+    applied = server.state()
+    again = server.ask("apply", method)
+    assert (again.returncode, again.stdout) == (0, f"{OWN}: nothing to do\n")
+    assert server.ask("apply", method, "--plan").returncode == 0
+    assert server.state() == applied
+    removed = server.ask("remove", method)
+    assert removed.returncode == 0, removed.stderr
+    assert server.state() == before
+
+
+def test_apply_of_one_method_after_another_leaves_nothing_of_the_first(server: Server) -> None:
+    before = server.state()
+    for method in (*METHODS, "sysctl"):
+        done = server.ask("apply", method)
+        assert done.returncode == 0, done.stderr
+        with listening(server.host):
+            assert server.ask("check", method).returncode == 0, method
+    server.ask("remove", "sysctl")
+    assert server.state() == before
+
+
+def test_apply_adds_no_address_before_its_rules(server: Server) -> None:
+    for method in ("sysctl", "arptables", "nftables"):
+        lines = server.ask("apply", method, "--plan").stdout.splitlines()
+        kinds = [line.startswith("add ") for line in lines]
+        assert kinds == sorted(kinds), method
+
+
+def test_apply_that_fails_takes_its_steps_back(server: Server) -> None:
+    server.host.ip("address", "add", f"{OTHER_VIP}/24", "dev", "eth0")
+    before = server.state()
+    done = server.ask("apply", "nftables")
+    assert done.returncode == 1
+    assert f"{OTHER_VIP}/24 is on eth0; take it away there first" in done.stderr
+    assert "what this run had done is taken back" in done.stderr
+    assert server.state() == before
+
+
+def test_apply_leaves_what_was_there_already_when_it_is_removed(server: Server) -> None:
+    server.host.run("sysctl", "-qw", "net.ipv4.conf.all.arp_ignore=1")
+    server.host.ip("address", "add", f"{VIP}/32", "dev", "lo")
+    before = server.state()
+    assert server.ask("apply", "sysctl").returncode == 0
+    assert server.ask("remove", "sysctl").returncode == 0
+    assert server.state() == before
+
+
+@pytest.mark.parametrize(
+    "method", ["sysctl", *(pytest.param(one, marks=IN_FULL) for one in ("arptables", "nftables"))]
+)
+def test_apply_killed_at_every_step_is_right_after_the_next_run(
+    server: Server, method: str
+) -> None:
+    before = server.state()
+    steps = len(server.ask("apply", method, "--plan").stdout.splitlines())
+    for number in range(1, steps + 1):
+        for delay_s in (0.0, 0.004)[: 1 + number % 2]:
+            _kill_after(server.words("apply", method), number, delay_s)
+            done = server.ask("apply", method)
+            assert done.returncode == 0, (number, delay_s, done.stderr)
+            with listening(server.host):
+                assert server.ask("check", method).returncode == 0, (number, delay_s)
+            assert server.ask("remove", method).returncode == 0
+            assert server.state() == before, (number, delay_s)
+
+
+def _kill_after(command: list[str], lines: int, delay_s: float) -> None:
+    """SIGKILL when it has told that many steps, so in the midst of the last of them."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        for _ in range(lines):
+            process.stdout.readline()
+        time.sleep(delay_s)
+        process.send_signal(signal.SIGKILL)
+
+
+def test_apply_of_boot_files_below_a_folder_leaves_the_kernel_alone(
+    server: Server, tmp_path: Path
+) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    before = server.state()
+
+    def ask(action: str, *words: str) -> subprocess.CompletedProcess[str]:
+        options = ("--host", OWN, "--root", str(root), *words)
+        command = (sys.executable, "-m", "drctl", "realserver", action, str(server.path), *options)
+        return subprocess.run(
+            server.host.command(*command), capture_output=True, text=True, check=False
+        )
+
+    assert ask("apply", "--plan").returncode == 1
+    assert not list(root.iterdir())
+    assert ask("apply").returncode == 0
+    assert (root / "usr/libexec/drctl/drctl-vip").is_file()
+    assert ask("check").stdout == f"{OWN}: as it is to be\n"
+    assert ask("apply", "--plan").returncode == 0
+    (root / "usr/libexec/drctl/drctl-vip").unlink()
+    assert ask("check").returncode == 1
+    assert ask("apply").returncode == 0
+    assert ask("remove").returncode == 0
+    assert not [path for path in root.rglob("*") if path.is_file()]
+    assert server.state() == before

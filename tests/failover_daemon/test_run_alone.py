@@ -109,7 +109,6 @@ def test_daemon_tracks_notifies_records_and_obeys(tmp_path: Path) -> None:
         daemon.stderr.close()
         daemon.wait()
     assert (tmp_path / "notified").read_text().splitlines() == [
-        "INSTANCE web BACKUP 100",
         "INSTANCE web FAULT 100",
         "INSTANCE web BACKUP 107",
         "INSTANCE web FAULT 107",

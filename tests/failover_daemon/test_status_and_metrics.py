@@ -272,8 +272,8 @@ def test_systemd_is_told(tmp_path: Path) -> None:
         assert systemd.recv(1000) == b"RELOADING=1\nMONOTONIC_USEC=5"
         notify.stopping()
         assert systemd.recv(1000) == b"STOPPING=1"
-        for _ in range(100_000):
-            notify.status("x")
+        for number in range(100_000):
+            notify.status(f"{number}")
             if notify.problem:
                 break
         assert "cannot tell systemd" in notify.problem

@@ -289,6 +289,9 @@ class GroupState:
             burst.answered(now_ms)
         if burst.is_due(now_ms):
             burst.settle(is_vouched=self.has_proof(burst.sent_ms))
+            # only one that is alone may have a word of the arbiter that outlives his silence
+            is_anybody_silent = bool(self.around.silent(now_ms))
+            burst.patience_ms = arbiter.patience_ms(self.around) if is_anybody_silent else 0
         if burst.is_clear:
             unaware_ms = arbiter.unaware_until_ms(self.around, now_ms)
             if now_ms < unaware_ms:
@@ -304,7 +307,6 @@ class GroupState:
         silent = self.around.silent(now_ms)
         is_quick = bool(silent) and all(peer.is_gone and peer.heard_ms for peer in silent)
         self.burst = Burst(self.config, self.around.timing, now_ms, is_quick=is_quick)
-        self.burst.patience_ms = arbiter.patience_ms(self.around)
         if asks_all or self.around.is_mixed(now_ms):
             self.burst.ask_all()
 

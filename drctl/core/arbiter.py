@@ -55,6 +55,12 @@ def forbids(group: GroupState, now_ms: int) -> bool:
     return arbiter is not None and not arbiter.is_lease and is_missing(group, now_ms)
 
 
+def is_not_lent(group: GroupState, now_ms: int) -> bool:
+    """One that lends groups has not lent this one."""
+    arbiter = group.around.settings.arbiter
+    return arbiter is not None and arbiter.is_lease and is_missing(group, now_ms)
+
+
 def is_awaited(group: GroupState, now_ms: int) -> bool:
     """One that vouches has said nothing yet, and would be asked."""
     around = group.around

@@ -18,6 +18,9 @@ def step(group: GroupState, now_ms: int) -> None:
         group.is_adopting = False
         group.wants = group.is_deposed = False
         group.wants_since_ms = None
+    if group.is_adopting and arbiter.is_not_lent(group, now_ms):
+        # somebody may have it where the segment cannot tell
+        group.is_adopting = False
     _drop_leftover(group, now_ms)
     if obstacle is not None:
         return

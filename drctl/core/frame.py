@@ -106,7 +106,8 @@ def _probed(group: GroupState, event: FrameHeard) -> bool:
     peer = around.peer_of(event.mac)
     if peer is None and not around.may_be_peer(event.interface, event.mac, now_ms):
         return False
-    if peer is not None and peer.is_fresh(now_ms) and group.role is not Role.TAKING:
+    is_known = peer is not None and peer.is_fresh(now_ms) and not around.is_other(peer)
+    if is_known and group.role is not Role.TAKING:
         return False
     is_open = group.role is Role.ACTIVE and not group.is_shut
     if is_open or not (group.role is Role.TAKING or group.burst is not None):

@@ -278,6 +278,8 @@ class Node:
 
     def _restore_address(self, event: AddressVanished) -> None:
         for group in self.groups.values():
+            if event.address in group.config.addresses:
+                group.is_adopting = False
             if not group.role.is_holding or event.address not in group.config.addresses:
                 continue
             text = f"somebody removed {event.address}; it is put back"

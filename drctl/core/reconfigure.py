@@ -130,8 +130,10 @@ class Reconfiguration:
         if self._move is not None or not self._around.boot:
             return
         if self._is_timing_mixed and self._agrees(now_ms):
-            self._is_timing_mixed = False
             self._use_timing(self._around.settings.timing, self._around.settings.timing)
+            for group in self._groups.values():
+                if group.role is Role.ACTIVE and group.vips_until_ms:
+                    group.lease_anew(min(group.vips_until_ms))
         gone = [place for place in self._leaving if not place.may_answer]
         if gone:
             self._leaving = [place for place in self._leaving if place.may_answer]

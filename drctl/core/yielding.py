@@ -100,14 +100,12 @@ def see_claim(group: GroupState, now_ms: int) -> None:
 
 
 def _is_declined(group: GroupState, now_ms: int) -> bool:
-    """The target lives, has heard the request, and does not follow it."""
+    """The target lives, has heard the request, and does not follow it, or knows no such group."""
     peer = group.around.peers[group.target]
     theirs: GroupBeat | None = peer.groups.get(group.name)
-    if group.is_waiting or not peer.is_fresh(now_ms) or theirs is None:
+    if group.is_waiting or not peer.is_fresh(now_ms) or peer.beat_after_ms <= group.yield_ms:
         return False
-    return peer.beat_after_ms > group.yield_ms and not (
-        theirs.role.is_holding or theirs.is_eligible
-    )
+    return theirs is None or not (theirs.role.is_holding or theirs.is_eligible)
 
 
 def _finish(group: GroupState, now_ms: int, successor: str) -> None:

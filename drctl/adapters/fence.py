@@ -196,6 +196,9 @@ class Fence:
 
     def _settle(self, groups: dict[str, tuple[Vip, ...]], gates: dict[str, Gate]) -> bool:
         before = (self._groups, self._places)
+        for group in [name for name, found in self._places.items() if not found]:
+            # without a VIP it had nothing that could be open
+            self._leased_ms.pop(group, None)
         self._groups = groups
         self._places = {group: places(group, vips) for group, vips in groups.items()}
         now_ms = _now_ms()

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from drctl.core.action import Action, Alarm, Ask
+from drctl.core.beat import GroupBeat
 from drctl.core.peer import PeerView
 from drctl.core.role import Role
 from drctl.core.sight import Sight
@@ -130,6 +131,10 @@ class Around:
     def is_other(self, peer: PeerView) -> bool:
         """The peer has another configuration, as far as it was heard."""
         return peer.beat is not None and peer.beat.digest != self.settings.digest
+
+    def is_strange(self, theirs: GroupBeat) -> bool:
+        """A peer's group that this node does not know."""
+        return all(group.name != theirs.name for group in self.settings.groups)
 
     def is_mixed(self, now_ms: int) -> bool:
         """A living peer has another configuration."""

@@ -218,6 +218,17 @@ class GroupState:
         mine = (self.is_adopting, self.standing.priority, self.around.settings.node)
         return any(self._peer_rank(peer) > mine for peer in self.candidates(now_ms))
 
+    def claimant(self, now_ms: int) -> str:
+        """A living peer that has VIPs in a group which this node does not know, and knows nothing
+        of this one: they may be the same, under another name. "" when there is none."""
+        for peer in self.around.fresh(now_ms):
+            if self.name in peer.groups:
+                continue
+            for theirs in peer.groups.values():
+                if (theirs.role.is_holding or theirs.may_answer) and self.around.is_strange(theirs):
+                    return peer.config.node
+        return ""
+
     def has_doubt(self, now_ms: int) -> bool:
         """The kernel of a peer may answer for the VIPs, and only the segment can tell. The one who
         is handing over is not among them."""

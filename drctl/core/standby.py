@@ -49,6 +49,12 @@ def _look(group: GroupState, now_ms: int) -> None:
         group.is_adopting = False
         _calm(group, now_ms, Role.STANDBY, "another director is to take it")
         return
+    claimant = group.claimant(now_ms)
+    if claimant:
+        group.is_adopting = False
+        _drop_leftover(group, now_ms)
+        _calm(group, now_ms, Role.STANDBY, f"{claimant} has VIPs in a group unknown here")
+        return
     group.is_bidding = True
     if group.has_doubt(now_ms):
         _suspect(group, now_ms)

@@ -88,6 +88,9 @@ def _problem(group: GroupState, now_ms: int) -> str:
         return "the takeover took too long"
     if now_ms >= group.before_ms:
         return "the time for the handover is over"
+    claimant = group.claimant(now_ms)
+    if claimant:
+        return f"{claimant} has VIPs in a group unknown here"
     holder = group.holder(now_ms)
     if holder is None:
         return ""

@@ -57,3 +57,20 @@ def test_vip_without_any_fence_goes_on_answering_when_the_first_one_is_made(stag
     finally:
         first.close_sockets()
         run("nft", "flush", "ruleset")
+
+
+def test_group_that_had_no_vip_opens_with_its_first_one(stage: Stage) -> None:
+    need("nft", "nftables")
+    stage.director.ip("address", "add", f"{VIP.address}/{VIP.prefix}", "dev", "eth0")
+    fence = Fence(fence_ms=FENCE_MS)
+    try:
+        fence.prepare({GROUP: (VIP,)}, open_groups=(GROUP,))
+        fence.prepare({GROUP: ()}, open_groups=(GROUP,))
+        wait_until(time.monotonic() + (FENCE_MS + 60) / 1000)
+        fence.prepare({GROUP: (VIP,)}, open_groups=(GROUP,))
+        assert fence.state() == {GROUP: Gate.OPEN}
+        assert fence.renew(GROUP)
+        assert stage.client.has_holder(VIP.address)
+    finally:
+        fence.close_sockets()
+        run("nft", "flush", "ruleset")

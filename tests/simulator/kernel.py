@@ -111,6 +111,8 @@ class Kernel:
         self.table = {}
         for place in places:
             known = before.get(place.group.name)
+            if not place.group.vips:
+                continue
             if not (place.is_open or place.is_shut):
                 self.table[place.group.name] = Element()
             elif known is None:

@@ -27,13 +27,13 @@ demo: $(STAMP) ## convert a Piranha pair, then show in a kernel with IPVS what t
 	@sh tools/demo.sh $(BIN)/drctl
 
 test: $(DEV_STAMP) ## every suite, with the minutes each took
-	@sh tools/packages.sh lab qemu test
+	@sh tools/packages.sh lab qemu test containers
 	@sh tools/unpack.sh $(VENV)/debian
 	@$(COMPILE)
 	@$(BIN)/python tools/suites.py
 
 test-full: $(DEV_STAMP) ## the suites that `make test` runs in a reduced form, in full
-	@sh tools/packages.sh lab qemu test
+	@sh tools/packages.sh lab qemu test containers
 	@sh tools/unpack.sh $(VENV)/debian
 	@DRCTL_FULL=1 $(BIN)/python tools/suites.py
 

@@ -1,5 +1,5 @@
 #!/opt/drctl/bin/python3
-"""Asks who has the VIP, every 5 ms, and says when that changes.
+"""Asks who has the VIP, every 10 ms, and says when that changes.
 
     who.py [--json]
 
@@ -15,16 +15,19 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
-from drctl.lab.pair.client import SENDERS, ArpAsker
+from drctl.lab.pair.client import ArpAsker
 
 VIP = "192.0.2.100"
 DIRECTORS = {"lb1": "192.0.2.2", "lb2": "192.0.2.3"}
-PERIOD_MS = 5.0
+PERIOD_MS = 10.0
+NUMBERS = 32
+"""So many senders in turn, of those that ArpAsker has: directors take note of stations that ask."""
 SETTLED_MS = 300.0
 """Nobody answers a request that late; shorter than it takes to use all senders."""
-NAMES_EVERY = 40
+NAMES_EVERY = 20
 """After so many requests the directors' own addresses are asked for: their MACs may change."""
 
 
@@ -44,12 +47,12 @@ class Watch:
         self._asker = ArpAsker(VIP)
         self._namers = {name: ArpAsker(address) for name, address in DIRECTORS.items()}
         self._names: dict[str, str] = {}
-        self._asked: list[Request | None] = [None] * SENDERS
+        self._asked: list[Request | None] = [None] * NUMBERS
         self._open: deque[Request] = deque()
         self._count = 0
 
     def run(self) -> None:
-        """Until it is killed."""
+        """Until it is interrupted."""
         due_ms = now_ms()
         while True:
             self._ask()
@@ -61,7 +64,7 @@ class Watch:
             self._settle()
 
     def _ask(self) -> None:
-        number = self._count % SENDERS
+        number = self._count % NUMBERS
         request = self._asked[number] = Request(now_ms())
         self._open.append(request)
         self._asker.ask(number)
@@ -112,4 +115,5 @@ def now_ms() -> float:
 
 
 if __name__ == "__main__":
-    Watch(tell_json if "--json" in sys.argv[1:] else Journal().tell).run()
+    with suppress(KeyboardInterrupt):
+        Watch(tell_json if "--json" in sys.argv[1:] else Journal().tell).run()

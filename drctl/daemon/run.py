@@ -41,7 +41,7 @@ from drctl.daemon.preparation import Own, keyring_of, preparation_of, without_fe
 from drctl.daemon.recorder_client import Recorder
 from drctl.daemon.reload import Crew, Reloader
 from drctl.daemon.rival_check import check_rivals
-from drctl.daemon.state import Memory, State
+from drctl.daemon.state import Memory, State, StateDamaged, written_addresses
 from drctl.daemon.status import roles_in_words
 from drctl.errors import DrctlError, FileRefused, KernelRefused
 
@@ -114,6 +114,7 @@ class _Daemon:
         with ExitStack() as stack:
             state = State.open(config.state_dir)
             lock = Lock.acquire(Path(config.state_dir, "lock"))
+            self._drop_former(state, frozenset(vip.address for vip in vips))
             _write_down(state, [vip.address for vip in vips])
             server = ControlServer(config.control)
             stack.callback(server.close)
@@ -164,6 +165,22 @@ class _Daemon:
             self._run(controller, desk, state, [arbiter.tick, reloader.tick], reloader.ask)
             self._has_left = controller.executor.is_over
         return self._has_left
+
+    def _drop_former(self, state: State, wanted: frozenset[str]) -> None:
+        """VIPs of a run that was killed, and that are not configured any more: the fence will not
+        have them, and their leases may last. Raises DrctlError for one that cannot be deleted."""
+        try:
+            former = (written_addresses(state.path) or frozenset()) - wanted
+        except StateDamaged as damaged:
+            log.warning("former_vips_unknown error=%r", str(damaged))
+            return
+        present = self._addresses.observed()
+        gone = {one.address for one in present if one.address in former and one.valid_ms >= 0}
+        if not gone:
+            return
+        log.info("former_vips_dropped addresses=%s", ",".join(sorted(gone)))
+        for refused in self._addresses.delete(gone):
+            raise refused
 
     def _fence(self) -> Fence | None:
         kind = self._config.fence_kind

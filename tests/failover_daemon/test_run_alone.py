@@ -125,3 +125,37 @@ def test_daemon_tracks_notifies_records_and_obeys(tmp_path: Path) -> None:
     first = next(event for event in events if event["kind"] == "role")
     assert first["after"] == "fault"
     assert first["evidence"]["witnesses"] == [{"interface": "eth0", "known": 1, "answering": 0}]
+
+
+def test_daemon_drops_leased_vips_of_an_earlier_run_that_are_not_configured(
+    tmp_path: Path,
+) -> None:
+    need_root()
+    need("ip", "iproute2")
+    prepare(tmp_path)
+    (tmp_path / "state").mkdir(mode=0o700)
+    former = {"schema": 1, "addresses": ["192.0.2.98", "192.0.2.99"]}
+    (tmp_path / "state" / "addresses.json").write_text(json.dumps(former))
+    config = str(tmp_path / "drctl.toml")
+    there = (
+        "ip address add 192.0.2.98/32 dev eth0; "
+        "ip address add 192.0.2.99/32 dev eth0 valid_lft 600 preferred_lft 600; "
+    )
+    command = [need("unshare", "util-linux"), "--net", "sh", "-c"]
+    network = NETWORK.replace("exec ", f"{there}exec ")
+    line = f"{network} {sys.executable} -m drctl run -c {config}"
+    daemon = subprocess.Popen([*command, line])
+    try:
+        until(lambda: group(tmp_path)["role"] == "fault" or daemon.poll() is not None)
+        pid = ask(tmp_path / "control.sock", {"command": "status"}, 5)["status"]["pid"]
+        enter = [need("nsenter", "util-linux"), f"--net=/proc/{pid}/ns/net"]
+        shown = subprocess.run(
+            [*enter, "ip", "-oneline", "address"], capture_output=True, text=True, check=True
+        ).stdout
+        assert "192.0.2.98/32" in shown
+        assert "192.0.2.99/32" not in shown
+        daemon.terminate()
+        assert daemon.wait(20) == 0
+    finally:
+        daemon.kill()
+        daemon.wait()

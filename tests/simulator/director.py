@@ -100,7 +100,11 @@ class Director:
         self.node = core.node.Node(self.settings)
         self._judge_running()
         self.timing = self.settings.timing
+        former = {vip for group in self.laid.values() for vip in group.addresses}
         self.laid = {group.name: group for group in self.settings.groups}
+        for vip in former - {vip for group in self.settings.groups for vip in group.addresses}:
+            if self.kernel.has(vip, self.clock_us()):
+                self.kernel.delete(vip)
         present = frozenset(v for v in self.world.vips if self.kernel.has(v, self.clock_us()))
         answering = frozenset(v for v in present if self.kernel.answers(v, self.clock_us()))
         epoch = self.reserved

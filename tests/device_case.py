@@ -189,7 +189,7 @@ class Devices:
         end_s = time.monotonic() + PATIENCE_S
         while not condition():
             assert time.monotonic() < end_s, f"{complaint}\n{self.logs()}"
-            pass_time(0.05)
+            pass_time(0.2)
 
     def all_on(self, director: Daemon) -> None:
         """Both run, and every group is its, by a switchover where it is the other's."""
@@ -237,8 +237,9 @@ def pass_time(seconds: float) -> None:
 
 
 @contextmanager
-def devices(directory: Path) -> Iterator[Devices]:
-    """The directors, the first of them active on every kind; nothing is left afterwards."""
+def devices(directory: Path, *, is_running: bool = True) -> Iterator[Devices]:
+    """The directors, the first of them active on every kind unless none is to run yet; nothing is
+    left afterwards."""
     with ExitStack() as stack:
         made = stack.enter_context(segment())
         made.switch.ip_batch(
@@ -268,8 +269,9 @@ def devices(directory: Path) -> Iterator[Devices]:
             directors[name] = _daemon(directory, number, name, host)
             stack.callback(directors[name].end)
         built = Devices(made, directors, clients, streams, owners)
-        start_all(directors.values(), PATIENCE_S)
-        built.quiet()
+        if is_running:
+            start_all(directors.values(), PATIENCE_S)
+            built.quiet()
         yield built
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+from collections.abc import Iterable
 
 import pytest
 from device_case import (
@@ -11,6 +12,7 @@ from device_case import (
     BOND_VLAN,
     BRIDGE,
     FENCE_MS,
+    HEARTBEAT_MS,
     KINDS,
     MACVLAN,
     UNSEEN_S,
@@ -22,6 +24,8 @@ from device_case import (
     pass_time,
 )
 from live_case import FULL
+
+pytestmark = FULL
 
 ON_BOND, ON_CARD = (BOND, BOND_VLAN), (VLAN, MACVLAN)
 
@@ -37,8 +41,25 @@ def _mac(director: Daemon, device: str) -> str:
     return director.host.mac(device)
 
 
-def _slaves(live: Devices, director: Daemon, state: str, *names: str) -> None:
+def _ports(live: Devices, director: Daemon, state: str, *names: str) -> None:
+    """Set the switch's ends of these links of a director up or down."""
     live.switch.ip_batch(*(f"link set {director.name}-{name} {state}" for name in names))
+
+
+def _stays_without_beats(
+    live: Devices, holder: Daemon, kinds: Iterable[Kind], since_ms: float
+) -> None:
+    """The other one does not hear it any more, and sees that a director answers, not a stranger."""
+    other = live.other(holder)
+    _ports(live, other, "down", "beat")
+    try:
+        pass_time(5 * HEARTBEAT_MS / 1000)
+        roles = {kind.name: other.groups()[kind.name]["role"] for kind in kinds}
+        for seen in live.seen(kinds, since_ms).values():
+            assert seen.holders == (holder.name,), live.logs()
+    finally:
+        _ports(live, other, "up", "beat")
+    assert roles == dict.fromkeys(roles, "suspect"), live.logs()
 
 
 def _bond(director: Daemon) -> dict[str, str]:
@@ -103,26 +124,22 @@ def test_everything_stopped_fence_silences_every_device(live: Devices) -> None:
 def test_slave_of_bond_dies_vips_stay_with_the_new_mac(live: Devices) -> None:
     holder, at_ms = live.holder(), now_ms()
     before, epochs = _bond(holder), {name: g["epoch"] for name, g in holder.groups().items()}
-    _slaves(live, holder, "down", before["active"])
-    live.wait(lambda: _bond(holder)["active"] not in {before["active"], ""}, "no other slave")
-    after = _bond(holder)
-    assert (after["carrier"], after["mac"] != before["mac"]) == ("UP", True), after
-    live.await_holder(holder, ON_BOND)
-    for seen in live.seen(ON_BOND, at_ms, 2).values():
-        assert seen.holders == (holder.name,), live.logs()
-    assert {name: g["epoch"] for name, g in holder.groups().items()} == epochs
-    assert live.answering_macs(BOND) == {after["mac"]}
-    # whoever asks does not know that MAC from a heartbeat of before
-    other, moved_ms = live.other(holder), now_ms()
-    assert holder.request("switch", BOND.name)["ok"]
-    live.await_holder(other, [BOND])
-    live.seen([BOND], moved_ms, 1)
-    _slaves(live, holder, "up", before["active"])
+    _ports(live, holder, "down", before["active"])
+    try:
+        live.wait(lambda: _bond(holder)["active"] not in {before["active"], ""}, "no other slave")
+        after = _bond(holder)
+        assert (after["carrier"], after["mac"] != before["mac"]) == ("UP", True), after
+        live.await_holder(holder, ON_BOND)
+        _stays_without_beats(live, holder, ON_BOND, at_ms)
+        assert {name: g["epoch"] for name, g in holder.groups().items()} == epochs
+        assert live.answering_macs(BOND) == {after["mac"]}
+    finally:
+        _ports(live, holder, "up", before["active"])
 
 
 def test_all_slaves_of_bond_die_its_vips_move_and_no_others(live: Devices) -> None:
     holder, at_ms = live.holder(), now_ms()
-    _slaves(live, holder, "down", "one", "two")
+    _ports(live, holder, "down", "one", "two")
     try:
         live.await_holder(live.other(holder), ON_BOND)
         for seen in live.seen(ON_BOND, at_ms, 1).values():
@@ -131,7 +148,7 @@ def test_all_slaves_of_bond_die_its_vips_move_and_no_others(live: Devices) -> No
             assert seen.holders == (holder.name,), live.logs()
         assert holder.groups()["bond"]["role"] == "fault", holder.groups()
     finally:
-        _slaves(live, holder, "up", "one", "two")
+        _ports(live, holder, "up", "one", "two")
     healed_ms = now_ms()
     live.quiet()
     for seen in live.seen(ON_BOND, healed_ms, 1).values():
@@ -146,7 +163,7 @@ def test_lower_device_loses_carrier_its_vips_move_and_no_others(
     live: Devices, port: str, kinds: tuple[Kind, ...]
 ) -> None:
     holder, at_ms = live.holder(), now_ms()
-    _slaves(live, holder, "down", port)
+    _ports(live, holder, "down", port)
     try:
         live.await_holder(live.other(holder), kinds)
         for seen in live.seen(kinds, at_ms, 1).values():
@@ -154,7 +171,7 @@ def test_lower_device_loses_carrier_its_vips_move_and_no_others(
         for seen in live.seen(set(KINDS) - set(kinds), at_ms).values():
             assert seen.holders == (holder.name,), live.logs()
     finally:
-        _slaves(live, holder, "up", port)
+        _ports(live, holder, "up", port)
     live.quiet()
 
 
@@ -189,15 +206,7 @@ def test_mac_changed_by_hand_is_announced_and_known_to_the_peer(live: Devices, k
         # the client's kernel sends to the new MAC: nothing but an announcement tells it
         lost, _ = stream.losses(told_ms)
         assert lost == 0, live.logs()
-        # without any beat the other one sees that a director answers, and not a stranger
-        beats = [f"{each.name}-beat" for each in live.directors.values()]
-        at_ms = now_ms()
-        live.switch.ip_batch(*(f"link set {port} down" for port in beats))
-        try:
-            for seen in live.seen([kind], at_ms, 4).values():
-                assert seen.holders == (holder.name,), live.logs()
-        finally:
-            live.switch.ip_batch(*(f"link set {port} up" for port in beats))
+        _stays_without_beats(live, holder, [kind], told_ms)
     finally:
         holder.host.ip("link", "set", device, "address", before)
     live.quiet()

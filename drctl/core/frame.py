@@ -71,6 +71,8 @@ def _claimed_by_living(group: GroupState, event: FrameHeard, peer: PeerView) -> 
         # the frame may be later than the beat
         return _begin_anew(group, event.now_ms)
     if group.role is Role.ACTIVE and theirs is not None and theirs.role is Role.ACTIVE:
+        if group.burst is not None:
+            group.burst.answered(event.now_ms)
         active.contested(group, event.now_ms, peer)
     elif group.role is Role.ACTIVE and is_other and (says_no or theirs is None):
         # it has the VIP in another group

@@ -418,6 +418,7 @@ def test_runner_that_takes_over_has_no_opinion_before_it_has_looked(
     loop.wait_for(2)
     path.write_text("7\n")
     loop.wait_for(3)
+    loop.wait(lambda: len(lines(started)) == 1)
     assert loop.hooks.pid is not None
     os.kill(loop.hooks.pid, signal.SIGKILL)
     loop.wait(lambda: loop.hooks.trouble)

@@ -80,8 +80,7 @@ class Director:
         if not self.log.exists():
             return []
         lines = self.log.read_text(encoding="utf-8").splitlines()
-        entries = [json.loads(line) for line in lines if line.startswith("{") and line[-1] == "}"]
-        return [entry for entry in entries if entry["what"] == what]
+        return [entry for line in lines for entry in _entries(line) if entry["what"] == what]
 
     @property
     def pid(self) -> int:
@@ -135,6 +134,19 @@ class Director:
         # what comes is told apart from what was
         with self.log.open("a", encoding="utf-8") as log:
             log.write(json.dumps({"at": now_ms(), "what": "ended"}) + "\n")
+
+
+def _entries(line: str) -> Iterator[dict[str, Any]]:
+    """Of one that was killed the last entry may have no end, and another one's begin behind it."""
+    decoder, at = json.JSONDecoder(), 0
+    while (at := line.find("{", at)) >= 0:
+        try:
+            entry, at = decoder.raw_decode(line, at)
+        except ValueError:
+            at += 1
+            continue
+        if "what" in entry:
+            yield entry
 
 
 def _kill_guard(pid: int, host: Host) -> None:

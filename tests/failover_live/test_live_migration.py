@@ -114,6 +114,9 @@ class Machine:
             )
 
     def start_keepalived(self, *options: str) -> None:
+        for name in ("pid", "vrrp", "check"):
+            # of one that was killed: its number may be that of a process which nobody has reaped
+            (self.folder / name).unlink(missing_ok=True)
         files = ["-p", f"{self.folder}/pid", "-r", f"{self.folder}/vrrp", "-c"]
         command = [need("keepalived", "keepalived"), "-n", "-l", "-D", *files]
         self.start("keepalived", *command, f"{self.folder}/check", "-f", str(self.config), *options)

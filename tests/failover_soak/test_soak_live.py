@@ -13,6 +13,9 @@ from tools import need, need_root, refuse
 
 IS_FULL = os.environ.get("DRCTL_FULL", "") not in {"", "0"}
 SECONDS, WARM_UP_S = (900.0, 120.0) if IS_FULL else (40.0, 10.0)
+MOST = MOST_KIB_PER_HOUR if IS_FULL else 65536.0
+"""In 40 seconds a few pages are many an hour: what is found then is a leak of 400 bytes or more
+with every heartbeat."""
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +34,7 @@ def _switch(live: Stage) -> None:
 def test_busy_machine_nothing_moves_and_nothing_grows() -> None:
     found = soak(SECONDS, warm_up_s=WARM_UP_S)
     print(table(found))
-    assert found.problems(MOST_KIB_PER_HOUR) == []
+    assert found.problems(MOST) == []
     assert len(found.samples) > SECONDS / 10
     assert found.seen.asked > SECONDS * 10
 

@@ -18,10 +18,12 @@ LISTEN_HEARTBEATS = 5
 @dataclass(frozen=True, slots=True)
 class Request:
     """To `holder`, who holds the group by the claim of `epoch`: hand it over to `target` ("":
-    whoever can). It is withdrawn at `end_ms`."""
+    whoever can). It is withdrawn at `end_ms`, and when anybody claims the group: then another epoch
+    is seen than the highest one known now, which may be above the holder's."""
 
     holder: str
     epoch: int
+    seen_epoch: int
     target: str
     end_ms: int
 
@@ -69,7 +71,7 @@ def _pass_on(group: GroupState, now_ms: int, target: str) -> None:
     else:
         timing = group.around.timing
         end_ms = now_ms + timing.handover_ms + LISTEN_HEARTBEATS * timing.heartbeat_ms
-        group.request = Request(name, theirs.epoch, target, end_ms)
+        group.request = Request(name, theirs.epoch, group.seen_epoch, target, end_ms)
         group.around.beat_soon = True
 
 

@@ -250,25 +250,27 @@ class GroupState:
     def beat(self, now_ms: int) -> GroupBeat:
         """What the next heartbeat says of it."""
         is_holding = self.role.is_holding
-        request = self.request
-        is_asking = request is not None and not is_holding and self.seen_epoch == request.epoch
+        request = None if is_holding else self._open_request()
+        known = request.epoch if request is not None else self.seen_epoch
+        target = self.target if self.role is Role.YIELDING else ""
         return GroupBeat(
             self.name,
             self.role,
-            self.epoch if is_holding else self.seen_epoch,
+            self.epoch if is_holding else known,
             self.claim_priority if is_holding else self.standing.priority,
             is_eligible=self.is_eligible(now_ms),
             may_answer=self.may_answer or not self.around.leftover.isdisjoint(self.wanted),
             is_blind=bool(self.blind_interface()),
             wants=self.wants,
-            is_asking=is_asking,
-            target=self._target(is_asking=is_asking),
+            is_asking=request is not None,
+            target=request.target if request is not None else target,
         )
 
-    def _target(self, *, is_asking: bool) -> str:
-        if is_asking and self.request is not None:
-            return self.request.target
-        return self.target if self.role is Role.YIELDING else ""
+    def _open_request(self) -> Request | None:
+        """What is asked of the holder, as long as nobody has claimed the group since."""
+        request = self.request
+        is_open = request is not None and self.seen_epoch == request.seen_epoch
+        return request if is_open else None
 
     # what it does
 

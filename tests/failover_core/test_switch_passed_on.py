@@ -52,6 +52,17 @@ def test_switch_asked_of_the_standby_moves_the_group() -> None:
     assert directors.active() == ["lb2"]
 
 
+def test_switch_asked_of_a_standby_that_was_started_again_moves_the_group() -> None:
+    directors = Directors()
+    standby = directors.world.directors["lb2"]
+    standby.kill()
+    directors.world.run(directors.world.now_us + 100_000)
+    standby.start()
+    directors.world.run(directors.world.now_us + 1_000_000)
+    assert directors.switch("lb2") == ["lb2 holds it"]
+    assert directors.active() == ["lb2"]
+
+
 def test_switch_back_is_asked_of_the_other_standby() -> None:
     directors = Directors()
     directors.switch("lb2")

@@ -168,6 +168,9 @@ class Delegate:
             return [pytest.TestReport.from_item_and_call(item, call)]
         found = []
         for report in reports:
+            if isinstance(report["longrepr"], list):
+                # the place and the reason of a skip, which JSON makes a list of
+                report["longrepr"] = tuple(report["longrepr"])
             made = item.config.hook.pytest_report_from_serializable(config=item.config, data=report)
             found.append(made)
         return found

@@ -154,7 +154,10 @@ def delete(netlink: Netlink, unwanted: Collection[bytes]) -> list[tuple[KernelAd
 def delete_these(
     netlink: Netlink, found: Sequence[KernelAddress]
 ) -> list[tuple[KernelAddress, Refusal]]:
-    """Remove exactly these, interface and prefix included."""
+    """Remove exactly these, interface and prefix included; the last first. The kernel lists the
+    first address of a subnet before the others, and where it promotes secondaries the end of that
+    one has it set up all the others anew."""
+    found = found[::-1]
     bodies = [del_address(each.index, each.prefix, each.packed) for each in found]
     refused = send_all(netlink, DELADDR, bodies, "delete addresses")
     return [(found[each[0]], each) for each in refused if each[1] not in _NOT_THERE]

@@ -13,6 +13,7 @@ import pytest
 from failover_stage import VIP, VIP6, Stage
 from netns_case import is_readable, run, wait_until
 
+from drctl.adapters.address_message import DELADDR
 from drctl.adapters.addresses import (
     Addresses,
     AddressEvent,
@@ -21,6 +22,7 @@ from drctl.adapters.addresses import (
     LinkGone,
     Present,
 )
+from drctl.adapters.netlink import NETLINK_ROUTE, Netlink
 from drctl.core.value import Vip
 from drctl.errors import KernelRefused
 
@@ -245,3 +247,18 @@ def test_thousand_vips_are_installed_and_removed_as_fast_as_by_ip(
     ours_s += time.process_time() - before
     assert not {vip.address for vip in many} & {each.address for each in addresses.observed()}
     assert ours_s < 2 * by_ip_s, f"{ours_s:.3f} s of processor time, {by_ip_s:.3f} s by ip"
+
+
+def test_addresses_of_one_subnet_go_without_promoting_each_other(
+    stage: Stage, addresses: Addresses
+) -> None:
+    stage.director.run("sysctl", "-qw", "net.ipv4.conf.eth0.promote_secondaries=1")
+    vips = [Vip(f"198.51.100.{number}", 24, "eth0") for number in range(10, 20)]
+    addresses.add(vips, 2000)
+    watch = Netlink(NETLINK_ROUTE, groups=(5,))
+    try:
+        addresses.delete([vip.address for vip in vips])
+        kinds = [received.kind for received in watch.read()]
+    finally:
+        watch.close()
+    assert kinds == [DELADDR] * len(vips)

@@ -124,15 +124,9 @@ def _undo_sysctl(step: Step, before: str) -> None:
 
 
 def _links(device: str) -> list[dict[str, Any]]:
-    if not Path("/sys/class/net", device).exists() and not _exists(device):
-        return []
-    return list(json.loads(_run("ip", "-json", "address", "show", "dev", device) or "[]"))
-
-
-def _exists(device: str) -> bool:
-    """/sys shows the namespace that it was mounted in; the program asks the right one."""
-    told = json.loads(_run("ip", "-json", "link", "show") or "[]")
-    return any(one.get("ifname") == device for one in told)
+    """The device with its addresses; nothing when there is none of that name."""
+    told = json.loads(_run("ip", "-json", "address", "show") or "[]")
+    return [one for one in told if one.get("ifname") == device]
 
 
 def _look_at_link(step: Step) -> str:
@@ -143,7 +137,7 @@ def _look_at_link(step: Step) -> str:
 
 
 def _look_at_device(step: Step) -> str:
-    return "there" if _exists(step.what) else ""
+    return "there" if _links(step.what) else ""
 
 
 def _undo_link(step: Step, before: str) -> None:

@@ -10,7 +10,7 @@ import select
 import socket
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 from drctl.adapters import ip_packet
@@ -48,11 +48,6 @@ class Knock:
     mac: str
     source: str
     tunnel: str = ""
-
-
-@dataclass(slots=True)
-class _State:
-    answers: dict[int, Answer] = field(default_factory=dict)
 
 
 class Knocker:

@@ -7,6 +7,7 @@ import struct
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
+from drctl.adapters.ip_packet import internet_checksum
 from drctl.adapters.packet import (
     ETHERNET_BYTES,
     FRAMES_REMEMBERED,
@@ -101,11 +102,7 @@ def _options(rest: bytes) -> dict[int, bytes] | None:
 def checksum(source: bytes, destination: bytes, message: bytes) -> int:
     """ICMPv6 checksum, with the one in `message` counted: 0 then if that is right."""
     pseudo = source + destination + struct.pack("!II", len(message), _ICMPV6)
-    whole = pseudo + message + bytes(len(message) & 1)
-    total: int = sum(struct.unpack(f"!{len(whole) // 2}H", whole))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return total ^ 0xFFFF
+    return internet_checksum(pseudo + message)
 
 
 def encode(

@@ -135,7 +135,8 @@ def _run(options: argparse.Namespace) -> int:
         while True:
             findings = look.findings(active=_active_here(plan))
             through = try_through(plan.connections, cards, look.macs) if options.through else ()
-            result = Result(findings, through, plan.notes)
+            lost = (f"{look.lost} frames were lost: answers may be missing",) if look.lost else ()
+            result = Result(findings, through, (*plan.notes, *lost))
             seen = (findings, through)
             if seen != before:
                 code = _print(options, result, is_again=before is not None)

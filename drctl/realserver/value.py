@@ -63,8 +63,8 @@ class Kernel:
 
 @dataclass(frozen=True, slots=True)
 class Boot:
-    """What the boot files say: the text of each that is wanted (None: it is not there), the
-    settings that win, and which of the wanted units are enabled."""
+    """What the boot files say: the text of each that is wanted (None: it is not there), and the
+    settings that win."""
 
     files: dict[str, str | None]
     settings: dict[str, Setting]

@@ -68,6 +68,8 @@ class Look:
         self._turn = 0
         self.macs: dict[str, str] = {}
         """Of the addresses that answered the last time."""
+        self.lost = 0
+        """Frames that came faster than they were read, the last time: answers may be among them."""
 
     def refresh(self, machine: Machine) -> Plan:
         """This host may have taken a VIP, or lost it."""
@@ -82,6 +84,7 @@ class Look:
         record = self._surveyor.survey(
             self._questions(), self._provocations(), rounds=self._rounds, listen_s=self._listen_s
         )
+        self.lost = record.lost
         self.macs = {
             one.sender_address: one.sender_mac
             for one in reversed(record.heard)

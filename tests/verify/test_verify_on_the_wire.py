@@ -179,13 +179,20 @@ def test_verify_through_leaves_nothing_behind(place: Setup) -> None:
 
 def test_verify_nobody_learns_a_wrong_address_from_it(place: Setup) -> None:
     bystander = place.segment.host("by", "192.0.2.50/24")
+    known = {VIP: "lb1", "192.0.2.2": "lb2", "192.0.2.9": "mon"}
+    for address, name in known.items():
+        mac = place.hosts[name].mac()
+        bystander.ip("neigh", "add", address, "lladdr", mac, "dev", "eth0", "nud", "stale")
     place.verify("--through")
-    assert bystander.ip("neigh", "show", "dev", "eth0").strip() == ""
+    kept = json.loads(bystander.ip("-json", "-4", "neigh", "show", "dev", "eth0"))
+    assert {one["dst"]: one["lladdr"] for one in kept} == {
+        address: place.hosts[name].mac() for address, name in known.items()
+    }
     for name in ("lb1", "lb2", "web1"):
         told = json.loads(place.hosts[name].ip("-json", "neigh", "show", "dev", "eth0"))
-        known = {one["dst"]: one.get("lladdr") for one in told if one.get("lladdr")}
+        learned = {one["dst"]: one.get("lladdr") for one in told if one.get("lladdr")}
         right = {VIP: "lb1", "192.0.2.1": "lb1", "192.0.2.9": "mon", "2001:db8::9": "mon"}
-        for address, mac in known.items():
+        for address, mac in learned.items():
             if address in right:
                 assert mac == place.hosts[right[address]].mac(), (name, address)
             else:

@@ -20,7 +20,7 @@ examples:
   drctl history --group web --since 2h
   drctl history --kind role --json
 """
-_KINDS = ("role", "alarm", "command", "reload", "track", "script", "start", "stop", "lost")
+_KINDS = ("role", "alarm", "command", "reload", "track", "script", "link", "start", "stop", "lost")
 _DURATION = re.compile(r"([0-9]{1,9})(s|m|min|h|d)?")
 _UNITS_MS = {"s": 1000, "m": 60_000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
 SCHEMA = 1

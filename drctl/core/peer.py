@@ -72,6 +72,12 @@ class PeerView:
         """It lives, as far as beats can tell."""
         return now_ms < self.fresh_until_ms
 
+    def is_link_up(self, link: str, now_ms: int) -> bool:
+        """Beats come by it."""
+        view = self.links[link]
+        is_heard = view.heard_ms is not None and now_ms - view.heard_ms <= self.timing.stale_ms
+        return view.is_connected and is_heard
+
     def _judge(self) -> None:
         """Whether it lives, after what is known of it has changed."""
         if self.heard_ms is None or self.is_gone:

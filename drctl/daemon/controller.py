@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from drctl.adapters.addresses import Addresses, AddressGone, LinkChanged, LinkGone
 from drctl.adapters.fence import Fence, FenceGone
-from drctl.adapters.heartbeat import Heartbeat
-from drctl.adapters.heartbeat_link import LinkDown
+from drctl.adapters.heartbeat import Heartbeat, StrangerDenied
+from drctl.adapters.heartbeat_link import LinkDenied, LinkDown
 from drctl.adapters.packet import is_station, mac_bytes
 from drctl.adapters.segment import Segment
 from drctl.core import wire
@@ -80,6 +80,8 @@ class Controller:
         self.loop = Loop(self.node, self.executor)
         self.on_turn: Callable[[], None] = lambda: None
         """Called now and then: for what nobody waits for."""
+        self.on_denied: Callable[[LinkDenied | StrangerDenied], None] = lambda _: None
+        """Is told of connections that were refused."""
         self._heard_ms = 0
         self._macs: dict[str, str] = {}
         """Hardware addresses of this host's cards, by interface."""
@@ -295,6 +297,8 @@ class Controller:
         for event in links:
             if isinstance(event, LinkDown):
                 yield LinkLost(now_ms(), event.peer, event.link)
+            elif isinstance(event, LinkDenied | StrangerDenied):
+                self.on_denied(event)
 
     def _after_turn(self) -> None:
         """The transport wants to be looked at once in a heartbeat, also when nothing comes."""

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from drctl import __version__
+from drctl.adapters.heartbeat import StrangerDenied
+from drctl.adapters.heartbeat_link import LinkDenied
 from drctl.core.action import Alarm, Reply, Report
 from drctl.core.event import Command, Event, OperatorAsked
 from drctl.core.node import Node
@@ -16,6 +18,7 @@ from drctl.daemon.control import ControlServer, Request
 from drctl.daemon.executor import at_once, now_ms
 from drctl.daemon.hook_client import Hooks
 from drctl.daemon.later import Done, Work
+from drctl.daemon.link_watch import LinkNews, LinkWatch
 from drctl.daemon.lost_event import wall_ms
 from drctl.daemon.order import Orders
 from drctl.daemon.recorder_client import Recorder
@@ -28,6 +31,8 @@ log = logging.getLogger("drctl")
 COMMANDS = {command.value: command for command in (Command.SWITCH, Command.PAUSE, Command.RESUME)}
 DEFAULT_WAIT_S = 30.0
 LONGEST_WAIT_S = 3600.0
+STRANGERS_MS = 60_000
+"""A line about strangers that were refused at most so often."""
 
 
 class Desk:
@@ -42,6 +47,8 @@ class Desk:
         self._state = state
         self._orders = Orders(server.answer)
         self._alarms: dict[tuple[str, ...], str] = {}
+        self._link_watch = LinkWatch()
+        self._strangers = self._strangers_again_ms = 0
         self._introduced: set[str] = set()
         """Groups of which hooks have been told."""
         self.node: Node | None = None
@@ -97,6 +104,30 @@ class Desk:
             log.info("alarm_over key=%s", "/".join(alarm.key))
         text = alarm.text or "/".join(alarm.key)
         self._recorder.put({"kind": "alarm", "is_on": alarm.is_on, "reason": text})
+
+    def _tell_link(self, news: LinkNews) -> None:
+        """A heartbeat link is down, or up again."""
+        if news.is_up:
+            log.info("link_up peer=%s link=%s", news.peer, news.link)
+        else:
+            log.warning("link_down peer=%s link=%s text=%r", news.peer, news.link, str(news))
+        more = {"name": news.link, "peer": news.peer, "is_up": news.is_up}
+        self._recorder.put({"kind": "link", "reason": str(news), **more})
+
+    def denied(self, event: LinkDenied | StrangerDenied) -> None:
+        """A connection was refused, by a peer or by us; strangers are told of now and then."""
+        if isinstance(event, LinkDenied):
+            self._link_watch.deny(event.peer, event.link)
+        elif now_ms() < self._strangers_again_ms:
+            self._strangers += 1
+        else:
+            words = (event.address, event.key, self._strangers)
+            log.warning("stranger_denied address=%s key=%r others=%d", *words)
+            self._strangers, self._strangers_again_ms = 0, now_ms() + STRANGERS_MS
+
+    def link_falls(self) -> dict[tuple[str, str], int]:
+        """How often each heartbeat link was down, by peer and link."""
+        return self._link_watch.falls()
 
     def replied(self, reply: Reply) -> None:
         def answer(refused: DrctlError | None) -> None:
@@ -224,6 +255,7 @@ class Desk:
 
     def _facts(self) -> Facts:
         alarms = [*self._alarms.values()]
+        alarms += [str(news) for news in self._link_watch.down()]
         alarms += [text for text in (self._recorder.trouble, self._hooks.trouble) if text]
         arbiter = self.arbiter()
         if arbiter is not None and arbiter["trouble"]:
@@ -232,7 +264,10 @@ class Desk:
 
     def tick(self) -> None:
         """With every turn of the loop."""
+        assert self.node is not None
         self._introduce_all()
+        for news in self._link_watch.look(now_ms(), self.node.around.peers):
+            self._tell_link(news)
         self._orders.expire(now_ms())
         self._recorder.tick(now_ms())
         self._hooks.tick(now_ms())

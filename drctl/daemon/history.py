@@ -1,8 +1,8 @@
 """What happened, kept in SQLite: one row for each change of role, alarm and operator's command.
 
 A row has the time of day in milliseconds since 1970 (`at_ms`), a `kind` (role, alarm, command,
-reload, track, script, start, stop, lost), what is known of `group`, roles `before` and `after`,
-`epoch` and `reason`, and all other facts as JSON (`evidence`).
+reload, track, script, link, start, stop, lost), what is known of `group`, roles `before` and
+`after`, `epoch` and `reason`, and all other facts as JSON (`evidence`).
 """
 
 from __future__ import annotations

@@ -211,6 +211,10 @@ class _Daemon:
                 Counter("beats_refused", "Heartbeats that were no such.", counted.beats_refused),
                 Counter("frames_unsent", "ARP and ND that was refused.", counted.frames_unsent),
                 Counter("events_lost", "Events missing in the history.", recorder.dropped),
+                *(
+                    Counter("link_falls", "How often the path was down.", falls, _labels(*name))
+                    for name, falls in desk.link_falls().items()
+                ),
             )
             return metrics(desk.status(), counters)
 
@@ -228,6 +232,7 @@ class _Daemon:
         desk.on_stop = controller.loop.stop
         desk.on_disk = controller.on_disk
         desk.on_leave = controller.leave
+        controller.on_denied = desk.denied
         desk.guard_pid = controller.guard_pid
         desk.links = {(one.peer, one.name): (one.local, one.remote) for one in self._failover.links}
         loop = controller.loop
@@ -329,6 +334,10 @@ def _on_hangup(controller: Controller, reload: Callable[[], None]) -> None:
 
     controller.loop.watch(wakeup, OTHERS, asked)
     signal.signal(signal.SIGHUP, lambda *_: os.eventfd_write(wakeup, 1))
+
+
+def _labels(peer: str, link: str) -> tuple[tuple[str, str], ...]:
+    return (("peer", peer), ("link", link))
 
 
 def _write_down(state: State, addresses: list[str]) -> None:

@@ -88,10 +88,9 @@ def _claim(peer: PeerView, group: str) -> dict[str, Any]:
 
 def _peer(peer: PeerView, now_ms: int, facts: Facts) -> dict[str, Any]:
     links = []
-    for name, view in peer.links.items():
+    for name in peer.links:
         local, remote = facts.links.get((peer.config.node, name), ("", name))
-        is_heard = view.heard_ms is not None and now_ms - view.heard_ms <= peer.timing.stale_ms
-        links.append({"local": local, "peer": remote, "up": view.is_connected and is_heard})
+        links.append({"local": local, "peer": remote, "up": peer.is_link_up(name, now_ms)})
     return {"node": peer.config.node, "alive": peer.is_fresh(now_ms), "links": links}
 
 

@@ -231,8 +231,9 @@ def test_timing_and_links_and_keys_changed_one_director_after_the_other() -> Non
         _add_second_link(pair)
         _wait(lambda: all(_links_up(each) == 2 for each in both), pair)
         _change_key(pair)
+        # a key that is taken back ends all connections, of one link after the other
+        _wait(lambda: all(_links_up(each) == 2 for each in both), pair)
         pair.is_undisturbed(at_ms)
-        assert all(_links_up(each) == 2 for each in both), live.logs()
 
 
 def _links_up(director: Director) -> int:

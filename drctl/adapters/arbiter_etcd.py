@@ -7,7 +7,7 @@ import base64
 import http.client
 import json
 import ssl
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,7 +15,9 @@ from urllib.parse import urlsplit
 from drctl.errors import DrctlError
 
 _HEADERS = {"Content-Type": "application/json"}
-_MOST_BYTES = 1 << 20
+_MOST_BYTES = 1 << 24
+MOST_KEYS = 100
+"""In one transaction: a cluster takes 128 operations, if it was not told otherwise."""
 
 
 class EtcdRefused(DrctlError):
@@ -68,37 +70,39 @@ class Etcd:
         """End the lease, and with it its keys."""
         self._ask("/v3/lease/revoke", {"ID": str(lease)})
 
-    def create(self, key: str, value: str, lease: int) -> Entry | None:
-        """Make the key, if there is none; else what there is."""
-        compare = {"key": _text(key), "target": "CREATE", "create_revision": "0"}
-        return self._put_if(compare, key, value, lease)
+    def entries(self, prefix: str) -> dict[str, Entry]:
+        """The keys that begin so, without that beginning, by the cluster's majority."""
+        end = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+        found = self._ask("/v3/kv/range", {"key": _text(prefix), "range_end": _text(end)})
+        return {
+            name.removeprefix(prefix): entry for name, entry in map(_entry, found.get("kvs", []))
+        }
 
-    def replace(self, key: str, revision: int, value: str, lease: int) -> Entry | None:
-        """Change the key, if nobody has since that number; else what there is."""
-        compare = {"key": _text(key), "target": "MOD", "mod_revision": str(revision)}
-        return self._put_if(compare, key, value, lease)
+    def put(self, known: Mapping[str, int], value: str, lease: int) -> dict[str, Entry] | None:
+        """Give all of the keys this value, if each was changed last at that number (0: it is not
+        there). None when it was done, else what there is. At most `MOST_KEYS`."""
+        put = {"value": _text(value), "lease": str(lease)}
+        return self._if_unchanged(
+            known, [{"requestPut": {"key": _text(key), **put}} for key in known]
+        )
 
-    def delete(self, key: str, revision: int) -> None:
-        """Remove the key, if nobody has changed it since that number."""
-        compare = {"key": _text(key), "target": "MOD", "mod_revision": str(revision)}
-        deletion = {"requestDeleteRange": {"key": _text(key)}}
-        self._ask("/v3/kv/txn", {"compare": [compare], "success": [deletion]})
+    def delete(self, known: Mapping[str, int]) -> dict[str, Entry] | None:
+        """Remove all of the keys, if each was changed last at that number; else what there is."""
+        return self._if_unchanged(
+            known, [{"requestDeleteRange": {"key": _text(key)}} for key in known]
+        )
 
-    def entry(self, key: str) -> Entry | None:
-        """The key as it is, by the cluster's majority."""
-        found = self._ask("/v3/kv/range", {"key": _text(key)}).get("kvs", [])
-        return _entry(found[0]) if found else None
-
-    def _put_if(self, compare: dict[str, str], key: str, value: str, lease: int) -> Entry | None:
-        """None when it was done."""
-        put = {"requestPut": {"key": _text(key), "value": _text(value), "lease": str(lease)}}
-        look = {"requestRange": {"key": _text(key)}}
-        body = {"compare": [compare], "success": [put], "failure": [look]}
+    def _if_unchanged(
+        self, known: Mapping[str, int], done: list[dict[str, Any]]
+    ) -> dict[str, Entry] | None:
+        look = [{"requestRange": {"key": _text(key)}} for key in known]
+        compare = [_unchanged(key, revision) for key, revision in known.items()]
+        body = {"compare": compare, "success": done, "failure": look}
         answer = self._ask("/v3/kv/txn", body)
         if answer.get("succeeded"):
             return None
-        found = answer["responses"][0].get("response_range", {}).get("kvs", [])
-        return _entry(found[0]) if found else Entry("", 0, 0)
+        found = [one.get("response_range", {}).get("kvs", []) for one in answer["responses"]]
+        return dict(_entry(kvs[0]) for kvs in found if kvs)
 
     def _ask(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """Ask one member after the other; what has been done when none answers nobody knows."""
@@ -152,6 +156,14 @@ def _text(value: str) -> str:
     return base64.b64encode(value.encode()).decode()
 
 
-def _entry(found: dict[str, Any]) -> Entry:
-    value = base64.b64decode(found.get("value", "")).decode("utf-8", "replace")
-    return Entry(value, int(found.get("lease", 0)), int(found["mod_revision"]))
+def _unchanged(key: str, revision: int) -> dict[str, str]:
+    """How a transaction says that nobody has changed the key since, or made it."""
+    number = {"target": "MOD", "mod_revision": str(revision)}
+    return {"key": _text(key), **(number if revision else {"target": "VERSION", "version": "0"})}
+
+
+def _entry(found: dict[str, Any]) -> tuple[str, Entry]:
+    key, value = (
+        base64.b64decode(found.get(one, "")).decode("utf-8", "replace") for one in ("key", "value")
+    )
+    return key, Entry(value, int(found.get("lease", 0)), int(found["mod_revision"]))

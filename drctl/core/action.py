@@ -183,10 +183,10 @@ class EndReload:
 
 @dataclass(frozen=True, slots=True)
 class AskArbiter:
-    """Have the arbiter that lends groups lend this one to `holder`: this node, or another one that
-    it is handed over to; "": it is given back. Until another word about the group."""
+    """Have the arbiter that lends VIPs lend all of these to `holder`: this node, or another one
+    that they are handed over to; "": they are given back. Until another word about them."""
 
-    group: str
+    addresses: tuple[str, ...]
     holder: str
 
 

@@ -2,13 +2,14 @@
 
 One that vouches (`gateway`) is needed by who does not hear all the other directors. What it says is
 good for a while, so a silent director may go on for that long after everything was cut off: nothing
-is taken from it before that is over. One that lends (`etcd`) gives a group to one director at a
-time, and nobody answers for it without.
+is taken from it before that is over. One that lends (`etcd`) gives a VIP to one director at a
+time, and nobody answers for it without: a VIP and not a group, since a group may be called
+otherwise or have other VIPs where the configuration is not the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from drctl.core.action import AskArbiter
@@ -27,8 +28,10 @@ FIRST_WORD_MS = 5000
 
 def heard(around: Around, event: ArbiterReported) -> bool:
     """A word of it; false when it says no more than that all goes on."""
-    before_ms = around.grants.get(event.group, 0)
-    around.grants[event.group] = event.until_ms
+    grants = around.grants
+    before_ms = min(grants.get(address, 0) for address in event.addresses)
+    grants.update(dict.fromkeys(event.addresses, event.until_ms))
+    around.lent_ms.clear()
     return not event.now_ms < before_ms <= event.until_ms
 
 
@@ -38,7 +41,9 @@ def end_ms(group: GroupState, now_ms: int) -> int:
     arbiter = around.settings.arbiter
     if arbiter is None or not (arbiter.is_lease or around.silent(now_ms)):
         return NEVER_MS
-    return around.grants.get(group.name if arbiter.is_lease else "", 0)
+    return (
+        _lent_ms(around, group.config.addresses) if arbiter.is_lease else around.grants.get("", 0)
+    )
 
 
 def is_missing(group: GroupState, now_ms: int) -> bool:
@@ -56,7 +61,7 @@ def forbids(group: GroupState, now_ms: int) -> bool:
 
 
 def is_not_lent(group: GroupState, now_ms: int) -> bool:
-    """One that lends groups has not lent this one."""
+    """One that lends VIPs has not lent all of the group's."""
     arbiter = group.around.settings.arbiter
     return arbiter is not None and arbiter.is_lease and is_missing(group, now_ms)
 
@@ -89,30 +94,38 @@ def unaware_until_ms(around: Around, now_ms: int) -> int:
     return max(heard, default=0) + around.timing.stale_ms + around.timing.suspect_ms
 
 
-def ask(group: GroupState) -> None:
-    """Tell one that lends who is to have the group, when that has changed."""
-    around = group.around
+def ask(around: Around, groups: Iterable[GroupState]) -> None:
+    """Tell one that lends who is to have the VIPs of these, when that has changed. What is new is
+    told before what is given back, so that nothing that is kept is ever unasked."""
     arbiter = around.settings.arbiter
+    before = around.asked
     if arbiter is None or not arbiter.is_lease:
+        if before:
+            around.asked = {}
         return
-    _tell(around, group.name, _wanted(group))
-
-
-def give_back(around: Around, names: Collection[str]) -> None:
-    """All groups but these: the configuration has no others any more."""
-    for name in [one for one in around.asked if one not in names]:
-        _tell(around, name, "")
-
-
-def _tell(around: Around, name: str, holder: str) -> None:
-    if around.asked.get(name, "") == holder:
+    asked = {group.config.addresses: holder for group in groups if (holder := _wanted(group))}
+    if asked == before:
         return
-    around.asked[name] = holder
-    if holder != around.settings.node:
-        around.grants[name] = 0
-    if not holder:
-        del around.asked[name]
-    around.emit(AskArbiter(name, holder))
+    node = around.settings.node
+    ours = frozenset[str]().union(*(them for them, holder in asked.items() if holder == node))
+    around.grants = {name: until for name, until in around.grants.items() if name in ours}
+    around.lent_ms.clear()
+    around.asked = asked
+    for addresses, holder in asked.items():
+        if before.get(addresses) != holder:
+            around.emit(AskArbiter(tuple(sorted(addresses)), holder))
+    for addresses in before:
+        if addresses not in asked:
+            around.emit(AskArbiter(tuple(sorted(addresses)), ""))
+
+
+def _lent_ms(around: Around, addresses: frozenset[str]) -> int:
+    """Until when all of these are lent to this node, 0 when one is not."""
+    found = around.lent_ms.get(addresses)
+    if found is None:
+        found = min((around.grants.get(one, 0) for one in addresses), default=NEVER_MS)
+        around.lent_ms[addresses] = found
+    return found
 
 
 def _wanted(group: GroupState) -> str:
@@ -123,5 +136,5 @@ def _wanted(group: GroupState) -> str:
     if group.role.is_holding or group.is_adopting or group.is_bidding:
         return node
     # not given back before the kernel has let go
-    is_left = group.may_answer and group.around.grants.get(group.name, 0) > 0
+    is_left = group.may_answer and _lent_ms(group.around, group.config.addresses) > 0
     return node if is_left else ""

@@ -35,6 +35,7 @@ class Around:
         "host_macs",
         "is_stopping",
         "leftover",
+        "lent_ms",
         "mac_of",
         "number",
         "out",
@@ -67,9 +68,11 @@ class Around:
         self.alarms: dict[tuple[str, ...], int] = {}
         self.reports: dict[str, tuple[bool, int]] = {}
         self.grants: dict[str, int] = {}
-        """Until when the arbiter allows what, by group, or of all with ""."""
-        self.asked: dict[str, str] = {}
-        """Who is to have a group, as the arbiter was told."""
+        """Until when the arbiter allows what, by VIP, or of all with ""."""
+        self.lent_ms: dict[frozenset[str], int] = {}
+        """The same for VIPs together, worked out already."""
+        self.asked: dict[frozenset[str], str] = {}
+        """Who is to have VIPs, as the arbiter was told."""
         self.beat_soon = False
         self.boot = 0
         self.stopped_ms = 0

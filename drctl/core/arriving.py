@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from drctl.core import arbiter
 from drctl.core.burst import QUICK_GAP_MS
 from drctl.core.event import Outcome
 from drctl.core.group import RETRY_MS, GroupState
@@ -62,11 +63,14 @@ def step(arrival: Arrival, now_ms: int) -> None:
     assert place.burst is not None
     before_ms = _clear_until_ms(place, now_ms)
     if before_ms is None:
-        _complain(arrival, now_ms)
+        _complain(arrival, now_ms, "another machine answers, or none does")
+        return
+    if arbiter.is_not_lent(place, now_ms):
+        _complain(arrival, now_ms, arbiter.REFUSAL)
         return
     left_ms = min(place.vips_until_ms, default=now_ms) - now_ms
     if left_ms > timing.lease_ms // MARGIN:
-        arrival.ready_before_ms = before_ms
+        arrival.ready_before_ms = min(before_ms, arbiter.end_ms(place, now_ms))
         return
     place.is_waiting = True
     place.take_vips(now_ms, NEVER_MS if timing.has_fence else before_ms)
@@ -87,12 +91,12 @@ def _clear_until_ms(place: GroupState, now_ms: int) -> int | None:
     return None
 
 
-def _complain(arrival: Arrival, now_ms: int) -> None:
+def _complain(arrival: Arrival, now_ms: int, why: str) -> None:
     around = arrival.place.around
     if now_ms - arrival.begin_ms < around.timing.lease_ms:
         return
     shown = ", ".join(vip.address for vip in arrival.place.config.vips[:3])
-    text = f"{shown} cannot be added to {arrival.group.name}: another machine answers, or none does"
+    text = f"{shown} cannot be added to {arrival.group.name}: {why}"
     around.alarm(now_ms, ("arriving", arrival.group.name), text)
 
 

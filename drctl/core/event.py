@@ -143,12 +143,12 @@ class GuardLost:
 
 @dataclass(frozen=True, slots=True)
 class ArbiterReported:
-    """Until when the arbiter allows this node to hold the group, 0 when it does not; one that
-    vouches says it of all of them, with "" for the name."""
+    """Until when the arbiter allows this node to hold the VIPs, 0 when it does not; one that
+    vouches says it of all that there are, with "" for an address."""
 
     now_ms: int
     until_ms: int
-    group: str = ""
+    addresses: tuple[str, ...] = ("",)
 
 
 class Command(Enum):

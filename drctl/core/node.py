@@ -325,10 +325,9 @@ class Node:
                 group.wake(now_ms + 1)
             if group.request is not None:
                 command.follow(group, now_ms)
-            arbiter.ask(group)
-        arbiter.give_back(self.around, self.groups)
         if self._change.is_busy:
             self._change.step(now_ms)
+        arbiter.ask(self.around, (*self.groups.values(), *self._change.places))
 
     def _turn(self, now_ms: int) -> None:
         """Once a heartbeat: beat, then renew what may be renewed, then ask the witnesses."""

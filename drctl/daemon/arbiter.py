@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from drctl.core.action import AskArbiter
 from drctl.core.event import ArbiterReported
 from drctl.core.value import Arbiter as CoreArbiter
-from drctl.core.value import Settings
+from drctl.core.value import Group, Settings
 from drctl.daemon.config import ArbiterConfig
 from drctl.errors import DrctlError
 
@@ -38,7 +38,8 @@ class Arbiter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ArbiterState:
-    """For `drctl status`: whether it allows this node, or for which groups, and what is wrong."""
+    """For `drctl status`: whether it allows this node anything, for which groups if it lends, and
+    what is wrong."""
 
     kind: str
     is_granted: bool
@@ -100,11 +101,9 @@ def make_arbiter(
 
 
 def state_of(
-    config: ArbiterConfig, arbiter: Arbiter | None, grants: Mapping[str, int], now_ms: int
-) -> ArbiterState | None:
+    kind: str, groups: Iterable[Group], grants: Mapping[str, int], now_ms: int, trouble: str
+) -> ArbiterState:
     """As it stands now, by what it has told the core."""
-    if arbiter is None:
-        return None
-    granted = tuple(sorted(name for name, until_ms in grants.items() if until_ms > now_ms))
-    groups = tuple(name for name in granted if name)
-    return ArbiterState(config.kind, bool(granted), groups, arbiter.trouble(now_ms))
+    granted = {name for name, until_ms in grants.items() if until_ms > now_ms}
+    lent = () if kind == GATEWAY else sorted(one.name for one in groups if one.addresses <= granted)
+    return ArbiterState(kind, "" in granted or bool(lent), tuple(lent), trouble)

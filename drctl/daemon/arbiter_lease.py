@@ -1,8 +1,8 @@
-"""The controller's end of the process that borrows groups from etcd, and that process.
+"""The controller's end of the process that borrows VIPs from etcd, and that process.
 
-It is told `{"settings": ...}`, `{"wanted": {group: director}, "turn": N}`, and that the controller
-lives by `{"alive": true}`; it says `{"group": name, "until": ms, "turn": N}` by the same monotonic
-clock, and `{"trouble": text}`.
+It is told `{"settings": ...}`, `{"wanted": [[[VIP, ...], director], ...], "turn": N}`, and that the
+controller lives by `{"alive": true}`; it says `{"vips": [VIP, ...], "until": ms, "turn": N}` by the
+same monotonic clock, and `{"trouble": text}`.
 
 What was borrowed is given back when the controller has said nothing for as long as its kernel goes
 on answering without it.
@@ -14,6 +14,7 @@ import os
 import select
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -36,7 +37,7 @@ class Lease:
         self._node = node
         self._lag_ms = lag_ms
         self._settings = {"config": asdict(config), "node": node, "lag_ms": lag_ms}
-        self._wanted: dict[str, str] = {}
+        self._wanted: dict[tuple[str, ...], str] = {}
         self._turn = 0
         """Of what is wanted. What is said of an earlier one may be out of date."""
         self._trouble = ""
@@ -59,7 +60,7 @@ class Lease:
             if "trouble" in message:
                 self._trouble = message["trouble"]
             elif not message["until"] or self._is_of_now(message):
-                found.append(ArbiterReported(now_ms, message["until"], message["group"]))
+                found.append(ArbiterReported(now_ms, message["until"], tuple(message["vips"])))
         return found
 
     def tick(self, now_ms: int) -> list[ArbiterReported]:
@@ -71,9 +72,9 @@ class Lease:
 
     def ask(self, action: AskArbiter) -> None:
         if action.holder:
-            self._wanted[action.group] = action.holder
+            self._wanted[action.addresses] = action.holder
         else:
-            self._wanted.pop(action.group, None)
+            self._wanted.pop(action.addresses, None)
         self._turn += 1
         self._child.put(self._wish())
 
@@ -88,11 +89,10 @@ class Lease:
         return [{"settings": self._settings}, self._wish()]
 
     def _wish(self) -> dict[str, Any]:
-        return {"wanted": self._wanted, "turn": self._turn}
+        return {"wanted": list(self._wanted.items()), "turn": self._turn}
 
     def _is_of_now(self, message: dict[str, Any]) -> bool:
-        is_wanted = self._wanted.get(message["group"]) == self._node
-        return is_wanted and bool(message["turn"] == self._turn)
+        return bool(message["turn"] == self._turn)
 
 
 def now_ms() -> int:
@@ -155,7 +155,8 @@ class Runner:
             self._configure(**message["settings"])
         elif self._lending is not None and "wanted" in message:
             self._turn = message["turn"]
-            self._lending.wants(message["wanted"], now_ms)
+            wanted = [(frozenset(vips), holder) for vips, holder in message["wanted"]]
+            self._lending.wants(wanted, now_ms)
 
     def _configure(self, config: dict[str, Any], node: str, lag_ms: int) -> None:
         from drctl.adapters.arbiter_etcd import Etcd, EtcdRefused, Tls
@@ -172,8 +173,8 @@ class Runner:
         self._lending = Lending(etcd, node, given.prefix, given.ttl_ms, lag_ms)
         self._lending.tell = self._tell
 
-    def _tell(self, group: str, until_ms: int) -> None:
-        self._lines.put({"group": group, "until": until_ms, "turn": self._turn})
+    def _tell(self, vips: Sequence[str], until_ms: int) -> None:
+        self._lines.put({"vips": list(vips), "until": until_ms, "turn": self._turn})
         self._lines.flush()
 
     def _end(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from drctl.core.action import AskArbiter
@@ -16,6 +16,9 @@ from drctl.daemon.loop import OTHERS
 from drctl.errors import DrctlError
 
 log = logging.getLogger("drctl")
+
+MOST_SHOWN = 3
+"""VIPs in one line of the log."""
 
 
 class ArbiterWatch:
@@ -46,8 +49,8 @@ class ArbiterWatch:
         except DrctlError as refused:
             # nobody is asked: who needs one does not hold anything
             log.error("no_arbiter kind=%s error=%r", config.kind, str(refused))
-        for group, holder in self._controller.node.around.asked.items():
-            self._ask(AskArbiter(group, holder))
+        for addresses, holder in self._controller.node.around.asked.items():
+            self._ask(AskArbiter(tuple(sorted(addresses)), holder))
 
     def tick(self) -> None:
         """With every turn of the loop."""
@@ -64,9 +67,12 @@ class ArbiterWatch:
 
     def state(self) -> dict[str, Any] | None:
         """For `drctl status`."""
-        grants = self._controller.node.around.grants
-        found = state_of(self._config, self._arbiter, grants, now_ms())
-        return None if found is None else found.to_json()
+        if self._arbiter is None:
+            return None
+        node, now = self._controller.node, now_ms()
+        groups = [group.config for group in node.groups.values()]
+        trouble = self._arbiter.trouble(now)
+        return state_of(self._config.kind, groups, node.around.grants, now, trouble).to_json()
 
     def _needs(self, config: ArbiterConfig) -> tuple[object, ...]:
         """All that it is made of."""
@@ -94,8 +100,17 @@ class ArbiterWatch:
         """A line for each change of mind."""
         for event in events:
             is_granted = event.until_ms > now_ms()
-            if self._granted.get(event.group) is not is_granted:
-                self._granted[event.group] = is_granted
-                words = (self._config.kind, event.group, is_granted)
-                log.info("arbiter kind=%s group=%r is_granted=%s", *words)
+            news = [one for one in event.addresses if self._granted.get(one) is not is_granted]
+            if news:
+                self._granted.update(dict.fromkeys(news, is_granted))
+                words = (self._config.kind, is_granted, _shown(news))
+                log.info("arbiter kind=%s is_granted=%s%s", *words)
             yield event
+
+
+def _shown(addresses: Sequence[str]) -> str:
+    """Of one that vouches nothing: it means all of them."""
+    if addresses[0] == "":
+        return ""
+    more = f" and {len(addresses) - MOST_SHOWN} more" if len(addresses) > MOST_SHOWN else ""
+    return f" vips='{', '.join(addresses[:MOST_SHOWN])}{more}'"

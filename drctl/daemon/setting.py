@@ -309,14 +309,14 @@ SETTINGS: tuple[Setting, ...] = (
         "arbiter.prefix",
         text,
         "/drctl/",
-        "for `etcd`: what the keys of the groups begin with; the same on all directors, and "
+        "for `etcd`: what the keys of the VIPs begin with; the same on all directors, and "
         "another one for each set of directors",
     ),
     Setting(
         "arbiter.ttl",
         ttl,
         "5s",
-        "for `etcd`: how long a group stays lent to a director that is gone; whole seconds, at "
+        "for `etcd`: how long a VIP stays lent to a director that is gone; whole seconds, at "
         "least 3 times the fence",
         "s",
     ),

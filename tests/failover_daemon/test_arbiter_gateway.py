@@ -12,6 +12,7 @@ from netns_case import Segment, segment
 
 from drctl.adapters.arbiter_ping import Pinger, checksum
 from drctl.core.event import ArbiterReported
+from drctl.core.value import Group, Vip
 from drctl.daemon.arbiter import state_of
 from drctl.daemon.arbiter_gateway import Gateway
 from drctl.daemon.config import ArbiterConfig
@@ -142,22 +143,28 @@ def test_checksum_is_that_of_the_internet() -> None:
     assert checksum(sent) == 0
 
 
+GROUPS = tuple(
+    Group(name, tuple(Vip(f"192.0.2.{last}", 32, "eth0") for last in lasts), ("eth0",))
+    for name, lasts in (("web", (1, 2)), ("mail", (3,)), ("db", (3, 4)))
+)
+
+
 @pytest.mark.parametrize(
     ("grants", "kind", "line"),
     [
         ({"": 5}, "gateway", "gateway  all      -"),
         ({"": 0}, "gateway", "gateway  nothing  no answer"),
-        ({"web": 5, "mail": 5, "db": 0}, "etcd", "etcd     mail, web  -"),
+        (
+            {"192.0.2.1": 5, "192.0.2.2": 5, "192.0.2.3": 5, "192.0.2.4": 0},
+            "etcd",
+            "etcd     mail, web  -",
+        ),
         ({}, "etcd", "etcd     nothing  no answer"),
     ],
 )
 def test_status_shows_what_the_arbiter_allows(grants: dict[str, int], kind: str, line: str) -> None:
-    class Stub:
-        def trouble(self, now_ms: int) -> str:
-            return "" if any(until_ms > now_ms for until_ms in grants.values()) else "no answer"
-
-    state = state_of(ArbiterConfig(kind), Stub(), grants, 1)  # type: ignore[arg-type]
-    assert state is not None
+    trouble = "" if any(grants.values()) else "no answer"
+    state = state_of(kind, GROUPS, grants, 1, trouble)
     text = to_text(
         {
             "node": "lb1",

@@ -1,11 +1,11 @@
-"""Groups are lent by a real etcd to one director at a time."""
+"""VIPs are lent by a real etcd to one director at a time."""
 
 from __future__ import annotations
 
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,6 +22,9 @@ from tools import need
 
 TTL_MS, LAG_MS = 3000, 500
 GOOD_MS = 2970 - LAG_MS
+
+V1, V2, V3 = "192.0.2.1", "192.0.2.2", "192.0.2.3"
+WEB, MAIL = frozenset({V1, V2}), frozenset({V3})
 
 
 def free_port() -> int:
@@ -63,7 +66,7 @@ def etcd(folder: Path, client: str, tls: Tls, *more: str) -> Iterator[None]:
 def is_there(client: str, tls: Tls) -> bool:
     asked = Etcd((client,), tls, 1)
     try:
-        asked.entry("nothing")
+        asked.entries("nothing")
     except EtcdRefused:
         wait_until(time.monotonic() + 0.05)
         return False
@@ -82,13 +85,13 @@ class Node:
         self.now_ms = 1000
         self.until: dict[str, int] = {}
 
-    def told(self, group: str, until_ms: int) -> None:
-        self.until[group] = until_ms
+    def told(self, vips: Sequence[str], until_ms: int) -> None:
+        self.until.update(dict.fromkeys(vips, until_ms))
 
     def now(self) -> int:
         return self.now_ms
 
-    def wants(self, **wanted: str) -> None:
+    def wants(self, *wanted: tuple[frozenset[str], str]) -> None:
         self.lending.wants(wanted, self.now)
 
     def work(self, at_ms: int) -> None:
@@ -109,23 +112,23 @@ def test_group_is_lent_to_one_director_until_its_lease_is_nearly_over(
     pair: tuple[Node, Node],
 ) -> None:
     first, second = pair
-    first.wants(web="lb1")
-    second.wants(web="lb2", mail="lb2")
-    assert first.until == {"web": 1000 + GOOD_MS}
-    assert second.until == {"mail": 1000 + GOOD_MS}
+    first.wants((WEB, "lb1"))
+    second.wants((WEB, "lb2"), (MAIL, "lb2"))
+    assert first.until == {V1: 1000 + GOOD_MS, V2: 1000 + GOOD_MS}
+    assert second.until == {V3: 1000 + GOOD_MS}
     first.work(1000 + GOOD_MS // 3)
-    assert first.until == {"web": 1000 + GOOD_MS // 3 + GOOD_MS}
+    assert first.until == dict.fromkeys(WEB, 1000 + GOOD_MS // 3 + GOOD_MS)
 
 
 def test_group_that_is_given_back_is_another_s_at_once(pair: tuple[Node, Node]) -> None:
     first, second = pair
-    first.wants(web="lb1")
-    second.wants(web="lb2")
+    first.wants((WEB, "lb1"))
+    second.wants((WEB, "lb2"))
     first.wants()
-    assert first.until == {"web": 0}
+    assert first.until == {V1: 0, V2: 0}
     assert first.lending.is_idle
     second.work(1050)
-    assert second.until == {"web": 1000 + GOOD_MS}
+    assert second.until == {V1: 1000 + GOOD_MS, V2: 1000 + GOOD_MS}
 
 
 def test_group_that_is_handed_over_is_for_that_director_alone(
@@ -133,58 +136,100 @@ def test_group_that_is_handed_over_is_for_that_director_alone(
 ) -> None:
     first, second = pair
     third = Node(endpoint, "lb3", f"{tmp_path}/")
-    first.wants(web="lb1")
-    first.wants(web="lb2")
-    assert first.until == {"web": 0}
-    third.wants(web="lb3")
+    first.wants((WEB, "lb1"))
+    first.wants((WEB, "lb2"))
+    assert first.until == {V1: 0, V2: 0}
+    third.wants((WEB, "lb3"))
     assert third.until == {}
-    second.wants(web="lb2")
-    assert second.until == {"web": 1000 + GOOD_MS}
+    second.wants((WEB, "lb2"))
+    assert second.until == {V1: 1000 + GOOD_MS, V2: 1000 + GOOD_MS}
     first.wants()
-    first.wants(web="lb1")
-    assert first.until == {"web": 0}
+    first.wants((WEB, "lb1"))
+    assert first.until == {V1: 0, V2: 0}
     third.lending.rest()
 
 
 def test_group_that_was_not_taken_comes_back(pair: tuple[Node, Node]) -> None:
     first, second = pair
-    first.wants(web="lb1")
-    first.wants(web="lb2")
-    first.wants(web="lb1")
-    assert first.until["web"] > 0
-    second.wants(web="lb2")
+    first.wants((WEB, "lb1"))
+    first.wants((WEB, "lb2"))
+    first.wants((WEB, "lb1"))
+    assert first.until[V1] > 0
+    second.wants((WEB, "lb2"))
     assert second.until == {}
+
+
+def test_vip_is_lent_once_whatever_it_goes_with(pair: tuple[Node, Node]) -> None:
+    """The configurations differ: other groups have it there."""
+    first, second = pair
+    first.wants((frozenset({V1, V2}), "lb1"))
+    second.wants((frozenset({V2, V3}), "lb2"))
+    assert second.until == {}
+    assert second.lending.is_idle
+    first.wants((frozenset({V1}), "lb1"))
+    assert first.until == {V1: 1000 + GOOD_MS, V2: 0}
+    second.work(1050)
+    assert second.until == {V2: 1000 + GOOD_MS, V3: 1000 + GOOD_MS}
+
+
+def test_group_that_gets_a_vip_or_another_name_keeps_what_it_has(pair: tuple[Node, Node]) -> None:
+    first, _ = pair
+    told: list[tuple[tuple[str, ...], int]] = []
+    first.wants((WEB, "lb1"))
+    first.lending.tell = lambda vips, until_ms: told.append((tuple(vips), until_ms))
+    first.wants((WEB, "lb1"), (MAIL, "lb1"))
+    first.wants((WEB | MAIL, "lb1"), (MAIL, "lb1"))
+    first.wants((WEB | MAIL, "lb1"))
+    assert all(until_ms > 0 for _, until_ms in told)
+    assert told[-1] == ((V1, V2, V3), 1000 + GOOD_MS)
+
+
+def test_more_vips_than_a_transaction_takes_are_one_director_s(pair: tuple[Node, Node]) -> None:
+    many = frozenset(f"198.51.100.{last}" for last in range(1, 251))
+    first, second = pair
+    first.wants((many, "lb1"))
+    second.wants((many | {V1}, "lb2"))
+    assert first.until == dict.fromkeys(many, 1000 + GOOD_MS)
+    assert second.lending.wake_ms() == 1050
+    first.wants((many, "lb2"))
+    assert first.until == dict.fromkeys(many, 0)
+    second.work(1050)
+    assert second.until == dict.fromkeys(many | {V1}, 1000 + GOOD_MS)
+    first.wants()
+    assert first.lending.is_idle
+    second.wants()
+    assert second.lending.is_idle
+    assert not second.etcd.entries(second.lending._prefix)  # noqa: SLF001
 
 
 def test_lease_that_the_cluster_ended_is_noticed(pair: tuple[Node, Node]) -> None:
     first, second = pair
-    first.wants(web="lb1")
-    entry = first.etcd.entry(f"{first.lending._prefix}web")  # noqa: SLF001
-    assert entry is not None
+    first.wants((WEB, "lb1"))
+    entry = first.etcd.entries(first.lending._prefix)[V1]  # noqa: SLF001
     second.etcd.revoke(entry.lease)
-    second.wants(web="lb2")
-    assert second.until["web"] > 0
+    second.wants((WEB, "lb2"))
+    assert second.until[V1] > 0
     first.work(1000 + GOOD_MS // 3)
-    assert first.until == {"web": 0}
+    assert first.until == {V1: 0, V2: 0}
 
 
 def test_director_that_starts_again_takes_what_is_its_own(
     pair: tuple[Node, Node], endpoint: str, tmp_path: Path
 ) -> None:
     before, _ = pair
-    before.wants(web="lb1")
+    before.wants((WEB, "lb1"))
     again = Node(endpoint, "lb1", f"{tmp_path}/")
-    again.wants(web="lb1")
-    assert again.until["web"] > 0
+    again.wants((WEB, "lb1"))
+    assert again.until[V1] > 0
     before.lending.rest()
     again.work(1000 + GOOD_MS // 3)
-    assert again.until["web"] > 0
+    assert again.until[V1] > 0
     again.lending.rest()
 
 
 def test_cluster_that_does_not_answer_is_told_and_nothing_is_lent() -> None:
     node = Node(f"http://127.0.0.1:{free_port()}", "lb1", "/")
-    node.wants(web="lb1")
+    node.wants((WEB, "lb1"))
     assert node.until == {}
     assert "Connection refused" in node.lending.trouble
     assert node.lending.wake_ms() == 1500
@@ -192,7 +237,7 @@ def test_cluster_that_does_not_answer_is_told_and_nothing_is_lent() -> None:
 
 def test_member_that_does_not_answer_is_passed_over(endpoint: str, tmp_path: Path) -> None:
     etcd = Etcd((f"http://127.0.0.1:{free_port()}", endpoint), Tls(), 5)
-    assert etcd.entry(f"{tmp_path}") is None
+    assert etcd.entries(f"{tmp_path}") == {}
     etcd.close()
 
 
@@ -236,20 +281,20 @@ def test_process_borrows_and_gives_back_with_the_controller(endpoint: str, tmp_p
     lease = Lease.spawn(config, "lb1", LAG_MS, now_ms())
     look = Etcd((endpoint,), Tls(), 5)
     try:
-        lease.ask(AskArbiter("web", "lb1"))
+        lease.ask(AskArbiter((V1, V2), "lb1"))
         (told,) = events(lease)
-        assert told.group == "web"
+        assert told.addresses == (V1, V2)
         assert 0 < told.until_ms - now_ms() <= GOOD_MS
         # a controller that says nothing has no VIPs any more
         limit_s = time.monotonic() + 10
-        while look.entry(f"{tmp_path}/web") is not None:
+        while look.entries(f"{tmp_path}/"):
             assert time.monotonic() < limit_s
         (told,) = events(lease)
         assert told.until_ms == 0
         lease.tick(now_ms())
         (told,) = events(lease)
         assert told.until_ms > now_ms()
-        lease.ask(AskArbiter("web", ""))
+        lease.ask(AskArbiter((V1, V2), ""))
         (told,) = events(lease)
         assert told.until_ms == 0
     finally:

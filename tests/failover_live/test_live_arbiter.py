@@ -128,7 +128,7 @@ def _health(host: Host) -> bytes:
     with host.inside():
         asked = Etcd((f"http://{POINT}:2379",), Tls(), 0.5)
         try:
-            asked.entry("nothing")
+            asked.entries("nothing")
         except EtcdRefused:
             pass_time(0.1)
             return b""

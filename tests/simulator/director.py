@@ -472,7 +472,7 @@ class Director:
         return self._cost_us() + 3000
 
     def _ask_arbiter(self, action: Any) -> int:
-        self.world.referee.asked(self, action.group, action.holder)
+        self.world.referee.asked(self, action.addresses, action.holder)
         return 0
 
     def _report(self, action: Any) -> int:

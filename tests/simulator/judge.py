@@ -82,20 +82,10 @@ class Judge:
                 for name in side
                 if kind == LEASE or not self._is_helpless(self.world.directors[name])
             ]
-            if len(holders) > 1 and not (kind == LEASE and self._have_other_names(vip, holders)):
+            if len(holders) > 1:
                 self._see_double(vip, holders)
                 return True
         return False
-
-    def _have_other_names(self, vip: str, holders: list[str]) -> bool:
-        """Groups are lent by name: one that was renamed on one side of a cut is lent twice."""
-        names = {
-            group.name
-            for holder in holders
-            for group in self.world.directors[holder].laid.values()
-            if vip in group.addresses
-        }
-        return len(names) > 1
 
     def _poll(self) -> None:
         self._is_polling = False

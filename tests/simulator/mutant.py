@@ -385,6 +385,17 @@ MUTANTS = (
         timeline=(("move-vip", "lb1", 0, 400, 1500),),
     ),
     Mutant(
+        "a VIP is added before it is lent",
+        "safety",
+        (("arriving", "    if arbiter.is_not_lent(place, now_ms):\n", "    if False:\n"),),
+        topology=(*TWO_GROUPS, ("links", ("svc",)), ("arbiter", "lease")),
+        timeline=(
+            ("cut", "lb1", 0, 5, 200),
+            ("split", "lb1", 400, 450, 3000),
+            ("move-vip", "lb2", 400, 500, 1500),
+        ),
+    ),
+    Mutant(
         "another configuration is no reason for doubt",
         "safety",
         (

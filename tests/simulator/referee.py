@@ -1,10 +1,11 @@
-"""An arbiter: a reference point that vouches for who reaches it, or a cluster that lends groups.
+"""An arbiter: a reference point that vouches for who reaches it, or a cluster that lends VIPs.
 
 It stands on the first side of the first segment, and answers at once to who asks it from there.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ AGAIN_US = 50_000
 
 @dataclass(slots=True)
 class Key:
-    """Who may have a group; it ends with the lease, a run of the director's that wrote it."""
+    """Who may have a VIP; it ends with the lease, a run of the director's that wrote it."""
 
     value: str
     lease: tuple[str, int]
@@ -34,10 +35,13 @@ class Agent:
     the controller last, by the director's clock."""
 
     run: int = 0
-    wanted: dict[str, str] = field(default_factory=dict)
+    wanted: dict[tuple[str, ...], str] = field(default_factory=dict)
     turn: int = 0
     mine: set[str] = field(default_factory=set)
     arrival_us: int = 0
+
+    def wanted_by(self, name: str) -> set[str]:
+        return {vip for vips, holder in self.wanted.items() if holder == name for vip in vips}
 
 
 class Referee:
@@ -81,34 +85,36 @@ class Referee:
         elif self.kind == LEASE:
             self._tend(director, agent)
 
-    def asked(self, director: Director, group: str, holder: str) -> None:
-        """The controller says who is to have a group."""
+    def asked(self, director: Director, vips: tuple[str, ...], holder: str) -> None:
+        """The controller says who is to have what."""
         agent = self.agents[director.name]
         agent.turn += 1
         if holder:
-            agent.wanted[group] = holder
+            agent.wanted[vips] = holder
         else:
-            agent.wanted.pop(group, None)
+            agent.wanted.pop(vips, None)
         self._later(self._work, director, agent)
 
     def _later(self, function: Any, *arguments: Any) -> None:
         self.world.after(self.world.random.randint(*DELAY_US), function, *arguments)
 
-    def _report(self, director: Director, agent: Agent, group: str, until_ms: int) -> None:
+    def _report(
+        self, director: Director, agent: Agent, until_ms: int, vips: Iterable[str] = ("",)
+    ) -> None:
         """A word arrives, in the order in which words were said."""
         delay_us = self.world.random.randint(*DELAY_US)
         agent.arrival_us = max(agent.arrival_us + 1, self.world.now_us + delay_us)
-        self.world.at(agent.arrival_us, self._arrives, director, agent, agent.turn, group, until_ms)
+        told = tuple(sorted(vips))
+        self.world.at(agent.arrival_us, self._arrives, director, agent, agent.turn, until_ms, told)
 
     def _arrives(
-        self, director: Director, agent: Agent, turn: int, group: str, until_ms: int
+        self, director: Director, agent: Agent, turn: int, until_ms: int, vips: tuple[str, ...]
     ) -> None:
         if director.node is None or director.run != agent.run:
             return
-        is_old = turn != agent.turn or agent.wanted.get(group) != director.name
-        if until_ms and self.kind == LEASE and is_old:
+        if until_ms and self.kind == LEASE and turn != agent.turn:
             return
-        director.put(self.world.core.event.ArbiterReported(0, until_ms, group))
+        director.put(self.world.core.event.ArbiterReported(0, until_ms, vips))
 
     # a reference point
 
@@ -120,9 +126,9 @@ class Referee:
         if not director.is_running:
             return
         if self.reaches(director.name):
-            self._report(director, agent, "", director.now_ms() + self.hold_ms)
+            self._report(director, agent, director.now_ms() + self.hold_ms)
         elif missed == self.hold_ms // self.interval_ms:
-            self._report(director, agent, "", 0)
+            self._report(director, agent, 0)
 
     def _next(self, director: Director, agent: Agent, missed: int) -> None:
         self._echo(director, agent, 0 if self.reaches(director.name) else missed + 1)
@@ -145,9 +151,7 @@ class Referee:
                 self.lag_ms(director) * 1020, self._rest, director, agent, self.world.now_us
             )
             return
-        for group in sorted(agent.mine):
-            if agent.wanted.get(group) != director.name:
-                self._lose(director, agent, group)
+        self._lose(director, agent, agent.mine - agent.wanted_by(director.name))
         if not self.reaches(director.name):
             return
         now_us = self.world.now_us
@@ -155,36 +159,44 @@ class Referee:
             if key.lease == lease and now_us < key.until_us:
                 key.until_us = now_us + self.ttl_ms(director) * 1000
         until_ms = director.now_ms() + self.ttl_ms(director) * 99 // 100 - self.lag_ms(director)
-        for group in sorted(agent.mine):
-            found = self._key(group)
-            if found is not None and (found.value, found.lease) == (director.name, lease):
-                self._report(director, agent, group, until_ms)
-            else:
-                self._lose(director, agent, group)
+        still = {vip for vip in agent.mine if self._is_lent(vip, director.name, lease)}
+        self._lose(director, agent, agent.mine - still)
+        if still:
+            self._report(director, agent, until_ms, still)
         self._write(director, agent, until_ms)
 
-    def _write(self, director: Director, agent: Agent, until_ms: int) -> None:
-        lease = (director.name, agent.run)
-        end_us = self.world.now_us + self.ttl_ms(director) * 1000
-        for name in sorted({*agent.wanted, *self.keys}):
-            holder, found = agent.wanted.get(name, ""), self._key(name)
-            is_ours = found is not None and found.lease == lease
-            if holder == director.name:
-                if name not in agent.mine and (
-                    found is None or is_ours or found.value == director.name
-                ):
-                    self.keys[name] = Key(director.name, lease, end_us)
-                    agent.mine.add(name)
-                    self._report(director, agent, name, until_ms)
-            elif is_ours and found is not None:
-                if holder:
-                    found.value = holder
-                else:
-                    del self.keys[name]
+    def _is_lent(self, vip: str, name: str, lease: tuple[str, int]) -> bool:
+        found = self._key(vip)
+        return found is not None and (found.value, found.lease) == (name, lease)
 
-    def _lose(self, director: Director, agent: Agent, group: str) -> None:
-        agent.mine.discard(group)
-        self._report(director, agent, group, 0)
+    def _write(self, director: Director, agent: Agent, until_ms: int) -> None:
+        lease, name = (director.name, agent.run), director.name
+        kept = agent.wanted_by(name)
+        others = {vip: holder for vips, holder in agent.wanted.items() for vip in vips}
+        for vip, key in list(self.keys.items()):
+            if vip in kept or key.lease != lease or self._key(vip) is None:
+                continue
+            if vip in others:
+                key.value = others[vip]
+            else:
+                del self.keys[vip]
+        end_us = self.world.now_us + self.ttl_ms(director) * 1000
+        for vips, holder in sorted(agent.wanted.items()):
+            missing = [vip for vip in vips if vip not in agent.mine]
+            found = [self._key(vip) for vip in missing]
+            if holder != name or not missing:
+                continue
+            if any(key and key.lease != lease and key.value != name for key in found):
+                continue
+            self.keys.update((vip, Key(name, lease, end_us)) for vip in missing)
+            agent.mine.update(missing)
+            self._report(director, agent, until_ms, missing)
+
+    def _lose(self, director: Director, agent: Agent, vips: Iterable[str]) -> None:
+        lost = sorted(vips)
+        agent.mine.difference_update(lost)
+        if lost:
+            self._report(director, agent, 0, lost)
 
     def _rest(self, director: Director, agent: Agent, since_us: int) -> None:
         """The controller is gone, or was stopped, for all that time: everything is given back."""
@@ -193,12 +205,11 @@ class Referee:
             return
         if director.is_frozen or not self.reaches(director.name):
             return
-        for group in sorted(agent.mine):
-            self._lose(director, agent, group)
+        self._lose(director, agent, agent.mine)
         lease = (director.name, agent.run)
-        for name in [name for name, key in self.keys.items() if key.lease == lease]:
-            del self.keys[name]
+        for vip in [vip for vip, key in self.keys.items() if key.lease == lease]:
+            del self.keys[vip]
 
-    def _key(self, group: str) -> Key | None:
-        found = self.keys.get(group)
+    def _key(self, vip: str) -> Key | None:
+        found = self.keys.get(vip)
         return found if found is not None and self.world.now_us < found.until_us else None

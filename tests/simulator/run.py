@@ -10,7 +10,6 @@ from typing import Any
 from simulator import fault
 from simulator.fault import KINDS, Fault
 from simulator.judge import Violation
-from simulator.referee import LEASE
 from simulator.topology import NODES, Topology, random_topology, with_arbiter
 from simulator.world import World
 
@@ -135,9 +134,7 @@ def _watch(world: World, schedule: Schedule) -> None:
     if len(schedule.faults) != 1:
         return
     one = schedule.faults[0]
-    # a group that is called otherwise has to be lent anew
-    seamless = {"switch", "hold"} if world.referee.kind == LEASE else SEAMLESS
-    world.judge.is_seamless = one.kind in seamless
+    world.judge.is_seamless = one.kind in SEAMLESS
     timing = world.timing
     let_go_ms = timing.suspect_ms + timing.confirm_ms + 2 * timing.heartbeat_ms
     let_go_ms += timing.fence_ms or timing.lease_ms + 500

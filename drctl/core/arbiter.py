@@ -94,15 +94,20 @@ def unaware_until_ms(around: Around, now_ms: int) -> int:
     return max(heard, default=0) + around.timing.stale_ms + around.timing.suspect_ms
 
 
+def lends(around: Around) -> bool:
+    """There is one that lends. What another one was asked for before is forgotten."""
+    arbiter = around.settings.arbiter
+    if arbiter is not None and arbiter.is_lease:
+        return True
+    if around.asked:
+        around.asked = {}
+    return False
+
+
 def ask(around: Around, groups: Iterable[GroupState]) -> None:
     """Tell one that lends who is to have the VIPs of these, when that has changed. What is new is
     told before what is given back, so that nothing that is kept is ever unasked."""
-    arbiter = around.settings.arbiter
     before = around.asked
-    if arbiter is None or not arbiter.is_lease:
-        if before:
-            around.asked = {}
-        return
     asked = {group.config.addresses: holder for group in groups if (holder := _wanted(group))}
     if asked == before:
         return

@@ -327,7 +327,8 @@ class Node:
                 command.follow(group, now_ms)
         if self._change.is_busy:
             self._change.step(now_ms)
-        arbiter.ask(self.around, (*self.groups.values(), *self._change.places))
+        if arbiter.lends(self.around):
+            arbiter.ask(self.around, (*self.groups.values(), *self._change.places))
 
     def _turn(self, now_ms: int) -> None:
         """Once a heartbeat: beat, then renew what may be renewed, then ask the witnesses."""

@@ -38,12 +38,15 @@ class Present:
 
 @dataclass(frozen=True, slots=True)
 class LinkState:
-    """A link; `is_up`: set up and with a carrier."""
+    """A link; `is_up`: set up and with a carrier. `interface` is what it is called here, `device`
+    what the kernel calls it."""
 
     interface: str
     is_up: bool
     mac: str
     has_arp: bool = True
+    index: int = 0
+    device: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +74,22 @@ class LinkGone:
 AddressEvent = AddressGone | LinkChanged | LinkGone
 
 
+HIDDEN = " (hidden)"
+"""Stands behind the name of a link while another one stands in for that name."""
+
+
 class Addresses:
-    """The addresses and links of this network namespace."""
+    """The addresses and links of this network namespace. A link may stand in for one that is gone:
+    it goes by the other one's name here, in all that is said and asked."""
 
     def __init__(self) -> None:
         self._netlink = Netlink(NETLINK_ROUTE)
         self._watch = Netlink(NETLINK_ROUTE, groups=_GROUPS)
         self._watch.attach_filter(_without_own_and_new(self._netlink.port))
         self._held: dict[tuple[int, bytes], Vip] = {}
-        self._links = {each.index: _state(each) for each in am.links(self._netlink)}
+        self._stand_ins: dict[int, str] = {}
+        """Names that links go by here, by index."""
+        self._links = {each.index: self._state(each) for each in am.links(self._netlink)}
         self._seen: list[AddressEvent] = []
 
     def close(self) -> None:
@@ -156,7 +166,18 @@ class Addresses:
 
     def links(self) -> list[LinkState]:
         """All links as they are now."""
-        return [_state(each) for each in am.links(self._netlink)]
+        return [self._state(each) for each in am.links(self._netlink)]
+
+    def stand_in(self, device: str, interface: str) -> None:
+        """Have the link that the kernel calls `device` go by the name `interface` here, until it is
+        gone, or called so. It is among the next `events`. Raises KernelRefused without it."""
+        self._stand_ins[interface_index(device)] = interface
+        self._see_all()
+
+    def stand_down(self, kept: Collection[str]) -> None:
+        """No link goes by another name any more, but for these."""
+        self._stand_ins = {at: name for at, name in self._stand_ins.items() if name in kept}
+        self._see_all()
 
     def events(self) -> list[AddressEvent]:
         """What has happened since the last call. One's own deeds are not among it."""
@@ -171,7 +192,7 @@ class Addresses:
         bodies, meant = [], []
         for vip in vips:
             try:
-                index = indexes.get(vip.interface) or interface_index(vip.interface)
+                index = indexes.get(vip.interface) or self._index(vip.interface)
                 indexes[vip.interface] = index
                 packed = _packed(vip.address)
                 body = _body(vip, index, packed, valid_s)
@@ -208,8 +229,22 @@ class Addresses:
 
     def _names(self) -> dict[int, str]:
         return {index: link.interface for index, link in self._links.items()} | {
-            each.index: each.name for each in am.links(self._netlink)
+            each.index: self._name(each) for each in am.links(self._netlink)
         }
+
+    def _name(self, link: am.KernelLink) -> str:
+        """What it goes by here."""
+        if (name := self._stand_ins.get(link.index)) is not None:
+            return name
+        return f"{link.name}{HIDDEN}" if link.name in self._stand_ins.values() else link.name
+
+    def _state(self, link: am.KernelLink) -> LinkState:
+        name = self._name(link)
+        return LinkState(name, link.is_up, link.mac, link.has_arp, link.index, link.name)
+
+    def _index(self, interface: str) -> int:
+        found = (index for index, name in self._stand_ins.items() if name == interface)
+        return next(found, 0) or interface_index(interface)
 
     def _read_watch(self) -> None:
         try:
@@ -233,11 +268,20 @@ class Addresses:
         link = am.KernelLink(received.body)
         if received.kind == am.DELLINK:
             self._lose_link(link.index)
+            if self._stand_ins.pop(link.index, None) is not None:
+                self._see_all()
         else:
             self._see_link(link)
 
+    def _see_all(self) -> None:
+        """The names that links go by may have changed."""
+        for each in am.links(self._netlink):
+            self._see_link(each)
+
     def _see_link(self, link: am.KernelLink) -> None:
-        before, now = self._links.get(link.index), _state(link)
+        if self._stand_ins.get(link.index) == link.name:
+            del self._stand_ins[link.index]
+        before, now = self._links.get(link.index), self._state(link)
         if before is not None and before.interface != now.interface:
             self._lose_link(link.index)
             before = None
@@ -259,6 +303,7 @@ class Addresses:
         links = list(am.links(self._netlink))
         for index in self._links.keys() - {link.index for link in links}:
             self._lose_link(index)
+            self._stand_ins.pop(index, None)
         for link in links:
             self._see_link(link)
         present = {
@@ -300,10 +345,6 @@ def _name(vip: Vip) -> str:
 
 def _families(vips: Iterable[Vip]) -> set[int]:
     return {socket.AF_INET6 if vip.is_v6 else socket.AF_INET for vip in vips}
-
-
-def _state(link: am.KernelLink) -> LinkState:
-    return LinkState(link.name, link.is_up, link.mac, link.has_arp)
 
 
 def _without_own_and_new(port: int) -> bytes:

@@ -77,11 +77,14 @@ _encode = lru_cache(FRAMES_REMEMBERED)(encode)
 
 
 class ArpSocket:
-    """ARP on one interface. `own` are this host's own addresses there, with prefix lengths."""
+    """ARP on one interface. `own` are this host's own addresses there, with prefix lengths;
+    `device` is what the kernel calls the interface, where that is another name."""
 
-    def __init__(self, interface: str, own: Iterable[tuple[str, int]] = ()) -> None:
+    def __init__(
+        self, interface: str, own: Iterable[tuple[str, int]] = (), device: str = ""
+    ) -> None:
         self.interface = interface
-        self._packets = PacketSocket(interface, ETHERTYPE, _FILTER)
+        self._packets = PacketSocket(device or interface, ETHERTYPE, _FILTER)
         self._sources = Sources()
         self.set_own(own)
 

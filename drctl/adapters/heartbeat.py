@@ -55,6 +55,7 @@ class Heartbeat:
         self._zap = Zap(self._context, _accepted(keyring))
         self._poll.register(self._zap.descriptor, select.EPOLLIN)
         self._doors: dict[tuple[str, int], Door] = {}
+        self._links = tuple(links)
         self._paths: dict[HeartbeatLink, Path] = {}
         self._waiting: list[Door] = []
         self._settling: Door | None = None
@@ -145,9 +146,18 @@ class Heartbeat:
         is_other = keyring.own != before.own
         if is_other or not _accepted(before) <= _accepted(keyring):
             self._waiting = list(self._doors.values())
+        self._links = tuple(links)
         self._set_links(links)
         for link, path in self._paths.items():
             path.change(keyring.own, keyring.accepted[link.peer])
+
+    def renew(self, card: str) -> None:
+        """A card of that name was made: listen anew on addresses that name it (`fe80::1%eth0`), for
+        those were the old one's. Raises LinkRefused; then these links wait for another call."""
+        others = [link for link in self._links if not link.local.endswith(f"%{card}")]
+        if len(others) < len(self._links):
+            self._set_links(others)
+            self._set_links(self._links)
 
     def close(self, linger_ms: int = 0) -> None:
         """End everything; what was sent last has `linger_ms` to leave."""

@@ -133,11 +133,14 @@ _encode = lru_cache(FRAMES_REMEMBERED)(encode)
 
 
 class NdSocket:
-    """Neighbour discovery on one interface; `own` are this host's own addresses there."""
+    """Neighbour discovery on one interface; `own` and `device` as of `ArpSocket`."""
 
-    def __init__(self, interface: str, own: Iterable[tuple[str, int]] = ()) -> None:
+    def __init__(
+        self, interface: str, own: Iterable[tuple[str, int]] = (), device: str = ""
+    ) -> None:
         self.interface = interface
-        self._packets = PacketSocket(interface, ETHERTYPE, _FILTER)
+        self._device = device or interface
+        self._packets = PacketSocket(self._device, ETHERTYPE, _FILTER)
         self._sources = Sources()
         self.set_own(own)
 
@@ -171,7 +174,7 @@ class NdSocket:
 
     def announce(self, vips: Sequence[Vip], count: int = 1) -> None:
         """Tell all nodes, `count` times, that the IPv6 VIPs of this interface are at this card."""
-        is_router = read_flag(f"/proc/sys/net/ipv6/conf/{self.interface}/forwarding")
+        is_router = read_flag(f"/proc/sys/net/ipv6/conf/{self._device}/forwarding")
         flags = _OVERRIDE | (_ROUTER if is_router else 0)
         macs = (self._packets.mac(), group_mac(_ALL_NODES))
         frames = []

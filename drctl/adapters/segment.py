@@ -7,6 +7,7 @@ from functools import partial
 
 from drctl.adapters.arp import ArpSocket
 from drctl.adapters.nd import NdSocket
+from drctl.adapters.netlink import interface_index
 from drctl.adapters.packet import Heard
 from drctl.core.value import Vip
 from drctl.errors import KernelRefused
@@ -24,11 +25,28 @@ class Segment:
         own: Iterable[tuple[str, int]],
         complain: Callable[[KernelRefused], None],
     ) -> None:
-        own = list(own)
         self.interface = interface
-        self._sockets = (ArpSocket(interface, own), NdSocket(interface, own))
+        self.own = tuple(own)
         self._complain = complain
         self._macs: dict[str, str] = {}
+        self.index = 0
+        """Of the card that it is open on: one that is made anew has another."""
+        self._sockets: tuple[ArpSocket | NdSocket, ...] = ()
+        self.open_on(interface)
+
+    def open_on(self, device: str) -> None:
+        """Be open on the card that has this name now; raises KernelRefused, and changes nothing,
+        where that is not possible."""
+        index = interface_index(device)
+        arp = ArpSocket(self.interface, self.own, device)
+        try:
+            made = (arp, NdSocket(self.interface, self.own, device))
+        except KernelRefused:
+            arp.close()
+            raise
+        self.close()
+        self._sockets, self.index = made, index
+        self._macs.clear()
 
     def filenos(self) -> tuple[int, ...]:
         return tuple(each.fileno() for each in self._sockets)
@@ -38,9 +56,9 @@ class Segment:
             each.close()
 
     def set_own(self, own: Iterable[tuple[str, int]]) -> None:
-        own = list(own)
+        self.own = tuple(own)
         for each in self._sockets:
-            each.set_own(own)
+            each.set_own(self.own)
 
     def _socket(self, address: str) -> ArpSocket | NdSocket:
         return self._sockets[":" in address]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from drctl.adapters.addresses import Addresses, AddressGone, LinkChanged, LinkGone
+from drctl.adapters.addresses import Addresses, AddressGone, LinkChanged, LinkGone, LinkState
 from drctl.adapters.fence import Fence, FenceGone
 from drctl.adapters.heartbeat import Heartbeat, StrangerDenied
 from drctl.adapters.heartbeat_link import LinkDenied, LinkDown
@@ -30,6 +31,7 @@ from drctl.core.event import (
 from drctl.core.node import Node
 from drctl.core.role import Role
 from drctl.core.value import Settings
+from drctl.daemon.cards import Cards
 from drctl.daemon.executor import Executor, Listener, now_ms
 from drctl.daemon.guard_keeper import GuardKeeper
 from drctl.daemon.later import Done, Later, Work
@@ -37,6 +39,8 @@ from drctl.daemon.loop import BEATS, FRAMES, LOCAL, Loop
 from drctl.daemon.state import State
 from drctl.daemon.tracked_carrier import carrier, carriers
 from drctl.errors import DrctlError
+
+log = logging.getLogger("drctl")
 
 ANSWERS = frozenset({"reply", "na"})
 ANNOUNCEMENTS = frozenset({"announcement"})
@@ -92,6 +96,12 @@ class Controller:
         self._guard_fileno = equipment.guard.fileno()
         self._guard_again_ms = 0
         self._look_at_ms = 0
+        self._cards = Cards(
+            equipment.addresses, equipment.segments, self._reopen, equipment.listener.alarmed
+        )
+        self._cards.use(settings)
+        self._indexes = {link.interface: link.index for link in equipment.addresses.links()}
+        """Of all cards, as the heartbeat knows them."""
         self._later = Later()
         self.on_disk = self.executor.on_disk = self._later.do
         self._watch_all()
@@ -137,8 +147,20 @@ class Controller:
         """Hear and ask on these interfaces too."""
         for name, segment in segments.items():
             self._of.segments[name] = segment
-            for descriptor in segment.filenos():
-                self.loop.watch(descriptor, FRAMES, self._reader(segment, descriptor))
+            self._hear(segment)
+
+    def _hear(self, segment: Segment) -> None:
+        for descriptor in segment.filenos():
+            self.loop.watch(descriptor, FRAMES, self._reader(segment, descriptor))
+
+    def _reopen(self, segment: Segment, device: str) -> None:
+        """On a card that was made anew."""
+        for descriptor in segment.filenos():
+            self.loop.forget(descriptor)
+        try:
+            segment.open_on(device)
+        finally:
+            self._hear(segment)
 
     @property
     def segments(self) -> dict[str, Segment]:
@@ -166,6 +188,9 @@ class Controller:
         self._group_of = {
             address: group.name for group in settings.groups for address in group.addresses
         }
+        self._cards.use(settings)
+        for event in self._local_events():
+            self.loop.feed(event)
         self._tell_links()
 
     def _tell_links(self) -> None:
@@ -234,14 +259,34 @@ class Controller:
                 case AddressGone():
                     yield AddressVanished(now_ms(), event.address)
                 case LinkChanged():
-                    yield CarrierChanged(now_ms(), event.link.interface, event.link.is_up)
-                    yield from self._changed_macs(event.link.interface, event.link.mac)
-                    link = event.link
-                    yield from carrier(self.settings.groups, link.interface, is_up=link.is_up)
+                    yield from self._card_events(event.link)
                 case LinkGone():
+                    self._cards.lost(event.interface)
                     yield CarrierChanged(now_ms(), event.interface, is_up=False)
                     yield from self._changed_macs(event.interface, "")
                     yield from carrier(self.settings.groups, event.interface, is_up=False)
+
+    def _card_events(self, link: LinkState) -> Iterator[Event]:
+        """A card has changed, or come."""
+        name = link.interface
+        if self._indexes.get(name) != link.index:
+            try:
+                self._of.heartbeat.renew(name)
+                self._indexes[name] = link.index
+            except DrctlError as refused:
+                # the next word of the card has it tried again
+                log.warning("link_refused interface=%s error=%r", name, str(refused))
+        is_up = self._cards.is_ready(link) and link.is_up
+        yield CarrierChanged(now_ms(), name, is_up)
+        yield from self._changed_macs(name, link.mac)
+        yield from carrier(self.settings.groups, name, is_up=link.is_up)
+
+    def _look_after_cards(self, at_ms: int) -> None:
+        for link in self._cards.tick(at_ms):
+            for event in self._card_events(link):
+                self.loop.feed(event)
+        for event in self._local_events():
+            self.loop.feed(event)
 
     def _changed_macs(self, interface: str, mac: str) -> Iterator[Event]:
         before = self._macs.pop(interface, "")
@@ -311,6 +356,7 @@ class Controller:
                 self.loop.feed(event)
         if at_ms >= self._look_at_ms:
             self._look_at_ms = at_ms + LOOK_MS
+            self._look_after_cards(at_ms)
             self.on_turn()
 
     def guard_pid(self) -> int:

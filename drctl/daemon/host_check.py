@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 
-from drctl.adapters.addresses import Addresses
+from drctl.adapters.addresses import Addresses, Present
 from drctl.adapters.hazard import (
     Host,
     findings,
@@ -20,22 +21,32 @@ log = logging.getLogger("drctl")
 
 
 def check_host(vips: Sequence[Vip], addresses: Addresses, *, has_fence: bool) -> None:
-    """Before VIPs are held for the first time, at a start or after a reload. Raises DrctlError with
-    all that stands against it; what is less than that is logged."""
-    links = {link.interface: link for link in addresses.links()}
-    found = findings(vips, Host(links, addresses.observed(), has_fence))
+    """Before VIPs are held for the first time, at a start, after a reload, or on a card that was
+    made anew. Their interfaces are what the kernel calls them. Raises DrctlError with all that
+    stands against it; what is less than that is logged."""
+    links = {link.device: link for link in addresses.links()}
+    present = _by_device(addresses)
+    found = findings(vips, Host(links, present, has_fence))
     refusals = [one.text for one in found if one.is_refused]
     for one in found:
         if not one.is_refused:
             log.warning("hazard text=%r", one.text)
     if refusals:
         raise DrctlError("\n".join(refusals))
-    _keep_own_addresses(vips, addresses)
+    _keep_own_addresses(vips, present)
 
 
-def _keep_own_addresses(vips: Sequence[Vip], addresses: Addresses) -> None:
+def _by_device(addresses: Addresses) -> list[Present]:
+    devices = {link.interface: link.device for link in addresses.links()}
+    return [
+        replace(one, interface=devices.get(one.interface, one.interface))
+        for one in addresses.observed()
+    ]
+
+
+def _keep_own_addresses(vips: Sequence[Vip], present: Sequence[Present]) -> None:
     """No address of the host goes when the lease of a VIP ends, also none that comes later."""
-    at_risk = subnets_at_risk(vips, addresses.observed())
+    at_risk = subnets_at_risk(vips, present)
     for interface in without_promotion(vips):
         try:
             promote_secondaries(interface)

@@ -262,3 +262,49 @@ def test_addresses_of_one_subnet_go_without_promoting_each_other(
     finally:
         watch.close()
     assert kinds == [DELADDR] * len(vips)
+
+
+def test_link_that_stands_in_goes_by_the_other_name(addresses: Addresses) -> None:
+    run("ip", "link", "add", "spare", "type", "veth", "peer", "name", "end")
+    settle(addresses)
+    addresses.stand_in("spare", "lost0")
+    seen = addresses.events()
+    assert seen[0] == LinkGone("spare")
+    assert isinstance(seen[1], LinkChanged)
+    assert (seen[1].link.interface, seen[1].link.device) == ("lost0", "spare")
+    vip = Vip("198.51.100.80", 24, "lost0")
+    assert addresses.add([vip], LONG_MS) == []
+    assert "198.51.100.80" in run("ip", "address", "show", "spare")
+    assert [one.address for one in addresses.observed(["lost0"])] == ["198.51.100.80"]
+    assert addresses.delete_strays([vip]) == []
+    assert addresses.renew([vip], LONG_MS) == []
+    # one with the real name waits until the other is gone
+    run("ip", "link", "add", "lost0", "type", "veth", "peer", "name", "end0")
+    settle(addresses)
+    assert addresses.renew([vip], LONG_MS) == []
+    run("ip", "link", "delete", "spare")
+    seen = news(addresses)
+    assert AddressGone(vip.address, "lost0") in seen
+    came = [each.link for each in seen if isinstance(each, LinkChanged)]
+    assert [(link.interface, link.device) for link in came] == [("lost0", "lost0")]
+    assert addresses.add([vip], LONG_MS) == []
+    assert "198.51.100.80" in run("ip", "address", "show", "lost0")
+    run("ip", "link", "delete", "lost0")
+
+
+def test_link_that_stood_in_has_its_own_name_again(addresses: Addresses) -> None:
+    run("ip", "link", "add", "spare", "type", "veth", "peer", "name", "end")
+    settle(addresses)
+    addresses.stand_in("spare", "lost0")
+    addresses.events()
+    addresses.stand_down(["lost0"])
+    assert addresses.events() == []
+    addresses.stand_down([])
+    assert LinkGone("lost0") in addresses.events()
+    assert [link.device for link in addresses.links() if link.interface == "spare"] == ["spare"]
+    addresses.stand_in("spare", "lost0")
+    addresses.events()
+    # the name that it goes by becomes its real one: nothing is different
+    run("ip", "link", "set", "spare", "name", "lost0")
+    assert not any(isinstance(each, LinkGone) for each in news(addresses))
+    run("ip", "link", "delete", "lost0")

@@ -8,6 +8,8 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from drctl.cli._help import HelpFormatter
+from drctl.errors import UsageError
+from drctl.resources import is_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,10 +72,14 @@ def register(subparsers: Any) -> None:
         formatter_class=HelpFormatter,
     )
     actions = parser.add_subparsers(metavar="ACTION", title="actions", dest="action", required=True)
+    from drctl.cli import _lab_setup
+
+    _lab_setup.register(actions)
     _register_run(actions)
 
 
 def _register_run(actions: Any) -> None:
+    from drctl.cli import _lab_setup
     from drctl.cli.common import add_dialect
     from drctl.lab.method import KERNELS, METHODS
 
@@ -86,10 +92,13 @@ def _register_run(actions: Any) -> None:
     )
     run_parser.add_argument(
         "path",
-        metavar="PATH",
+        metavar="SCENARIO|PATH",
         nargs="?",
-        help="lvs.cf or keepalived.conf; - is standard input (the example that comes with drctl)",
+        help="what to play in the lab; or what to try in a guest kernel: lvs.cf or "
+        "keepalived.conf, - is standard input (the example that comes with drctl)",
     )
+    _lab_setup.add_name(run_parser)
+    run_parser.add_argument("--list", action="store_true", help="list the scenarios, and end")
     run_parser.add_argument(
         "--method",
         action="append",
@@ -118,6 +127,36 @@ def _register_run(actions: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    """Play a scenario, or try a file in a guest kernel."""
+    from drctl.cli import _lab_setup
+
+    if options.list:
+        return _lab_setup.list_scenarios(is_json=options.json)
+    if not _is_scenario(options.path):
+        return _try(options)
+    for option in ("keep", "method"):
+        if getattr(options, option) is not None:
+            raise UsageError(f"--{option} is for a trial of a file, not for a scenario")
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGHUP, _stop)
+    return _lab_setup.run_scenario(options)
+
+
+def _is_scenario(path: str | None) -> bool:
+    """Whether it names one, and no file. Raises UsageError for what looks like neither."""
+    if path is None or path == "-":
+        return False
+    from drctl.lab.setup.scenario import SCENARIOS
+
+    if path in SCENARIOS:
+        return True
+    if not is_file(path) and not {"/", "."} & set(path):
+        names = ", ".join(SCENARIOS)
+        raise UsageError(f"{path} is no file, and no scenario; scenarios are {names}")
+    return False
+
+
+def _try(options: argparse.Namespace) -> int:
     """Boot, measure, tell."""
     from pathlib import Path
 

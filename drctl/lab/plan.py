@@ -15,6 +15,8 @@ NONE = "none"
 """The trial without ARP rules: the real servers get the VIPs and nothing else."""
 
 CLIENT = "client"
+BYSTANDER = "bystander"
+"""A host that is no part of the setup."""
 DIRECTOR = "director"
 REAL_SERVER = "real-server"
 

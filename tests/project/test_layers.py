@@ -26,8 +26,9 @@ LEVELS = {
     "convert": 7,
     "report": 8,
     "adapters": 8,
-    "lab": 9, "daemon": 9, "verify": 9, "realserver": 9,
-    "cli": 10,
+    "daemon": 9, "verify": 9, "realserver": 9,
+    "lab": 10,
+    "cli": 11,
 }  # fmt: skip
 """Layer of each part; the part may import what is in a lower one."""
 

@@ -22,23 +22,11 @@ class Listeners:
         self._sockets: list[socket.socket] = []
 
     def open(self, host: str, listener: Listener) -> None:
-        """Listen on a host's port, on every address."""
-        kind = socket.SOCK_DGRAM if listener.protocol == "udp" else socket.SOCK_STREAM
+        """Listen on a host's port, on every IPv4 address."""
         with network_of(host):
-            server = socket.socket(socket.AF_INET, kind)
-            server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if kind == socket.SOCK_DGRAM:
-                # the answer must leave from the address that was asked, a VIP or not
-                server.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
-            try:
-                server.bind(("0.0.0.0", listener.port))
-            except OSError as refused:
-                raise GuestError(f"{host} port {listener.port}: {refused}") from refused
+            server = bound(host, listener, socket.AF_INET)
         self._sockets.append(server)
-        target = _serve_datagrams if kind == socket.SOCK_DGRAM else _serve_streams
-        if kind == socket.SOCK_STREAM:
-            server.listen(128)
-        threading.Thread(target=target, args=(server, host, listener), daemon=True).start()
+        serve(server, host, listener)
 
     def close(self) -> None:
         """Stop listening; threads end with their sockets."""
@@ -49,6 +37,36 @@ class Listeners:
 
 
 _IP_PKTINFO = 8
+_ANY = {socket.AF_INET: "0.0.0.0", socket.AF_INET6: "::"}
+
+
+def bound(host: str, listener: Listener, family: socket.AddressFamily) -> socket.socket:
+    """A socket on the port, on every address of the family, in the network this thread is in."""
+    kind = socket.SOCK_DGRAM if listener.protocol == "udp" else socket.SOCK_STREAM
+    server = socket.socket(family, kind)
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if family == socket.AF_INET6:
+        server.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    if kind == socket.SOCK_DGRAM:
+        # the answer must leave from the address that was asked, a VIP or not
+        if family == socket.AF_INET6:
+            server.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
+        else:
+            server.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
+    try:
+        server.bind((_ANY[family], listener.port))
+    except OSError as refused:
+        server.close()
+        raise GuestError(f"{host} port {listener.port}: {refused}") from refused
+    if kind == socket.SOCK_STREAM:
+        server.listen(128)
+    return server
+
+
+def serve(server: socket.socket, host: str, listener: Listener) -> None:
+    """Answer in a thread, until the socket is closed."""
+    target = _serve_datagrams if server.type == socket.SOCK_DGRAM else _serve_streams
+    threading.Thread(target=target, args=(server, host, listener), daemon=True).start()
 
 
 def _serve_datagrams(server: socket.socket, host: str, listener: Listener) -> None:
@@ -64,12 +82,15 @@ def _serve_datagrams(server: socket.socket, host: str, listener: Listener) -> No
 def _from_same_address(
     ancillary: list[tuple[int, int, bytes]],
 ) -> list[tuple[int, int, bytes]]:
-    """in_pktinfo of the answer: no interface, the address that the question was sent to."""
-    return [
-        (level, kind, b"\0\0\0\0" + content[8:12] + b"\0\0\0\0")
-        for level, kind, content in ancillary
-        if level == socket.IPPROTO_IP and kind == _IP_PKTINFO
-    ]
+    """in_pktinfo or in6_pktinfo of the answer: no interface, the address that the question was
+    sent to."""
+    found = []
+    for level, kind, content in ancillary:
+        if level == socket.IPPROTO_IP and kind == _IP_PKTINFO:
+            found.append((level, kind, b"\0\0\0\0" + content[8:12] + b"\0\0\0\0"))
+        elif level == socket.IPPROTO_IPV6 and kind == socket.IPV6_PKTINFO:
+            found.append((level, kind, content[:16] + b"\0\0\0\0"))
+    return found
 
 
 def _serve_streams(server: socket.socket, host: str, listener: Listener) -> None:

@@ -15,6 +15,7 @@ from bisect import bisect_left
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address
 
 from drctl.adapters import arp
 from drctl.adapters.nd import NdSocket
@@ -30,14 +31,25 @@ PERIOD_S = 0.001
 BEFORE_MS = 20
 
 
+@dataclass(frozen=True, slots=True)
+class Vantage:
+    """From where a client asks: its card, the first of the addresses that its ARP requests come
+    from (nobody else may have one), and its own IPv6 address."""
+
+    card: str = "eth0"
+    first_sender: str = "192.0.2.120"
+    own: str = "2001:db8::9"
+
+
 class ArpAsker:
     """Asks by frames that were made before; what it costs is system calls."""
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, vantage: Vantage) -> None:
         program = frame_filter([(2, 12, (arp.ETHERTYPE,)), (2, 20, (arp.REPLY,))], 42, 42)
-        self._packets = PacketSocket("eth0", arp.ETHERTYPE, program)
+        self._packets = PacketSocket(vantage.card, arp.ETHERTYPE, program)
         mac, self._target = self._packets.mac(), socket.inet_aton(target)
-        senders = [socket.inet_aton(f"192.0.2.{120 + number}") for number in range(SENDERS)]
+        first = IPv4Address(vantage.first_sender)
+        senders = [(first + number).packed for number in range(SENDERS)]
         self._numbers = {sender: number for number, sender in enumerate(senders)}
         self._frames = [
             arp.encode(arp.REQUEST, (mac, sender), (bytes(6), self._target), BROADCAST)
@@ -66,9 +78,9 @@ class ArpAsker:
 class NdAsker:
     """The same by neighbour discovery; an answer does not tell its question."""
 
-    def __init__(self, target: str, own: str) -> None:
+    def __init__(self, target: str, vantage: Vantage) -> None:
         self._target = target
-        self._socket = NdSocket("eth0", [(own, 64)])
+        self._socket = NdSocket(vantage.card, [(vantage.own, 64)])
 
     def fileno(self) -> int:
         return self._socket.fileno()
@@ -184,6 +196,7 @@ class Client:
         *,
         is_echo: bool = False,
         period_s: float = PERIOD_S,
+        vantage: Vantage = Vantage(),
     ) -> None:
         self._names = names
         self._period_s = period_s
@@ -197,9 +210,9 @@ class Client:
             if is_echo:
                 self._asker = EchoAsker(target)
             elif ":" in target:
-                self._asker = NdAsker(target, "2001:db8::9")
+                self._asker = NdAsker(target, vantage)
             else:
-                self._asker = ArpAsker(target)
+                self._asker = ArpAsker(target, vantage)
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 

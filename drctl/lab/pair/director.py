@@ -84,6 +84,20 @@ class Settings:
     has_script: bool = False
 
 
+def drctl_toml(settings: Settings, folder: Path) -> str:
+    """The settings of a daemon whose keepalived.conf, socket and state are in the folder."""
+    text = _SETTINGS.format(
+        node=settings.node,
+        peer=settings.peer,
+        folder=folder,
+        keys=settings.keys,
+        heartbeat_ms=settings.heartbeat_ms,
+        fence="" if settings.has_fence else '[fence]\nkind = "address"\n',
+    )
+    links = (_LINK.format(local=local, remote=remote) for local, remote in settings.links)
+    return text + "".join(links)
+
+
 class Director:
     """One director. `host` is where it runs, `folder` has its files."""
 
@@ -104,16 +118,7 @@ class Director:
             server=settings.server,
         )
         (folder / "keepalived.conf").write_text(text, encoding="utf-8")
-        text = _SETTINGS.format(
-            node=settings.node,
-            peer=settings.peer,
-            folder=folder,
-            keys=settings.keys,
-            heartbeat_ms=settings.heartbeat_ms,
-            fence="" if settings.has_fence else '[fence]\nkind = "address"\n',
-        )
-        links = (_LINK.format(local=local, remote=remote) for local, remote in settings.links)
-        (folder / "drctl.toml").write_text(text + "".join(links), encoding="utf-8")
+        (folder / "drctl.toml").write_text(drctl_toml(settings, folder), encoding="utf-8")
 
     @property
     def settings(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from drctl.lab.pair.client import Request
 
@@ -52,6 +52,35 @@ class Follower:
         change = Change(request.asked_ms, holder, outage_ms, self._twice)
         self.holder, self._twice = holder, 0
         return change
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A while in which the same hosts answered, by name, none of them when nobody did."""
+
+    from_ms: float
+    until_ms: float
+    holders: tuple[str, ...]
+
+
+def spans(requests: Sequence[Request], fewest: int = 3) -> list[Span]:
+    """Who answered when, without gaps: a change that lasted for less than `fewest` requests is
+    none."""
+    runs: list[tuple[tuple[str, ...], list[Request]]] = []
+    for request in requests:
+        holders = tuple(sorted(set(request.holders)))
+        if runs and runs[-1][0] == holders:
+            runs[-1][1].append(request)
+        else:
+            runs.append((holders, [request]))
+    found: list[Span] = []
+    for holders, some in runs:
+        from_ms, until_ms = some[0].asked_ms, some[-1].asked_ms
+        if found and (found[-1].holders == holders or len(some) < fewest):
+            found[-1] = replace(found[-1], until_ms=until_ms)
+        elif len(some) >= fewest:
+            found.append(Span(found[-1].until_ms if found else from_ms, until_ms, holders))
+    return found
 
 
 def lanes(

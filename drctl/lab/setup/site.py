@@ -1,0 +1,100 @@
+"""A lab on this machine as a whole: bringing it up, finding it again, taking it down."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from drctl.errors import UsageError
+from drctl.lab.setup import process, state
+from drctl.lab.setup.build import Builder, Tell, check_machine
+from drctl.lab.setup.design import NAMESPACE, Design, Source
+from drctl.lab.setup.play import Outcome, play
+from drctl.lab.setup.scenario import Scenario
+from drctl.lab.setup.show import Up
+from drctl.lab.setup.teardown import Gone, take_down
+from drctl.lab.setup.watch import verdicts
+
+
+def bring_up(design: Design, tell: Tell) -> Up:
+    """Make a lab, or make whole the one of this name and design. Raises UsageError when there is
+    one of another design, DrctlError when it cannot be made."""
+    _check_outside()
+    check_machine()
+    with state.locked():
+        known = state.read(design.name)
+        if known is None:
+            _check_free(design)
+        elif known.digest != design.digest:
+            raise UsageError(_other_design(design, known))
+        is_whole = known is not None and known.is_complete
+        state.write(state.state_of(design, is_complete=is_whole))
+        state.folder_of(design.name).mkdir(mode=0o700, exist_ok=True)
+        builder = Builder(design, tell)
+        groups = builder.build()
+        state.write(state.state_of(design, is_complete=True))
+    tell("verify")
+    client = builder.hosts[design.client.name]
+    result = verdicts(design, client)
+    has_ipvs = "ip_vs" in _registered(builder, design)
+    notes = (*dict.fromkeys((*design.notes, *builder.notes)),)
+    return Up(design, groups, result, notes, has_ipvs)
+
+
+def _registered(builder: Builder, design: Design) -> set[str]:
+    """What a director's namespace has below /proc/net."""
+    with builder.hosts[design.directors[0].name].inside():
+        return {path.name for path in Path("/proc/thread-self/net").iterdir()}
+
+
+def _check_outside() -> None:
+    if lab := process.inside():
+        raise UsageError(f"this is a shell in lab {lab}: leave it first")
+
+
+def _check_free(design: Design) -> None:
+    """No namespace of these names is there, whose maker nobody knows."""
+    there = sorted(Path("/run/netns").glob(f"{NAMESPACE}{design.name}.*"))
+    if there:
+        raise UsageError(
+            f"the network namespace {there[0].name} is there, of a lab that nobody remembers: "
+            f"`drctl lab down --name {design.name}` takes it away"
+        )
+
+
+def _other_design(design: Design, known: state.State) -> str:
+    name = f" --name {design.name}" if design.name != "lab" else ""
+    what = f"of {known.source.path}"
+    if known.source == design.source:
+        what = f"of {known.source.path} as it was before it was changed"
+    elif known.source.path == design.source.path:
+        what = f"of {known.source.path} with --method {known.source.method}"
+    return f"there is a lab {design.name} {what}: `drctl lab down{name}`, or use another --name"
+
+
+def playing(design: Design, scenario: Scenario, tell: Tell) -> Outcome:
+    """Play a scenario in a lab that is up, which is made whole before and afterwards."""
+    _check_outside()
+    check_machine()
+    with state.locked():
+        builder = Builder(design, tell)
+        builder.build()
+        state.write(state.state_of(design, is_complete=True))
+        return play(builder, scenario, tell)
+
+
+def known_lab(name: str) -> state.State | None:
+    """A lab that is there or was begun; None when there is none."""
+    return state.read(name)
+
+
+def bring_down(name: str) -> Gone | None:
+    """Take a lab away; None when there is none."""
+    _check_outside()
+    check_machine()
+    with state.locked():
+        known = state.read(name) or state.State(name, _NOTHING, "", ())
+        gone = take_down(known)
+    return gone if gone.namespaces or gone.processes or known.digest else None
+
+
+_NOTHING = Source("", "auto", "")

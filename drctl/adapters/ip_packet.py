@@ -1,17 +1,21 @@
 """IPv4 and IPv6 packets in Ethernet frames, made by hand: echo requests, TCP segments, tunnels.
 
-RFC 791, 792, 2003, 4443, 8200, 9293. Addresses are packed bytes, 4 or 16 long.
+RFC 791, 792, 2003, 2784, 4443, 8200, 9293; GUE as net/netfilter/ipvs/ip_vs_xmit.c makes it.
+Addresses are packed bytes, 4 or 16 long.
 """
 
 from __future__ import annotations
 
+import itertools
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 IPV4, IPV6 = 0x0800, 0x86DD
 ICMP, TCP, ICMPV6 = 1, 6, 58
+IPIP, UDP, IP6, GRE = 4, 17, 41, 47
 SYN, RST, ACK = 0x02, 0x04, 0x10
-UNREACHABLE, UNREACHABLE6 = 3, 1
+UNREACHABLE, REDIRECT, UNREACHABLE6 = 3, 5, 1
 _ETHERNET_BYTES = 14
 _IPV4 = struct.Struct("!BBHHHBBH4s4s")
 _IPV6 = struct.Struct("!IHBB16s16s")
@@ -42,6 +46,21 @@ class Packet:
     mac: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Encapsulation:
+    """How a tunnel wraps packets. `kind` is ipip, gre or gue; `port` is the latter's."""
+
+    kind: str = "ipip"
+    port: int = 0
+
+
+def encapsulation(words: Sequence[str]) -> Encapsulation:
+    """From the words after TUN: `type gue port 6080 nocsum`."""
+    pairs = dict(itertools.pairwise(words))
+    port = pairs.get("port", "")
+    return Encapsulation(pairs.get("type", "ipip"), int(port) if port.isdecimal() else 0)
+
+
 def frame(source_mac: bytes, target_mac: bytes, packet: bytes) -> bytes:
     """The packet in an Ethernet frame."""
     ethertype = IPV6 if packet[0] >> 4 == 6 else IPV4
@@ -67,11 +86,30 @@ def tcp(source: bytes, target: bytes, segment: Segment) -> bytes:
 
 
 def packet(source: bytes, target: bytes, protocol: int, body: bytes) -> bytes:
-    """A packet with this body. Protocol 4 or 41 with a packet as body is a tunnel."""
+    """A packet with this body."""
     if len(target) == 16:
         return _IPV6.pack(6 << 28, len(body), protocol, _TTL, source, target) + body
     head = _IPV4.pack(0x45, 0, _IPV4.size + len(body), 0, 0x4000, _TTL, protocol, 0, source, target)
     return head[:10] + internet_checksum(head).to_bytes(2, "big") + head[12:] + body
+
+
+def tunnelled(ends: tuple[bytes, bytes], inner: bytes, how: Encapsulation) -> bytes:
+    """The packet in another one between these ends; their family need not be the packet's."""
+    source, target = ends
+    is_v6 = inner[0] >> 4 == 6
+    protocol = IP6 if is_v6 else IPIP
+    match how.kind:
+        case "gre":
+            body = struct.pack("!HH", 0, IPV6 if is_v6 else IPV4) + inner
+            return packet(source, target, GRE, body)
+        case "gue":
+            text = bytes((0, protocol, 0, 0)) + inner
+            size = 8 + len(text)
+            head = struct.pack("!HHHH", how.port, how.port, size, 0)
+            total = internet_checksum(_pseudo(source, target, UDP, size) + head + text)
+            return packet(source, target, UDP, head[:6] + struct.pack("!H", total or 0xFFFF) + text)
+        case _:
+            return packet(source, target, protocol, inner)
 
 
 def read(received: bytes) -> Packet | None:

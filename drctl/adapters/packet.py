@@ -23,6 +23,7 @@ FRAMES_REMEMBERED = 256
 _FRAME_BYTES = 2048
 _MOST_AT_ONCE = 256
 _SOL_PACKET = 263
+_PACKET_ADD_MEMBERSHIP, _MEMBER_MULTICAST = 1, 0
 _PACKET_STATISTICS = 6
 _PACKET_IGNORE_OUTGOING = 23
 _LOAD_WORD, _LOAD_HALF, _LOAD_BYTE = 0x20, 0x28, 0x30
@@ -102,6 +103,15 @@ class PacketSocket:
 
     def close(self) -> None:
         self._socket.close()
+
+    def join(self, group: bytes) -> None:
+        """Hear what is sent to this group's MAC, while the socket is open."""
+        index = socket.if_nametoindex(self.interface)
+        request = struct.pack("=iHH8s", index, _MEMBER_MULTICAST, len(group), group)
+        try:
+            self._socket.setsockopt(_SOL_PACKET, _PACKET_ADD_MEMBERSHIP, request)
+        except OSError as cause:
+            raise KernelRefused(f"join a group on {self.interface}", cause.errno) from cause
 
     def mac(self) -> bytes:
         """The interface's hardware address as it is now."""

@@ -1,9 +1,11 @@
 """Asking a segment who has which address, patiently and without harm, and hearing every answer.
 
 Questions name no sender (RFC 5227 probes), so no station learns anything from them; IPv6 has to be
-asked from this host's own address, since an answer to `::` goes to all nodes. Questions are spread
-in time. A station can be made to ask for an address itself: an echo request to a VIP of its own,
-from an address on the segment that nobody has, which it then has to ask for by ARP.
+asked from this host's own address, since an answer to `::` goes to all nodes. Where a client's
+question is answered otherwise, it is asked once so too: by proxy ARP a router answers no probe, and
+broadcasts late, but at once what is sent to itself (net/ipv4/arp.c). Questions are spread in time. A station can be made to ask for an address itself: an echo request to a VIP of its own,
+from an address on the segment that nobody has (a bait), which it then has to ask for by ARP. Who
+answers for the baits themselves answers for everything. VRRP advertisements are heard meanwhile.
 """
 
 from __future__ import annotations
@@ -15,13 +17,16 @@ import secrets
 import select
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from drctl.adapters import ip_packet
 from drctl.adapters.arp import ArpSocket
 from drctl.adapters.nd import NdSocket
 from drctl.adapters.packet import Heard, PacketSocket, frame_filter, mac_bytes
+from drctl.adapters.vrrp import VrrpSocket
 
 GAP_S = 0.0004
 """Between two frames of ours: 2,500 a second at most."""
@@ -32,15 +37,19 @@ BAITS = 8
 """So many VIPs of a station can be tried at once: it asks for an address once, whatever waits."""
 SPARE_BAITS = 4
 PROVOKED_AT_MOST = 400
+_LEAST_BAITS_OF_A_PROXY = 3
+"""Of those taken at random; an answer may be late by up to 0.8 s (neigh/proxy_delay)."""
+_PURSUED_AT_MOST = 200
 _NOTHING = frame_filter([(2, 12, (0xFFFF,))], 60, 60)
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """An address to ask for on an interface."""
+    """An address to ask for on an interface. `is_as_client`: also once from this host's own."""
 
     address: str
     interface: str
+    is_as_client: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +64,15 @@ class Provocation:
 @dataclass(slots=True)
 class Record:
     """What came of it. `provoked` are pairs of a station and the VIP that a packet to it was for,
-    `baits` the addresses that nobody has, by interface."""
+    `baits` the addresses that nobody has, by interface, and `proxies` the MACs that answer for
+    them all the same; `routers` are pairs of a MAC and the virtual router that it speaks for by
+    VRRP."""
 
     heard: list[Heard] = field(default_factory=list)
     provoked: set[tuple[str, str]] = field(default_factory=set)
     baits: dict[str, list[str]] = field(default_factory=dict)
+    proxies: set[str] = field(default_factory=set)
+    routers: set[tuple[str, int]] = field(default_factory=set)
     lost: int = 0
 
 
@@ -71,6 +84,12 @@ class Card:
     own: tuple[tuple[str, int], ...]
 
 
+class Closing(Protocol):
+    """Something to give back."""
+
+    def close(self) -> None: ...
+
+
 class Surveyor:
     """Sockets on some interfaces; `survey` may be called again and again."""
 
@@ -79,6 +98,7 @@ class Surveyor:
         self._arp: dict[str, ArpSocket] = {}
         self._nd: dict[str, NdSocket] = {}
         self._raw: dict[str, PacketSocket] = {}
+        self._vrrp: dict[int, VrrpSocket] = {}
         self._ears: list[ArpSocket | NdSocket] = []
         self._poll = select.poll()
         self._numbers = itertools.count()
@@ -88,17 +108,20 @@ class Surveyor:
                 self._nd[card.interface] = NdSocket(card.interface, card.own)
                 # for sending alone
                 self._raw[card.interface] = PacketSocket(card.interface, 0x0800, _NOTHING)
+                for is_v6 in (False, True):
+                    vrrp = VrrpSocket(card.interface, is_v6=is_v6)
+                    self._vrrp[vrrp.fileno()] = vrrp
         except BaseException:
             self.close()
             raise
         self._ears += [*self._arp.values(), *self._nd.values()]
-        for each in self._ears:
+        for each in (*self._ears, *self._vrrp.values()):
             self._poll.register(each.fileno(), select.POLLIN)
 
     def close(self) -> None:
         """Give back the sockets."""
-        kinds: tuple[Mapping[str, ArpSocket | NdSocket | PacketSocket], ...]
-        kinds = (self._arp, self._nd, self._raw)
+        kinds: tuple[Mapping[Any, Closing], ...]
+        kinds = (self._arp, self._nd, self._raw, self._vrrp)
         for kind in kinds:
             for each in kind.values():
                 each.close()
@@ -118,18 +141,26 @@ class Surveyor:
         record = Record()
         queue: list[tuple[float, int, Callable[[], None]]] = []
         start_s = time.monotonic()
-        baits = self._baits(provocations)
+        baits = self._baits(questions)
         at_s = start_s
         for number in range(rounds):
             at_s = max(at_s, start_s + number * ROUND_S)
             for question in (*questions, *(baits if number < 2 else ())):
                 self._plan(queue, at_s, self._asking(question))
                 at_s += GAP_S
+            for question in (*baits, *questions) if number == 0 else ():
+                if question.is_as_client and ":" not in question.address:
+                    self._plan(queue, at_s, self._asking_as_client(question))
+                    at_s += GAP_S
         for one in provocations[:PROVOKED_AT_MOST]:
             self._plan(queue, at_s, self._provoking(one, baits, record))
             at_s += GAP_S
+        self._plan(queue, at_s, lambda: self._pursue(questions, baits, record))
         self._run(queue, at_s + max(LAST_S, listen_s), record)
         record.lost = sum(each.lost() for each in self._ears)
+        for interface in self._cards:
+            asked = {bait.address for bait in baits if bait.interface == interface}
+            record.proxies |= _proxies(asked, record.heard)
         return record
 
     def _plan(
@@ -150,20 +181,42 @@ class Surveyor:
             until_s = queue[0][0] if queue else end_s
             if not queue and now_s >= end_s:
                 break
-            if self._poll.poll(max(0.0, (until_s - now_s) * 1000)):
-                for each in self._ears:
+            ready = {number for number, _ in self._poll.poll(max(0.0, (until_s - now_s) * 1000))}
+            for each in self._ears:
+                if each.fileno() in ready:
                     record.heard += each.receive()
+            for number in ready & self._vrrp.keys():
+                record.routers |= self._vrrp[number].receive()
 
     def _asking(self, question: Question) -> Callable[[], None]:
         if ":" in question.address:
             return lambda: self._nd[question.interface].ask(question.address)
         return lambda: self._arp[question.interface].probe(question.address)
 
-    def _baits(self, provocations: Iterable[Provocation]) -> list[Question]:
-        """Addresses that may be nobody's, some on each interface where stations are provoked."""
-        interfaces = dict.fromkeys(one.interface for one in provocations)
+    def _asking_as_client(self, question: Question) -> Callable[[], None]:
+        return lambda: self._arp[question.interface].ask(question.address)
+
+    def _pursue(
+        self, questions: Sequence[Question], baits: Sequence[Question], record: Record
+    ) -> None:
+        """Who answers for baits is asked for all that clients ask for, by itself."""
+        for interface, arp in self._arp.items():
+            names = {bait.address for bait in baits if bait.interface == interface}
+            macs = {one.sender_mac for one in record.heard if one.sender_address in names}
+            pairs = itertools.product(sorted(macs), questions)
+            wanted = [
+                (one.address, mac)
+                for mac, one in pairs
+                if one.is_as_client and one.interface == interface and ":" not in one.address
+            ]
+            for address, mac in wanted[:_PURSUED_AT_MOST]:
+                arp.ask(address, mac)
+
+    def _baits(self, questions: Iterable[Question]) -> list[Question]:
+        """Addresses that may be nobody's, some on each interface where IPv4 is asked for."""
+        interfaces = dict.fromkeys(one.interface for one in questions if ":" not in one.address)
         return [
-            Question(address, interface)
+            Question(address, interface, is_as_client=True)
             for interface in interfaces
             for address in _strange_addresses(self._cards[interface])
         ]
@@ -174,13 +227,8 @@ class Surveyor:
         def provoke() -> None:
             macs = {h.sender_mac for h in record.heard if h.sender_address == one.station}
             if one.interface not in record.baits:
-                answered = {h.sender_address for h in record.heard}
-                free = [
-                    bait.address
-                    for bait in baits
-                    if bait.interface == one.interface and bait.address not in answered
-                ]
-                record.baits[one.interface] = free[:BAITS]
+                asked = [bait.address for bait in baits if bait.interface == one.interface]
+                record.baits[one.interface] = _free(asked, record.heard)[:BAITS]
             free = record.baits[one.interface]
             used = sum(station == one.station for station, _ in record.provoked)
             if not macs or used >= len(free):
@@ -194,6 +242,28 @@ class Surveyor:
             record.provoked.add((one.station, one.vip))
 
         return provoke
+
+
+def _holders(baits: Iterable[str], heard: Iterable[Heard]) -> dict[str, set[str]]:
+    """Who answered for each of these addresses."""
+    found: dict[str, set[str]] = {bait: set() for bait in baits}
+    for one in heard:
+        if one.sender_address in found:
+            found[one.sender_address].add(one.sender_mac)
+    return found
+
+
+def _proxies(baits: Iterable[str], heard: Sequence[Heard]) -> set[str]:
+    """MACs that answer for several of addresses that were taken at random."""
+    holders = _holders(baits, heard)
+    counted = Counter(mac for macs in holders.values() for mac in macs)
+    return {mac for mac, count in counted.items() if count >= _LEAST_BAITS_OF_A_PROXY}
+
+
+def _free(baits: Sequence[str], heard: Sequence[Heard]) -> list[str]:
+    """Those that nobody has: who answers for everything has none of them."""
+    holders, proxies = _holders(baits, heard), _proxies(baits, heard)
+    return [bait for bait in baits if holders[bait] <= proxies]
 
 
 def _strange_addresses(card: Card) -> list[str]:

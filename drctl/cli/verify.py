@@ -121,23 +121,16 @@ def run(options: argparse.Namespace) -> int:
 def _run(options: argparse.Namespace) -> int:
     from contextlib import closing
 
-    from drctl.adapters.survey import Surveyor
     from drctl.verify.look import Look, cards_of, read_machine
-    from drctl.verify.through import try_through
-    from drctl.verify.value import Result
 
     machine = read_machine()
     plan = _plan(options, machine)
     cards = cards_of(plan, machine)
     before: tuple[object, ...] | None = None
-    with closing(Surveyor(cards)) as surveyor:
-        look = Look(plan, surveyor, options.count, options.listen)
+    with closing(Look(plan, cards, options.count, options.listen)) as look:
         while True:
-            findings = look.findings(active=_active_here(plan))
-            through = try_through(plan.connections, cards, look.macs) if options.through else ()
-            lost = (f"{look.lost} frames were lost: answers may be missing",) if look.lost else ()
-            result = Result(findings, through, (*plan.notes, *lost))
-            seen = (findings, through)
+            result = look.result(_active_here(plan), is_through=options.through)
+            seen = (result.findings, result.through)
             if seen != before:
                 code = _print(options, result, is_again=before is not None)
                 before = seen

@@ -20,6 +20,8 @@ class Signature:
     `is_provoked`: it was made to send from the VIP, so that its silence as a source means
     something. `is_alone`: it serves other VIPs of the family too, and is silent about some.
     `second_card` is the MAC when others of the host's cards on the segment are silent.
+    `is_proxy`: it answers for addresses that nobody has. `router` is the number of the virtual
+    router that it advertises by VRRP, 0 for none.
     """
 
     answers: bool
@@ -29,6 +31,8 @@ class Signature:
     is_v6: bool
     is_alone: bool
     second_card: str
+    is_proxy: bool = False
+    router: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +45,28 @@ class Row:
 
 
 _INCOMING = (
-    "arp_ignore is 0 on that card, or the rule against incoming requests is missing, in another "
-    "chain, or matches the source instead of the destination"
+    "arp_ignore is 0 or 3 on that card, or the rule against incoming requests is missing, in "
+    "another chain, or matches the source instead of the destination; or the VIP is on the card "
+    "itself, where arp_ignore does not count"
 )
 _OUTGOING = (
     "arp_announce is below 2, or the rule that replaces the source of outgoing ARP is missing or "
     "in another chain"
 )
 _ROWS = (
+    Row(
+        lambda s: bool(s.router),
+        "sends VRRP advertisements for virtual router {router}: a keepalived runs there, as on a "
+        "director, and takes the VIP",
+        "on {host}: stop keepalived, and take the VIP off the card",
+    ),
+    Row(
+        lambda s: s.is_proxy and not s.is_v6,
+        "answers ARP for every address, also those that nobody has: the VIP is on lo with the mask "
+        "of the network instead of /32, so that the whole network counts as its own, or proxy_arp "
+        "is on",
+        "on {host}: set the VIP's prefix length on lo to 32, and proxy_arp to 0",
+    ),
     Row(
         lambda s: s.is_v6 and s.answers,
         "answers neighbour solicitations: the VIP is on its Ethernet card instead of lo, where the "
@@ -63,8 +81,8 @@ _ROWS = (
     ),
     Row(
         lambda s: s.answers and s.names_as_source and s.is_alone,
-        "answers ARP for this VIP alone, and names it as its source: its rules cover the others, "
-        "and not this one",
+        "answers ARP for this VIP alone of those that it serves, and names it as its source: its "
+        "rules cover the others, and not this one",
     ),
     Row(
         lambda s: s.answers and s.names_as_source,
@@ -73,8 +91,8 @@ _ROWS = (
     ),
     Row(
         lambda s: s.answers and s.is_alone,
-        "answers ARP for this VIP alone: the rule against incoming requests covers the others, and "
-        "not this one",
+        "answers ARP for this VIP alone of those that it serves: the rule against incoming "
+        "requests covers the others, and not this one, or this one is on the card itself",
     ),
     Row(
         lambda s: s.answers and s.is_provoked,
@@ -83,6 +101,12 @@ _ROWS = (
     ),
     Row(lambda s: s.answers, "answers ARP: " + _INCOMING),
     Row(
+        lambda s: s.names_as_source and s.is_alone,
+        "does not answer, but names this VIP alone of those that it serves as its source when it "
+        "asks for another address, and so puts its own MAC into the others' tables: the rule for "
+        "outgoing ARP covers the others, and not this one",
+    ),
+    Row(
         lambda s: s.names_as_source,
         "does not answer, but names the VIP as its source when it asks for another address, and so "
         "puts its own MAC into the others' tables: " + _OUTGOING,
@@ -90,7 +114,7 @@ _ROWS = (
     Row(
         lambda s: s.tells_everybody,
         "told everybody, unasked, that the VIP is at its MAC: it brought the VIP up before its "
-        "rules were in force, or another keepalived runs there",
+        "rules were in force, or a script or network service there announces it (arping -U)",
         "on {host}: load the rules before the address is added",
     ),
 )
@@ -100,5 +124,6 @@ def cause_of_leak(signature: Signature) -> tuple[str, str]:
     """What to say after the host's name, and where to look; `{host}` in it is the host."""
     for row in _ROWS:
         if row.fits(signature):
-            return row.text.format(second_card=signature.second_card), row.hint
+            text = row.text.format(second_card=signature.second_card, router=signature.router)
+            return text, row.hint
     raise AssertionError(f"a leak without a sign of it: {signature}")

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from drctl.adapters.addresses import Addresses
+from drctl.adapters.neighbours import Neighbour, neighbours
 from drctl.adapters.packet import Heard
 from drctl.adapters.survey import BAITS, Card, Provocation, Question, Record, Surveyor
 from drctl.errors import UsageError
-from drctl.verify.judge import judge
+from drctl.verify.judge import disputes, judge
 from drctl.verify.plan import Machine, Plan, held_by
-from drctl.verify.value import Finding, How, Role, Sighting, Survey
+from drctl.verify.through import Reached, try_through
+from drctl.verify.value import How, Result, Role, Sighting, Survey, Through
 
 
 def read_machine() -> Machine:
@@ -60,16 +62,17 @@ def cards_of(plan: Plan, machine: Machine) -> list[Card]:
 class Look:
     """Asks as often as it is told to."""
 
-    def __init__(self, plan: Plan, surveyor: Surveyor, rounds: int, listen_s: float) -> None:
+    def __init__(self, plan: Plan, cards: Sequence[Card], rounds: int, listen_s: float) -> None:
         self._plan = plan
-        self._surveyor = surveyor
+        self._cards = cards
+        self._surveyor = Surveyor(cards)
         self._rounds = rounds
         self._listen_s = listen_s
         self._turn = 0
-        self.macs: dict[str, str] = {}
-        """Of the addresses that answered the last time."""
-        self.lost = 0
-        """Frames that came faster than they were read, the last time: answers may be among them."""
+
+    def close(self) -> None:
+        """Give back the sockets."""
+        self._surveyor.close()
 
     def refresh(self, machine: Machine) -> Plan:
         """This host may have taken a VIP, or lost it."""
@@ -78,31 +81,43 @@ class Look:
         self._plan = replace(self._plan, here=replace(here, held=held))
         return self._plan
 
-    def findings(self, active: str = "") -> tuple[Finding, ...]:
-        """The verdicts now; `active` is the director that says it is active, if it was asked."""
+    def result(self, active: str = "", *, is_through: bool = False) -> Result:
+        """The verdicts now; `active` is the director that says it is active, if it was asked.
+        `is_through`: also what becomes of a connection to each real server."""
         plan = self._plan
+        # before anything is asked: an answer may set an entry right
+        entries = neighbours()
         record = self._surveyor.survey(
             self._questions(), self._provocations(), rounds=self._rounds, listen_s=self._listen_s
         )
-        self.lost = record.lost
-        self.macs = {
-            one.sender_address: one.sender_mac
-            for one in reversed(record.heard)
-            if one.kind in {"reply", "na"}
-        }
-        survey = Survey(
+        survey = self._survey(record, active)
+        findings = judge(survey)
+        macs = macs_by_address(record)
+        through: tuple[Through, ...] = ()
+        if is_through:
+            is_director = plan.here.role is Role.DIRECTOR
+            reached = Reached(macs, entries if is_director else ())
+            through = try_through(plan.connections, self._cards, reached)
+        lost = (f"{record.lost} frames were lost: answers may be missing",) if record.lost else ()
+        notes = (*plan.notes, *disputes(survey), *misled(plan, macs, entries), *lost)
+        return Result(findings, through, notes)
+
+    def _survey(self, record: Record, active: str) -> Survey:
+        plan = self._plan
+        return Survey(
             plan.targets,
             plan.stations,
             tuple(sightings(record)),
             plan.here,
             frozenset(record.provoked),
             active,
+            frozenset(record.proxies),
+            frozenset(record.routers),
         )
-        return judge(survey)
 
     def _questions(self) -> list[Question]:
         plan = self._plan
-        asked = [Question(one.vip, one.interface) for one in plan.targets]
+        asked = [Question(one.vip, one.interface, is_as_client=True) for one in plan.targets]
         asked += [Question(one.address, one.interface) for one in plan.stations]
         return list(dict.fromkeys(asked))
 
@@ -123,6 +138,38 @@ class Look:
                 made.append([Provocation(station.address, v, station.interface) for v in chosen])
         # of many, each server once before any a second time
         return [one for each in itertools.zip_longest(*made) for one in each if one is not None]
+
+
+def macs_by_address(record: Record) -> dict[str, list[str]]:
+    """The MACs that answered for each address; one that answers for everything comes last."""
+    found: dict[str, dict[str, None]] = {}
+    for one in record.heard:
+        if one.kind in {"reply", "na"}:
+            found.setdefault(one.sender_address, {})[one.sender_mac] = None
+    return {
+        address: sorted(macs, key=lambda mac: mac in record.proxies)
+        for address, macs in found.items()
+    }
+
+
+def misled(
+    plan: Plan, macs: Mapping[str, Sequence[str]], entries: Sequence[Neighbour]
+) -> tuple[str, ...]:
+    """VIPs that this host would itself send to the wrong MAC, as sentences."""
+    asked = {(one.vip, one.interface) for one in plan.targets}
+    return tuple(
+        f"this host itself sends what is for {one.address} to {one.mac}, "
+        + (
+            "by a static neighbour entry"
+            if one.is_static
+            else "which its neighbour table remembers"
+        )
+        + f"; {' and '.join(macs[one.address])} answers for it"
+        for one in entries
+        if (one.address, one.interface) in asked
+        and macs.get(one.address)
+        and one.mac not in macs[one.address]
+    )
 
 
 def sightings(record: Record) -> Sequence[Sighting]:

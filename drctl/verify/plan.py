@@ -6,6 +6,7 @@ import ipaddress
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from drctl.adapters.ip_packet import Encapsulation, encapsulation
 from drctl.adapters.survey import Card
 from drctl.errors import UsageError
 from drctl.model.configuration import Configuration
@@ -18,14 +19,14 @@ from drctl.verify.value import Here, Role, Station, Target
 @dataclass(frozen=True, slots=True)
 class Connection:
     """A connection that a director would send on: to a real server, for a port of a VIP. `why_not`
-    says why it cannot be tried."""
+    says why it cannot be tried, `tunnel` how it is wrapped when it is."""
 
     vip: str
     port: int
     address: str
     host: str
     interface: str
-    is_tunnel: bool = False
+    tunnel: Encapsulation | None = None
     why_not: str = ""
 
 
@@ -187,7 +188,7 @@ def _connections(
                 continue
             card = machine.card_of(address, interface)
             where = card.interface if card is not None else ""
-            is_tunnel = binding.method == TUNNEL
+            tunnel = encapsulation(binding.options) if binding.method == TUNNEL else None
             ports = [port.number for port in binding.ports if port.protocol in {"tcp", ""}]
             why_not = ""
             if card is None:
@@ -195,8 +196,8 @@ def _connections(
             elif not [number for number in ports if number]:
                 why_not = "it has no TCP port that is known"
             if why_not:
-                yield Connection(binding.vip, 0, address, host.name, where, is_tunnel, why_not)
+                yield Connection(binding.vip, 0, address, host.name, where, tunnel, why_not)
                 continue
             for number in ports:
                 if number:
-                    yield Connection(binding.vip, number, address, host.name, where, is_tunnel)
+                    yield Connection(binding.vip, number, address, host.name, where, tunnel)

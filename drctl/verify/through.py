@@ -4,57 +4,163 @@ answers mean."""
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 
-from drctl.adapters.knock import Answer, Knock, Knocker
+from drctl.adapters.knock import Answer, Knock, Knocker, Reply, Tunnel
+from drctl.adapters.neighbours import Neighbour
 from drctl.adapters.survey import Card
 from drctl.verify.plan import Connection
 from drctl.verify.value import Passage, Through
 
 
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """How hosts are reached: the MACs that answered for each address, the best one first, and this
+    host's own table of neighbours where it counts, on a director."""
+
+    macs: Mapping[str, Sequence[str]]
+    entries: Sequence[Neighbour] = ()
+
+    def owner(self, mac: str) -> str:
+        """The address whose only MAC this is, "" when there is none."""
+        return next((one for one, macs in self.macs.items() if list(macs) == [mac]), "")
+
+    def stale(self, address: str, interface: str) -> Neighbour | None:
+        """What this host believes of an address, if that is wrong."""
+        for one in self.entries:
+            if (one.address, one.interface) == (address, interface):
+                return one if one.mac not in self.macs.get(address, ()) else None
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """A connection, and what came back: for the VIP, and for the server's own address. `other` is
+    the host that answered in the server's place, "" for none."""
+
+    one: Connection
+    by_vip: Answer
+    by_own: Answer
+    other: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A cause: when it is the likely one, and what to say."""
+
+    fits: Callable[[Try], bool]
+    text: str
+
+
+_LOST = "port {port} is open on its own address, but "
+_ROWS = (
+    Row(
+        lambda t: bool(t.other) or t.by_vip is Answer.RETURNED,
+        "it sends the packet on to another machine{other}: the VIP is not there, and ip_forward is "
+        "on",
+    ),
+    Row(
+        lambda t: t.by_vip is Answer.OTHER_ADDRESS,
+        "it answers from another address than the VIP, which no client accepts: the destination is "
+        "rewritten without connection tracking, or answers are rewritten on their way out",
+    ),
+    Row(
+        lambda t: t.by_vip is Answer.REFUSED and t.by_own is Answer.ACCEPTED,
+        "it has the VIP, but port {port} is open on its own address alone, or a rule for the VIP "
+        "leads to another port",
+    ),
+    Row(
+        lambda t: t.by_vip is Answer.REFUSED,
+        "it has the VIP, and nothing listens on port {port}",
+    ),
+    Row(
+        lambda t: t.by_vip is Answer.FILTERED,
+        "a firewall on it rejects what is for port {port} (ICMP)",
+    ),
+    Row(
+        lambda t: t.by_vip is Answer.UNREACHABLE,
+        "it says that the VIP cannot be reached (ICMP): it is not there, and ip_forward is on",
+    ),
+    Row(
+        lambda t: t.by_own is Answer.ACCEPTED and t.one.tunnel is not None,
+        _LOST + "what comes by the tunnel is lost: no tunnel device or it is down, no VIP, or "
+        "rp_filter of the tunnel device is 1",
+    ),
+    Row(
+        lambda t: t.by_own is Answer.ACCEPTED,
+        _LOST + "packets for the VIP are lost: the VIP is not on lo, the redirecting rule is "
+        "missing or for another port, or a firewall drops them",
+    ),
+    Row(
+        lambda t: t.by_own is Answer.REFUSED,
+        "packets for the VIP are lost, and nothing listens on port {port} of its own address: the "
+        "service is down, or the redirecting rule or the VIP is missing too",
+    ),
+    Row(
+        lambda _: True,
+        "it answers ARP, but nothing on port {port}: a firewall drops it, or a VIP on lo has the "
+        "mask of the network instead of /32, so that no answer leaves the server",
+    ),
+)
+
+
 def try_through(
-    connections: Sequence[Connection], cards: Sequence[Card], macs: Mapping[str, str]
+    connections: Sequence[Connection], cards: Sequence[Card], reached: Reached
 ) -> tuple[Through, ...]:
-    """One connection for each VIP, port and real server; `macs` are those of the real servers'
-    own addresses, as they answered."""
+    """One connection for each VIP, port and real server."""
     made: dict[Connection, Through] = {}
     for card in cards:
         mine = [one for one in connections if one.interface == card.interface and not one.why_not]
-        reached = []
+        tried = []
         for one in mine:
-            if one.address not in macs:
-                cause = f"{one.address} does not answer ARP: the machine or its link is down"
+            if not reached.macs.get(one.address):
+                cause = (
+                    f"{one.address} does not answer {'ND' if ':' in one.address else 'ARP'}: the "
+                    "machine or its link is down, or it drops all requests"
+                )
                 made[one] = _found(one, Passage.BLACK_HOLE, cause)
-            elif _source(card, one.address, one.vip) is None:
+            elif not _sources(card, one):
                 cause = f"this host has no address of the VIP's family on {card.interface}"
                 made[one] = _found(one, Passage.UNTRIED, cause)
             else:
-                reached.append(one)
-        made.update(_knock(reached, card, macs))
+                tried.append(one)
+        made.update(_knock(tried, card, reached))
     for one in connections:
         if one.why_not:
             made[one] = _found(one, Passage.UNTRIED, one.why_not)
     return tuple(made[one] for one in connections if one in made)
 
 
+def _sources(card: Card, one: Connection) -> tuple[str, str] | None:
+    """The addresses of this host from which to send to the VIP, and to the server itself."""
+    inner, outer = _source(card, one.address, one.vip), _source(card, one.address, one.address)
+    return (inner, outer) if inner is not None and outer is not None else None
+
+
 def _knock(
-    connections: Sequence[Connection], card: Card, macs: Mapping[str, str]
+    connections: Sequence[Connection], card: Card, reached: Reached
 ) -> dict[Connection, Through]:
     if not connections:
         return {}
-    knocks = []
+    by_vip: dict[Connection, Knock] = {}
+    # the same port on its own address tells a missing VIP from a missing service
+    by_own: dict[tuple[str, int], Knock] = {}
     for one in connections:
-        source = _source(card, one.address, one.vip)
-        assert source is not None
-        tunnel = one.address if one.is_tunnel else ""
-        knocks.append(Knock(one.vip, one.port, macs[one.address], source, tunnel))
-        # the same port on its own address tells a missing VIP from a missing service
-        knocks.append(Knock(one.address, one.port, macs[one.address], source))
+        sources = _sources(card, one)
+        assert sources is not None
+        mac = reached.macs[one.address][0]
+        tunnel = Tunnel(one.address, sources[1], one.tunnel) if one.tunnel is not None else None
+        by_vip[one] = Knock(one.vip, one.port, mac, sources[0], tunnel)
+        by_own[one.address, one.port] = Knock(one.address, one.port, mac, sources[1])
     with closing(Knocker(card.interface)) as knocker:
-        answers = knocker.knock(knocks)
-    pairs = zip(answers[::2], answers[1::2], strict=True)
-    return {one: _meaning(one, *pair) for one, pair in zip(connections, pairs, strict=True)}
+        replies = knocker.knock([*by_vip.values(), *by_own.values()])
+    own = dict(zip(by_own, replies[len(by_vip) :], strict=True))
+    made = {}
+    for one, reply in zip(by_vip, replies, strict=False):
+        made[one] = _meaning(one, reply, own[one.address, one.port].answer, reached)
+    return made
 
 
 def _source(card: Card, address: str, vip: str) -> str | None:
@@ -68,37 +174,24 @@ def _source(card: Card, address: str, vip: str) -> str | None:
     return usable[0] if usable else None
 
 
-def _meaning(one: Connection, by_vip: Answer, by_own: Answer) -> Through:
-    where = f"port {one.port}"
-    match by_vip:
-        case Answer.ACCEPTED:
-            return _found(one, Passage.OK, "")
-        case Answer.OTHER_ADDRESS:
-            cause = "it answers from another address than the VIP, which no client accepts"
-        case Answer.REFUSED if by_own is Answer.ACCEPTED:
-            cause = f"it has the VIP, but {where} is open on its own address alone"
-        case Answer.REFUSED:
-            cause = f"it has the VIP, and nothing listens on {where}"
-        case Answer.UNREACHABLE:
-            cause = "it refuses the packet (ICMP): the VIP is not there, or a firewall rejects it"
-        case Answer.RETURNED:
-            cause = (
-                "it sends the packet on to the VIP's holder: the VIP is not there, and it routes"
-            )
-        case Answer.NOTHING if by_own is Answer.ACCEPTED and one.is_tunnel:
-            cause = (
-                f"{where} is open on its own address, but what comes by the tunnel is lost: no "
-                "tunnel device, no VIP, or rp_filter of the tunnel device is not 0"
-            )
-        case Answer.NOTHING if by_own is Answer.ACCEPTED:
-            cause = (
-                f"{where} is open on its own address, but packets for the VIP are lost: the VIP is "
-                "not on lo, the redirecting rule is missing, or a firewall drops them"
-            )
-        case Answer.NOTHING if by_own is Answer.REFUSED:
-            cause = f"packets for the VIP are lost, and nothing listens on {where} at all"
-        case Answer.NOTHING:
-            cause = f"it answers ARP, but nothing on {where}: a firewall drops it"
+def _meaning(one: Connection, reply: Reply, by_own: Answer, reached: Reached) -> Through:
+    stale = reached.stale(one.address, one.interface)
+    if stale is not None:
+        why = (
+            "by a static neighbour entry"
+            if stale.is_static
+            else "which its neighbour table remembered: the MAC has changed and was not announced, "
+            "as by a bond that failed over"
+        )
+        macs = " and ".join(reached.macs[one.address])
+        cause = f"this host sent to {stale.mac}, {why}; {macs} answers for {one.address}"
+        return _found(one, Passage.BLACK_HOLE, cause)
+    other = "" if reply.mac in reached.macs[one.address] else reached.owner(reply.mac)
+    if reply.answer is Answer.ACCEPTED and not other:
+        return _found(one, Passage.OK, "")
+    made = Try(one, reply.answer, by_own, other)
+    row = next(row for row in _ROWS if row.fits(made))
+    cause = row.text.format(port=one.port, other=f" ({other} answers)" if other else "")
     return _found(one, Passage.BLACK_HOLE, cause)
 
 

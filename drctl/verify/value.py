@@ -93,6 +93,10 @@ class Survey:
     provoked: frozenset[tuple[str, str]] = frozenset()
     active: str = ""
     """The director that says it is active, "" when nobody was asked."""
+    proxies: frozenset[str] = frozenset()
+    """MACs that answer for addresses that nobody has."""
+    routers: frozenset[tuple[str, int]] = frozenset()
+    """MACs that advertise a virtual router by VRRP, with its number."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,7 +136,7 @@ def _check(options: argparse.Namespace, wanted: Wanted) -> int:
     from drctl.realserver.compare import compare
     from drctl.realserver.read import read_boot, read_kernel
 
-    kernel = None if options.root is not None else read_kernel()
+    kernel = None if options.root is not None else read_kernel(wanted)
     boot = None if options.runtime else read_boot(wanted, Path(options.root or "/"))
     differences = compare(wanted, kernel, boot)
     if options.format == "json":
@@ -166,6 +166,8 @@ def _apply(options: argparse.Namespace, wanted: Wanted, rendering: Rendering) ->
             apply(plan, journal, lambda step: refuse_leak(wanted, read_kernel, step), tell)
         if not options.runtime:
             _install(options, rendering, "install.sh", tell)
+        if options.root is not None:
+            _link_units(options, wanted, tell, is_on=True)
     except _failures() as refused:
         failed = str(refused)
     return _end(options, wanted, told, failed)
@@ -184,6 +186,8 @@ def _remove(options: argparse.Namespace, wanted: Wanted, rendering: Rendering) -
     tell = _teller(options, told)
     failed = ""
     try:
+        if options.root is not None:
+            _link_units(options, wanted, tell, is_on=False)
         if not options.runtime:
             _install(options, rendering, "uninstall.sh", tell)
         if options.root is None:
@@ -211,17 +215,19 @@ def _journal() -> Journal:
 
 
 def _files_to_write(options: argparse.Namespace, wanted: Wanted) -> list[str]:
+    """What install.sh would change, and what would start at boot only then."""
     from pathlib import Path
 
     from drctl.realserver.read import read_boot
 
     root = Path(options.root or "/")
     boot = read_boot(wanted, root)
-    return [
+    writes = [
         f"write {root / file.path.lstrip('/')}"
         for file in wanted.files
-        if boot.files.get(file.path) != file.text
+        if (boot.files.get(file.path), boot.modes.get(file.path)) != (file.text, file.mode)
     ]
+    return writes + [f"enable {name}" for name, unit in boot.units.items() if not unit.is_enabled]
 
 
 def _install(options: argparse.Namespace, rendering: Rendering, script: str, tell: Any) -> None:
@@ -231,6 +237,17 @@ def _install(options: argparse.Namespace, rendering: Rendering, script: str, tel
     words = () if options.root is None else ("--destdir", str(_absolute(options.root)))
     for line in run_installer(files, script, *words):
         tell(line)
+
+
+def _link_units(options: argparse.Namespace, wanted: Wanted, tell: Any, *, is_on: bool) -> None:
+    """What `systemctl enable` would do, in a root that does not run."""
+    from drctl.adapters.boot_units import disable_below, enable_below
+    from drctl.realserver.boot import units_of
+
+    change, deed = (enable_below, "enabled") if is_on else (disable_below, "disabled")
+    for unit in units_of(wanted):
+        if change(_absolute(options.root), unit):
+            tell(f"{deed}: {unit}")
 
 
 def _absolute(path: str) -> Path:

@@ -11,11 +11,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
+from drctl.adapters.addresses import SCOPES
 from drctl.adapters.arp_rules import CONTINUE, DROP, INPUT, OUTPUT, Chain, Network, Rule
 from drctl.realserver.value import Kernel
 
 ANYBODY = "0.0.0.0"
 """The sender of a probe."""
+
+
+DEAF = 8
+"""arp_ignore that answers for no address at all."""
+SILENT = frozenset({1, 2, DEAF})
+"""arp_ignore that does not answer for an address of another interface."""
+_BY_SCOPE = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +50,11 @@ def answering(kernel: Kernel, vip: str, interface: str) -> Outcome:
     ignore = effective(kernel.arp_ignore, interface)
     if interface in devices:
         return Outcome(False, f"{vip} is on {interface} itself, which answers for it")
-    if ignore in {0, 3}:
+    if ignore == _BY_SCOPE and {one.scope for one in kernel.present if one.address == vip} == {
+        SCOPES["host"]
+    }:
+        return Outcome(True, f"arp_ignore is {ignore}, and the scope is host")
+    if ignore not in SILENT:
         return Outcome(False, f"arp_ignore is {ignore} on {interface}")
     return Outcome(True, f"arp_ignore is {ignore}")
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator
 
-from drctl.adapters.addresses import Present
+from drctl.adapters.addresses import SCOPES, Present
 from drctl.adapters.arp_rules import INPUT, OUTPUT
-from drctl.realserver.arp import answering, asking, effective, misplaced
+from drctl.realserver.arp import DEAF, SILENT, answering, asking, effective, misplaced
+from drctl.realserver.boot import judge_boot
+from drctl.realserver.effect import HANGS, LEAKS
 from drctl.realserver.value import Boot, Difference, Kernel, Wanted
+from drctl.realserver.ways import judge_ways
 from drctl.render.real_server_plan import REDIRECTING, Redirect, VipAddress
 
-_HANGS = "connections that the director sends to this server hang"
-_LEAKS = "a client that hears it first sends its requests here, past the director"
-_REBOOT = "nothing until the next reboot; then "
+TUNNEL_DEVICES = frozenset({"tunl0", "sit0", "ip6tnl0"})
+_SCOPES = {number: name for name, number in SCOPES.items() if name}
 
 
 def compare(wanted: Wanted, kernel: Kernel | None, boot: Boot | None) -> tuple[Difference, ...]:
@@ -24,10 +26,10 @@ def compare(wanted: Wanted, kernel: Kernel | None, boot: Boot | None) -> tuple[D
         found += _silence(wanted, kernel)
         found += _redirects(wanted, kernel)
         found += _tunnels(wanted, kernel)
+        found += judge_ways(wanted, kernel)
         found += _services(wanted, kernel)
     if boot is not None:
-        found += _files(wanted, boot)
-        found += _settings(wanted, boot)
+        found += judge_boot(wanted, boot)
     return tuple(dict.fromkeys(found))
 
 
@@ -35,23 +37,58 @@ def _addresses(wanted: Wanted, kernel: Kernel) -> Iterator[Difference]:
     by_address: dict[str, list[Present]] = {}
     for one in kernel.present:
         by_address.setdefault(one.address, []).append(one)
+    for own in wanted.own:
+        if own not in by_address:
+            effect = "the director does not find this server there: it gets no requests"
+            yield Difference(f"address {own}", "on a card, its own address", "not there", effect)
     for line in wanted.plan.addresses:
-        there = by_address.get(line.vip, [])
-        wish = f"{line.vip}/{line.prefix} on {line.device}"
-        if not any((one.interface, one.prefix) == (line.device, line.prefix) for one in there):
-            actual = _places(there) or "not there"
-            yield Difference(f"address {line.vip}", wish, actual, _effect_of_missing(line, there))
-        for one in there:
-            if one.interface not in {line.device, "lo"} and not line.is_own:
-                effect = f"{one.interface} answers for it whatever arp_ignore says: {_LEAKS}"
-                yield Difference(f"address {line.vip}", wish, _places([one]), effect)
+        yield from _vip(wanted, kernel, line, by_address.get(line.vip, []))
     if wanted.plan.method in REDIRECTING and not wanted.plan.is_standby:
         for redirect in wanted.plan.redirects:
             there = by_address.get(redirect.vip, [])
             if there:
-                effect = f"this host answers ARP for it: {_LEAKS}"
+                effect = f"this host {_answers(redirect.vip)} for it: {LEAKS}"
                 what = f"address {redirect.vip}"
                 yield Difference(what, "on no interface", _places(there), effect)
+
+
+def _vip(
+    wanted: Wanted, kernel: Kernel, line: VipAddress, there: list[Present]
+) -> Iterator[Difference]:
+    what, wish = f"address {line.vip}", f"{line.vip}/{line.prefix} on {line.device}"
+    good = [one for one in there if one.prefix == line.prefix and _serves(kernel, line, one)]
+    if not good:
+        yield Difference(what, wish, _places(there) or "not there", _effect_of_missing(line, there))
+    for one in there:
+        if one.interface in kernel.cards and not line.is_own:
+            effect = f"{one.interface} answers for it whatever arp_ignore says: {LEAKS}"
+            if ":" in line.vip:
+                effect = f"{one.interface} answers neighbour solicitations for it: {LEAKS}"
+            yield Difference(what, wish, _places([one]), effect)
+    for one in good:
+        # network-scripts give what is on lo the scope host
+        usual = {SCOPES["global"], *([SCOPES["host"]] if wanted.net == "ifcfg" else [])}
+        if one.scope not in usual:
+            scope = _SCOPES.get(one.scope, str(one.scope))
+            effect = (
+                "clients notice nothing while it is so: this host only never takes it as a source "
+                "by itself; at the next start of the network it may be global"
+            )
+            yield Difference(what, f"{wish}, scope global", f"{_places([one])}, {scope}", effect)
+        if one.valid_ms >= 0:
+            actual = f"{_places([one])}, for {one.valid_ms // 1000} s more"
+            yield Difference(what, f"{wish}, without an end", actual, f"when it is over, {HANGS}")
+
+
+def _serves(kernel: Kernel, line: VipAddress, one: Present) -> bool:
+    """Where it is to be, or on another device without ARP (dummy0), which is as good as lo."""
+    if one.interface == line.device:
+        return True
+    return line.device == "lo" and one.interface not in {*kernel.cards, *TUNNEL_DEVICES}
+
+
+def _answers(vip: str) -> str:
+    return "answers neighbour solicitations" if ":" in vip else "answers ARP"
 
 
 def _places(there: list[Present]) -> str:
@@ -69,8 +106,8 @@ def _effect_of_missing(line: VipAddress, there: list[Present]) -> str:
             "never leave"
         )
     if there:
-        return f"it is on a card, which answers ARP for it: {_LEAKS}"
-    return f"packets for it are not taken: {_HANGS}"
+        return f"it is on a card, which {_answers(line.vip)} for it: {LEAKS}"
+    return f"packets for it are not taken: {HANGS}"
 
 
 def _silence(wanted: Wanted, kernel: Kernel) -> Iterator[Difference]:
@@ -101,7 +138,7 @@ def _unsafe(wanted: Wanted, kernel: Kernel, vip: str, hook: str, why: str) -> Di
         actual = f"no {method} rule that does it; and {why}"
     if hook == INPUT:
         wish = f"requests for {vip} are not answered"
-        return Difference(f"silence about {vip}", wish, actual, f"it answers ARP for it: {_LEAKS}")
+        return Difference(f"silence about {vip}", wish, actual, f"it answers ARP for it: {LEAKS}")
     wish = f"{vip} is never the source of an ARP request"
     effect = (
         "when this server asks for an address, everybody learns its MAC for the VIP, and sends "
@@ -118,10 +155,13 @@ def _switches(kernel: Kernel) -> Iterator[Difference]:
     ):
         for card in kernel.cards:
             counts = effective(values, card)
-            if counts < least or (name == "arp_ignore" and counts == 3):
+            is_deaf = name == "arp_ignore" and counts == DEAF
+            if counts < least or is_deaf or (name == "arp_ignore" and counts not in SILENT):
                 own, everywhere = values.get(card, 0), values.get("all", 0)
                 actual = f"{counts} (all {everywhere}, {card} {own})"
-                effect = f"a VIP on lo is spoken for on {card}: {_LEAKS}"
+                effect = f"a VIP on lo is spoken for on {card}: {LEAKS}"
+                if is_deaf:
+                    effect = f"nothing is answered on {card}: no director finds this server"
                 yield Difference(f"{name} on {card}", f"{least}", actual, effect)
 
 
@@ -138,7 +178,7 @@ def _redirects(wanted: Wanted, kernel: Kernel) -> Iterator[Difference]:
             continue
         actual = ", ".join(f"to {one.target or 'itself'} by {one.path}" for one in mine)
         wish = f"redirected to {line.target or 'the address of the card'}"
-        effect = f"packets for it are not taken: {_HANGS}"
+        effect = f"packets for it are not taken: {HANGS}"
         yield Difference(f"redirection of {_name(line)}", wish, actual or "none", effect)
 
 
@@ -152,12 +192,12 @@ def _tunnels(wanted: Wanted, kernel: Kernel) -> Iterator[Difference]:
         link = links.get(tunnel.device)
         if link is None or not link.is_up:
             actual = "not there" if link is None else "down"
-            effect = f"what the director sends through the tunnel is dropped: {_HANGS}"
+            effect = f"what the director sends through the tunnel is dropped: {HANGS}"
             yield Difference(f"device {tunnel.device}", "up", actual, effect)
         if tunnel.device == "tunl0" and effective(kernel.rp_filter, "tunl0") == 1:
             effect = (
                 "packets out of the tunnel come from where they would not be answered to, and are "
-                f"dropped: {_HANGS}"
+                f"dropped: {HANGS}"
             )
             yield Difference("rp_filter on tunl0", "2", "1 (strict)", effect)
 
@@ -165,7 +205,7 @@ def _tunnels(wanted: Wanted, kernel: Kernel) -> Iterator[Difference]:
 def _services(wanted: Wanted, kernel: Kernel) -> Iterator[Difference]:
     is_redirected = wanted.plan.method in REDIRECTING
     for service in wanted.services:
-        address = service.own if is_redirected else service.vip
+        address = service.own if is_redirected or service.is_own else service.vip
         if not service.port or service.protocol not in {"tcp", "udp"} or not address:
             continue
         if any(one.takes(service.protocol, address, service.port) for one in kernel.listeners):
@@ -179,26 +219,3 @@ def _services(wanted: Wanted, kernel: Kernel) -> Iterator[Difference]:
         what = f"service {service.vip} {service.protocol}/{service.port}"
         effect = "connections that the director sends to this server are refused"
         yield Difference(what, f"a socket on {address} or on all addresses", actual, effect)
-
-
-def _files(wanted: Wanted, boot: Boot) -> Iterator[Difference]:
-    for file in wanted.files:
-        there = boot.files.get(file.path)
-        if there == file.text:
-            continue
-        actual = "not there" if there is None else "another content"
-        effect = _REBOOT + "this part is missing" if there is None else _REBOOT + "something else"
-        yield Difference(f"file {file.path}", "as drctl renders it", actual, effect)
-
-
-def _settings(wanted: Wanted, boot: Boot) -> Iterator[Difference]:
-    if wanted.plan.method != "sysctl" or not wanted.plan.silent:
-        return
-    for key, least in (
-        ("net.ipv4.conf.all.arp_ignore", 1),
-        ("net.ipv4.conf.all.arp_announce", 2),
-    ):
-        found = boot.settings.get(key)
-        if found is not None and (not found.value.isdecimal() or int(found.value) < least):
-            actual = f"{found.value}, set last by {found.path}"
-            yield Difference(f"{key} at boot", str(least), actual, f"{_REBOOT}{_LEAKS}")

@@ -25,8 +25,19 @@ def wanted_of(hosts: Sequence[Host], name: str, options: RenderOptions) -> Wante
         if binding.method != MASQUERADE
         for port in binding.ports
     ]
-    files = tuple(File(one.path, one.text) for one in render_real_server(host, options).files)
-    return Wanted(host.name, plan_of(host, options), tuple(dict.fromkeys(services)), files)
+    rendering = render_real_server(host, options)
+    files = tuple(File(one.path, one.text, one.mode) for one in rendering.files)
+    own = dict.fromkeys(one.real_address for one in host.bindings if one.real_address)
+    directors = [one for each in hosts if each.rank is not None for one in each.addresses]
+    return Wanted(
+        host.name,
+        plan_of(host, options),
+        tuple(dict.fromkeys(services)),
+        files,
+        tuple(own),
+        tuple(one for one in dict.fromkeys(directors) if one not in host.addresses),
+        "ifcfg" if options.arp == "arptables_jf" and host.rank is None else options.net,
+    )
 
 
 def rendering_of(hosts: Sequence[Host], name: str, options: RenderOptions) -> Rendering:

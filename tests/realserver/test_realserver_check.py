@@ -13,6 +13,7 @@ import pytest
 from netns_case import Host, segment
 from verify_case import CONFIGURATION, OTHER_VIP, VIP, VIP6, keep_silent, listening
 
+from drctl.adapters.boot_units import enable_below
 from drctl.cli._setup import read_setup
 from drctl.realserver.compare import compare
 from drctl.realserver.read import read_boot, read_kernel
@@ -35,7 +36,7 @@ class Server:
 
     def differences(self) -> tuple[Difference, ...]:
         with self.host.inside():
-            kernel = read_kernel()
+            kernel = read_kernel(self.wanted)
         return compare(self.wanted, kernel, None)
 
     def nft(self, text: str) -> None:
@@ -293,6 +294,9 @@ def test_check_boot_files_that_are_missing_differ_or_are_overruled(tmp_path: Pat
         path = root / file.path.lstrip("/")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(file.text)
+        path.chmod(file.mode)
+    for unit in ("drctl-arp.service", "drctl-vip.service"):
+        assert enable_below(root, unit)
     assert compare(wanted, None, read_boot(wanted, root)) == ()
     (root / "usr/libexec/drctl/drctl-vip").unlink()
     (root / "usr/libexec/drctl/drctl-arp").write_text("#!/bin/sh\n")

@@ -3,9 +3,11 @@
 Questions name no sender (RFC 5227 probes), so no station learns anything from them; IPv6 has to be
 asked from this host's own address, since an answer to `::` goes to all nodes. Where a client's
 question is answered otherwise, it is asked once so too: by proxy ARP a router answers no probe, and
-broadcasts late, but at once what is sent to itself (net/ipv4/arp.c). Questions are spread in time. A station can be made to ask for an address itself: an echo request to a VIP of its own,
-from an address on the segment that nobody has (a bait), which it then has to ask for by ARP. Who
-answers for the baits themselves answers for everything. VRRP advertisements are heard meanwhile.
+broadcasts late, but at once what is sent to itself (net/ipv4/arp.c). Questions are spread in time.
+
+A station can be made to ask for an address itself: an echo request to a VIP of its own, from an
+address on the segment that nobody has (a bait), which it then has to ask for by ARP. Who answers
+for the baits themselves answers for everything. VRRP advertisements are heard meanwhile.
 """
 
 from __future__ import annotations

@@ -80,6 +80,7 @@ def _finding(target: Target, evidence: _Evidence) -> Finding:
         Answer(mac, *_name_and_role(mac, ways, evidence, active), tuple(ways))
         for mac, ways in mine.items()
     )
+    directors.sort(key=lambda one: one[2])
     hosts = list(dict.fromkeys(host or mac for mac, host, _ in directors))
     if len(hosts) > 1:
         return Finding(target.vip, Verdict.TWO_DIRECTORS, answers, *_two(hosts, leaks))

@@ -65,16 +65,12 @@ class Owners:
         """A machine may have an address of each family, or some, without the configuration saying
         that it is one; it may also answer for what is somebody else's."""
         claimed = self._claims[mac]
-        hosts = {one.host for one in claimed}
-        families = {(":" in one.address, one.host) for one in claimed}
-        if mac in self._proxies or len(families) > len({is_v6 for is_v6, _ in families}):
+        is_proxy = mac in self._proxies
+        if is_proxy or not _may_be_one(claimed):
             claimed = [one for one in claimed if self._is_only_holder(mac, one)]
-            hosts = {one.host for one in claimed}
-        if mac in self._proxies and (
-            len(hosts) > 1 or any(one.role is not Role.REAL_SERVER for one in claimed)
-        ):
+        if is_proxy and not all(one.role is Role.REAL_SERVER for one in claimed):
             return None
-        if not claimed:
+        if not claimed or (is_proxy and not _may_be_one(claimed)):
             return None
         # a director may be a real server too
         first = min(claimed, key=lambda one: one.role is not Role.DIRECTOR)
@@ -112,3 +108,9 @@ class Owners:
         names = sorted({one.host for one in self._claims.get(mac, ())})
         about = ", ".join([*names, *addresses][:4])
         return f"{mac} ({about})" if about else mac
+
+
+def _may_be_one(stations: Sequence[Station]) -> bool:
+    """Whether of each family there is one host at most."""
+    hosts = {(":" in one.address, one.host) for one in stations}
+    return len(hosts) == len({is_v6 for is_v6, _ in hosts})

@@ -54,6 +54,7 @@ class Row:
     text: str
 
 
+_CARDS_TRIED = 4
 _LOST = "port {port} is open on its own address, but "
 _ROWS = (
     Row(
@@ -144,23 +145,41 @@ def _knock(
 ) -> dict[Connection, Through]:
     if not connections:
         return {}
-    by_vip: dict[Connection, Knock] = {}
+    by_vip: dict[tuple[Connection, str], Knock] = {}
     # the same port on its own address tells a missing VIP from a missing service
-    by_own: dict[tuple[str, int], Knock] = {}
+    by_own: dict[tuple[str, int, str], Knock] = {}
     for one in connections:
         sources = _sources(card, one)
         assert sources is not None
-        mac = reached.macs[one.address][0]
         tunnel = Tunnel(one.address, sources[1], one.tunnel) if one.tunnel is not None else None
-        by_vip[one] = Knock(one.vip, one.port, mac, sources[0], tunnel)
-        by_own[one.address, one.port] = Knock(one.address, one.port, mac, sources[1])
+        for mac in reached.macs[one.address][:_CARDS_TRIED]:
+            by_vip[one, mac] = Knock(one.vip, one.port, mac, sources[0], tunnel)
+            by_own[one.address, one.port, mac] = Knock(one.address, one.port, mac, sources[1])
     with closing(Knocker(card.interface)) as knocker:
         replies = knocker.knock([*by_vip.values(), *by_own.values()])
     own = dict(zip(by_own, replies[len(by_vip) :], strict=True))
-    made = {}
-    for one, reply in zip(by_vip, replies, strict=False):
-        made[one] = _meaning(one, reply, own[one.address, one.port].answer, reached)
-    return made
+    made: dict[Connection, dict[str, Through]] = {}
+    for (one, mac), reply in zip(by_vip, replies, strict=False):
+        found = _meaning(one, reply, own[one.address, one.port, mac].answer, reached)
+        made.setdefault(one, {})[mac] = found
+    return {one: _together(one, by_mac) for one, by_mac in made.items()}
+
+
+def _together(one: Connection, by_mac: Mapping[str, Through]) -> Through:
+    """Of all the MACs that answer for the server's address. The cards of one machine do alike."""
+    first, *others = by_mac.values()
+    if all((other.verdict, other.cause) == (first.verdict, first.cause) for other in others):
+        return first
+    taken = [mac for mac, found in by_mac.items() if found.verdict is Passage.OK]
+    lost = [mac for mac in by_mac if mac not in taken]
+    if not taken:
+        return first
+    cause = (
+        f"{' and '.join(by_mac)} answer for {one.address}, and {' and '.join(lost)} does not take "
+        "packets for the VIP: two machines have that address, or a second card drops them "
+        "(rp_filter)"
+    )
+    return _found(one, Passage.BLACK_HOLE, cause)
 
 
 def _source(card: Card, address: str, vip: str) -> str | None:

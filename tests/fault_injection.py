@@ -1,0 +1,341 @@
+"""What is done to a healthy set-up, each one point of it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from fault_lab import MAC, OTHER, OWN, OWN6, VIP, VIP6, WEB2, Scene
+from netns_case import wait_until
+
+from tools import need
+
+__all__ = ["MAC", "OTHER", "OWN", "OWN6", "VIP", "VIP6", "WEB2"]
+
+Injection = Callable[[Scene], None]
+DROP: Final = "drop"
+ACCEPT: Final = "accept"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule about ARP, in words that each tool's are made of. `field` is -s or -d; `deed` is drop,
+    accept, or the address that is written in place of the source."""
+
+    chain: str
+    field: str
+    vip: str
+    deed: str
+    card: str = ""
+    is_for_requests: bool = False
+
+    def at(self, chain: str) -> Rule:
+        return replace(self, chain=chain)
+
+    def by(self, field: str) -> Rule:
+        return replace(self, field=field)
+
+    def to(self, deed: str) -> Rule:
+        return replace(self, deed=deed)
+
+    def on(self, card: str) -> Rule:
+        return replace(self, card=card)
+
+    def for_requests(self) -> Rule:
+        return replace(self, is_for_requests=True)
+
+    def arptables(self) -> list[str]:
+        chain, option = {"in": ("INPUT", "-i"), "out": ("OUTPUT", "-o")}[self.chain]
+        words = ["-A", chain, self.field, self.vip, *([option, self.card] if self.card else [])]
+        words += ["--opcode", "1"] if self.is_for_requests else []
+        if self.deed in {DROP, ACCEPT}:
+            return [*words, "-j", self.deed.upper()]
+        return [*words, "-j", "mangle", "--mangle-ip-s", self.deed]
+
+    def nft(self) -> str:
+        field = {"-s": "saddr", "-d": "daddr"}[self.field]
+        key = {"in": "iifname", "out": "oifname"}[self.chain]
+        words = [f"{key} {self.card}"] if self.card else []
+        words += ["arp operation request"] if self.is_for_requests else []
+        words += [f"arp {field} ip {self.vip}"]
+        words += [self.deed if self.deed in {DROP, ACCEPT} else f"arp saddr ip set {self.deed}"]
+        return " ".join(words)
+
+
+def for_vip(vip: str) -> tuple[Rule, Rule]:
+    """What a VIP needs."""
+    return Rule("in", "-d", vip, DROP), Rule("out", "-s", vip, OWN)
+
+
+GOOD = (*for_vip(VIP), *for_vip(OTHER))
+IN, OUT = GOOD[::2], GOOD[1::2]
+ASKING = tuple(rule.for_requests() for rule in OUT)
+"""Leaves the server's answers alone, which OUT rewrites as well."""
+
+
+def rules(*wanted: Rule) -> Injection:
+    """These in place of those that there are."""
+
+    def do(scene: Scene) -> None:
+        flush(scene)
+        if scene.method == "nftables":
+            chains = "".join(
+                f"chain {hook} {{\ntype filter hook {hook}put priority 0\n"
+                + "".join(f"{rule.nft()}\n" for rule in wanted if rule.chain == hook)
+                + "}\n"
+                for hook in ("in", "out")
+            )
+            scene.nft(f"table arp drctl_arp {{\n{chains}}}\n")
+        else:
+            for rule in wanted:
+                scene.web.run("arptables", *rule.arptables())
+
+    return do
+
+
+def flush(scene: Scene) -> None:
+    """As somebody does who loads a firewall of his own."""
+    if scene.method.startswith("arptables"):
+        scene.web.run("arptables", "-F")
+    elif scene.method == "iptables":
+        scene.web.run("iptables", "-t", "nat", "-F")
+    else:
+        scene.web.run("nft", "flush", "ruleset")
+
+
+def sysctl(**values: int) -> Injection:
+    return lambda scene: scene.sysctl(**values)
+
+
+def ip(*lines: str) -> Injection:
+    return lambda scene: scene.web.ip_batch(*lines)
+
+
+def second_card(scene: Scene) -> None:
+    scene.second_card()
+
+
+def second_card_with_settings(scene: Scene) -> None:
+    scene.second_card()
+    values = {"arp_ignore": 1, "arp_announce": 2}
+    scene.sysctl(
+        **{f"{card}_{key}": value for card in ("eth0", "eth1") for key, value in values.items()}
+    )
+    scene.sysctl(all_arp_ignore=0)
+
+
+def bridge_with_settings(scene: Scene) -> None:
+    """The server's address moves from the card to a bridge over it."""
+    scene.web.ip_batch(
+        "link add br0 type bridge forward_delay 0",
+        f"link set br0 address {MAC}",
+        f"address del {OWN}/24 dev eth0",
+        f"address del {OWN6}/64 dev eth0",
+        "link set eth0 master br0",
+        "link set br0 up",
+        f"address add {OWN}/24 dev br0",
+        f"address add {OWN6}/64 dev br0 nodad",
+    )
+    values = {"arp_ignore": 1, "arp_announce": 2}
+    scene.sysctl(
+        **{f"{card}_{key}": value for card in ("eth0", "br0") for key, value in values.items()}
+    )
+    scene.sysctl(all_arp_ignore=0, all_arp_announce=0)
+
+
+def wide(scene: Scene) -> None:
+    scene.web.ip_batch(f"address del {VIP}/32 dev lo", f"address add {VIP}/24 dev lo")
+
+
+def reboot_without_rules(scene: Scene) -> None:
+    flush(scene)
+    scene.web.ip_batch("link set eth0 down", "address flush dev lo", "link set eth0 up")
+    lines = [f"address add {vip}/32 dev lo" for vip in (VIP, OTHER)]
+    scene.web.ip_batch(
+        "address add 127.0.0.1/8 dev lo",
+        *lines,
+        f"address add {VIP6}/128 dev lo",
+        f"address replace {OWN6}/64 dev eth0 nodad",
+    )
+
+
+_ANNOUNCER = """\
+import sys, time
+from drctl.adapters.arp import ArpSocket
+from drctl.core.value import Vip
+told = ArpSocket("eth0")
+while True:
+    told.announce([Vip(sys.argv[1], 32, "eth0")])
+    print("told", flush=True)
+    time.sleep(0.05)
+"""
+
+
+def announce(scene: Scene) -> None:
+    program = scene.start(sys.executable, "-c", _ANNOUNCER, VIP, stdout=subprocess.PIPE)
+    assert program.stdout is not None
+    scene.stack.callback(program.stdout.close)
+    assert program.stdout.readline() == b"told\n"
+
+
+_KEEPALIVED = f"""\
+global_defs {{
+    vrrp_version 3
+}}
+vrrp_instance VI_1 {{
+    state MASTER
+    interface eth0
+    virtual_router_id 51
+    priority 250
+    advert_int 0.1
+    virtual_ipaddress {{
+        {VIP}/32
+    }}
+}}
+"""
+
+
+def keepalived(scene: Scene) -> None:
+    program = need("keepalived", "keepalived")
+    folder = scene.lab.folder
+    (folder / "web1.conf").write_text(_KEEPALIVED)
+    files = [
+        word
+        for option, name in (("-f", "web1.conf"), ("-p", "all.pid"), ("-r", "vrrp.pid"))
+        for word in (option, str(folder / name))
+    ]
+    scene.start(program, "-P", "-n", "-l", *files)
+    end = time.monotonic() + 20
+    while not json.loads(scene.web.ip("-json", "address", "show", "eth0", "to", VIP) or "[]"):
+        assert time.monotonic() < end, "keepalived has not taken the VIP"
+        wait_until(time.monotonic() + 0.05)
+
+
+def redirect(port: int, to: int = 0, protocol: str = "tcp") -> Injection:
+    """Rules of this shape in place of those that there are."""
+
+    def do(scene: Scene) -> None:
+        flush(scene)
+        for vip in (VIP, OTHER):
+            if scene.method == "iptables":
+                words = ["-d", vip, "-p", protocol, "--dport", str(port), "-j", "REDIRECT"]
+                words += ["--to-ports", str(to)] if to else []
+                scene.web.run("iptables", "-t", "nat", "-A", "PREROUTING", *words)
+            else:
+                where = f" to :{to}" if to else ""
+                scene.nft(
+                    "table ip t { chain c { type nat hook prerouting priority dstnat; "
+                    f"ip daddr {vip} {protocol} dport {port} redirect{where}\n}}\n}}\n"
+                )
+        if scene.method == "nft-redirect":
+            scene.nft(
+                "table ip6 t { chain c { type nat hook prerouting priority dstnat; "
+                f"ip6 daddr {VIP6} tcp dport 80 redirect\n}}\n}}\n"
+            )
+
+    return do
+
+
+def stateless(scene: Scene) -> None:
+    flush(scene)
+    scene.nft(
+        "table ip t { chain c { type filter hook prerouting priority -300; "
+        f"ip daddr {{ {VIP}, {OTHER} }} ip daddr set {OWN}\n}}\n}}\n"
+    )
+
+
+def listen(*addresses: str) -> Injection:
+    return lambda scene: scene.listen(*addresses)
+
+
+def stop_listening(scene: Scene) -> None:
+    scene.listeners.close()
+
+
+def firewall(rule: str) -> Injection:
+    def do(scene: Scene) -> None:
+        scene.nft(
+            "table inet site\ndelete table inet site\n"
+            f"table inet site {{ chain input {{ type filter hook input priority 0; {rule}\n}}\n}}\n"
+        )
+
+    return do
+
+
+def rewrite_answers(port: int) -> Injection:
+    def do(scene: Scene) -> None:
+        scene.nft(
+            "table ip site\ndelete table ip site\n"
+            "table ip site { chain out { type filter hook postrouting priority 300; "
+            f"ip saddr {{ {VIP}, {OTHER} }} tcp sport {port} ip saddr set {OWN}\n}}\n}}\n"
+        )
+
+    return do
+
+
+def forwarding(scene: Scene) -> None:
+    scene.web.run("sysctl", "-qw", "net.ipv4.ip_forward=1")
+
+
+def unplug(scene: Scene) -> None:
+    scene.lab.segment.switch.ip("link", "set", "web1", "down")
+
+
+def vip_on(name: str, vip: str = VIP) -> Injection:
+    return lambda scene: scene.vip_on(scene.lab.hosts[name], vip)
+
+
+def vip_off(name: str) -> Injection:
+    return lambda scene: scene.vip_off(scene.lab.hosts[name])
+
+
+def foreign(scene: Scene) -> None:
+    scene.others["other"] = scene.host("other", "192.0.2.77/24")
+
+
+def foreign_has_it(scene: Scene) -> None:
+    scene.others["other"].ip("address", "add", f"{VIP}/32", "dev", "eth0")
+
+
+def double(scene: Scene) -> None:
+    scene.others["other"].ip("address", "add", f"{OWN}/24", "dev", "eth0")
+
+
+def router(scene: Scene) -> None:
+    made = scene.others["router"] = scene.host("router", "192.0.2.254/32")
+    made.ip_batch(
+        "link add eth1 type veth peer name eth2",
+        "link set eth1 up",
+        "link set eth2 up",
+        "address add 198.51.100.1/24 dev eth1",
+        "route add default dev eth1",
+    )
+    made.run("sysctl", "-qw", "net.ipv4.ip_forward=1")
+
+
+def proxy_arp(scene: Scene) -> None:
+    scene.others["router"].run("sysctl", "-qw", "net.ipv4.conf.eth0.proxy_arp=1")
+
+
+def _entry(scene: Scene, mac: str, state: str) -> None:
+    director = scene.lab.hosts["lb1"]
+    director.ip("neigh", "replace", OWN, "lladdr", mac, "dev", "eth0", "nud", state)
+    scene.stack.callback(director.ip, "neigh", "flush", "dev", "eth0", "nud", "all")
+
+
+def static_entry(mac: str) -> Injection:
+    return lambda scene: _entry(scene, mac, "permanent")
+
+
+def remember_mac(scene: Scene) -> None:
+    _entry(scene, MAC, "reachable")
+
+
+def change_mac(scene: Scene) -> None:
+    _entry(scene, MAC, "reachable")
+    scene.web.ip("link", "set", "eth0", "address", "02:00:5e:10:00:78")

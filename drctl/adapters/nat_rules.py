@@ -17,13 +17,14 @@ _WORD = re.compile(r'"[^"]*"|\S+')
 @dataclass(frozen=True, slots=True)
 class Redirection:
     """Packets for `address` go to `target` ("": the card's own address). `protocol` "" is every
-    one, `port` 0 every port. `path` are the owner and the chain."""
+    one, `port` 0 every port; `to_port` 0 leaves it as it is. `path` are the owner and the chain."""
 
     address: str
     protocol: str
     port: int
     target: str
     path: str
+    to_port: int = 0
 
 
 def read_redirections() -> tuple[Redirection, ...]:
@@ -66,8 +67,27 @@ def parse_iptables(text: str, owner: str) -> list[Redirection]:
 def _redirection(words: list[str], target: str, path: str) -> Redirection:
     address = _after(words, "-d").partition("/")[0]
     port = _after(words, "--dport")
-    to = _after(words, "--to-destination").strip("[]") if target == "DNAT" else ""
-    return Redirection(address, _after(words, "-p"), int(port) if port.isdecimal() else 0, to, path)
+    to = to_port = ""
+    if target == "DNAT":
+        to, to_port = _end(_after(words, "--to-destination"))
+    else:
+        to_port = _after(words, "--to-ports")
+    return Redirection(address, _after(words, "-p"), _number(port), to, path, _number(to_port))
+
+
+def _end(text: str) -> tuple[str, str]:
+    """Address and port of `192.0.2.1:80`, `[2001:db8::1]:80`, or one without a port."""
+    if text.startswith("["):
+        address, _, rest = text[1:].partition("]")
+        return address, rest.removeprefix(":")
+    if text.count(":") == 1:
+        address, _, port = text.partition(":")
+        return address, port
+    return text, ""
+
+
+def _number(port: str) -> int:
+    return int(port) if port.isdecimal() else 0
 
 
 def _after(words: Iterable[str], option: str) -> str:
@@ -101,6 +121,7 @@ def parse_nft(text: str) -> list[Redirection]:
 
 def _nft_redirection(rule: Mapping[str, Any]) -> Redirection | None:
     address, protocol, port, target = "", "", 0, None
+    to_port = 0
     for expression in rule.get("expr", []):
         (name, body), *_ = expression.items()
         if name == "match":
@@ -114,10 +135,16 @@ def _nft_redirection(rule: Mapping[str, Any]) -> Redirection | None:
             elif isinstance(left, Mapping) and left.get("meta", {}).get("key") == "l4proto":
                 protocol = str(right)
         elif name == "redirect":
-            target = ""
+            target, to_port = "", _port_of(body)
         elif name == "dnat":
+            to_port = _port_of(body)
             target = str(body.get("addr", "")) if isinstance(body, Mapping) else ""
     if target is None or not address:
         return None
     path = f"nft {rule['family']} {rule['table']} {rule['chain']}"
-    return Redirection(address, protocol, port, target, path)
+    return Redirection(address, protocol, port, target, path, to_port)
+
+
+def _port_of(body: object) -> int:
+    port = body.get("port") if isinstance(body, Mapping) else None
+    return port if isinstance(port, int) else 0

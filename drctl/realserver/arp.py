@@ -59,6 +59,12 @@ def answering(kernel: Kernel, vip: str, interface: str) -> Outcome:
     return Outcome(True, f"arp_ignore is {ignore}")
 
 
+def unheard(kernel: Kernel, own: str, interface: str) -> str:
+    """The rule by which nobody gets an answer about this host's own address, "" for none."""
+    dropping = _decision(kernel.arp_chains, INPUT, (ANYBODY, own), interface)
+    return dropping.text if dropping is not None and dropping.verdict == DROP else ""
+
+
 def asking(kernel: Kernel, vip: str, interface: str) -> Outcome:
     """What becomes of a request of this host's that would name the VIP as its source."""
     devices = {one.interface for one in kernel.present if one.address == vip}
@@ -69,6 +75,10 @@ def asking(kernel: Kernel, vip: str, interface: str) -> Outcome:
         return Outcome(True, f"arp_announce is {announce}")
     rule = _decision(kernel.arp_chains, OUTPUT, (vip, ANYBODY), interface)
     if rule is not None and (rule.verdict == DROP or (rule.mangled and rule.mangled != vip)):
+        if rule.mangled and not any(one.address == rule.mangled for one in kernel.present):
+            return Outcome(
+                False, f"{rule.text} names {rule.mangled}, which this host does not have"
+            )
         return Outcome(True, rule.text)
     return Outcome(False, f"arp_announce is {announce} on {interface}")
 

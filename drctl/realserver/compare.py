@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from drctl.adapters.addresses import SCOPES, Present
 from drctl.adapters.arp_rules import INPUT, OUTPUT
-from drctl.realserver.arp import DEAF, SILENT, answering, asking, effective, misplaced
+from drctl.adapters.nat_rules import Redirection
+from drctl.realserver.arp import DEAF, SILENT, answering, asking, effective, misplaced, unheard
 from drctl.realserver.boot import judge_boot
 from drctl.realserver.effect import HANGS, LEAKS
 from drctl.realserver.value import Boot, Difference, Kernel, Wanted
@@ -41,6 +42,11 @@ def _addresses(wanted: Wanted, kernel: Kernel) -> Iterator[Difference]:
         if own not in by_address:
             effect = "the director does not find this server there: it gets no requests"
             yield Difference(f"address {own}", "on a card, its own address", "not there", effect)
+        for one in by_address.get(own, []):
+            rule = unheard(kernel, own, one.interface) if ":" not in own else ""
+            if rule:
+                effect = "nobody gets an answer about it: no director finds this server"
+                yield Difference(f"address {own}", "ARP for it is answered", rule, effect)
     for line in wanted.plan.addresses:
         yield from _vip(wanted, kernel, line, by_address.get(line.vip, []))
     if wanted.plan.method in REDIRECTING and not wanted.plan.is_standby:
@@ -174,12 +180,17 @@ def _redirects(wanted: Wanted, kernel: Kernel) -> Iterator[Difference]:
             and one.protocol in {"", line.protocol}
             and one.port in {0, line.port}
         ]
-        if any(one.target == line.target for one in mine):
+        if any(one.target == line.target and one.to_port in {0, line.port} for one in mine):
             continue
-        actual = ", ".join(f"to {one.target or 'itself'} by {one.path}" for one in mine)
+        actual = ", ".join(map(_course, mine))
         wish = f"redirected to {line.target or 'the address of the card'}"
         effect = f"packets for it are not taken: {HANGS}"
         yield Difference(f"redirection of {_name(line)}", wish, actual or "none", effect)
+
+
+def _course(one: Redirection) -> str:
+    port = f" port {one.to_port}" if one.to_port else ""
+    return f"to {one.target or 'itself'}{port} by {one.path}"
 
 
 def _name(line: Redirect) -> str:

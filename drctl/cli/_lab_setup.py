@@ -111,6 +111,7 @@ def _register_up(actions: Any) -> None:
     up.add_argument(
         "--json", action="store_true", help="print it as JSON (docs/lab.md has the schema)"
     )
+    up.add_argument("-v", "--verbose", action="store_true", help="print every step")
     add_dialect(up)
     up.set_defaults(run=run_up)
 
@@ -130,7 +131,7 @@ def run_up(options: argparse.Namespace) -> int:
     from drctl.lab.setup.watch import is_healthy
 
     source = Source(_path(options.path), options.dialect, options.method)
-    up = bring_up(design(options.name, source), progress())
+    up = bring_up(design(options.name, source), progress(is_verbose=options.verbose))
     clear()
     if options.json:
         json.dump(show.as_json(up), sys.stdout, indent=2)
@@ -246,7 +247,7 @@ def run_scenario(options: argparse.Namespace) -> int:
     else:
         found = existing(options.name)
     vip_for(found, scenario)
-    tell = progress()
+    tell = progress(is_verbose=options.verbose)
     try:
         if is_mine:
             bring_up(found, tell)
@@ -275,12 +276,17 @@ def list_scenarios(*, is_json: bool) -> int:
     return 0
 
 
-def progress() -> Any:
-    """The step at work, on standard error when that is a terminal."""
+def progress(*, is_verbose: bool) -> Any:
+    """The step at work, on standard error when that is a terminal; a line for each with -v."""
+
+    def append(text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
 
     def rewrite(text: str) -> None:
         print(f"\r\033[K{text[:100]}", end="", file=sys.stderr, flush=True)
 
+    if is_verbose:
+        return append
     return rewrite if sys.stderr.isatty() else lambda _text: None
 
 

@@ -187,6 +187,10 @@ def _segments(
             for address in addresses:
                 if segment.network_of(address) is None:
                     segment.networks.append(_around(address))
+        if manner.has_neighbours:
+            for vip in segment.vips:
+                if segment.network_of(vip) is None:
+                    segment.networks.append(_around(vip))
     return segments
 
 
@@ -207,7 +211,8 @@ def _take_instance(
         if address is None:
             notes.append(f"{vip.address}: the lab tries IPv4 VIPs only")
             continue
-        name = vip.device or device
+        # a VIP on lo is asked for on the wire too: the host has it, whatever device it is on
+        name = device if vip.device in {None, "lo"} else vip.device
         home = segments.setdefault(name, _Segment(name))
         _add(home.vips, address)
         if vip.prefix is not None and vip.prefix < address.max_prefixlen - 1:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -144,6 +145,7 @@ class Builder:
             if one.listeners and (done := self._start_server(one)) is not None
         ]
         for one in self.design.real_servers:
+            self._tell(f"real server {one.name}")
             self._set_up(one.name)
         for name, begun in started:
             assert begun.stdout is not None
@@ -204,12 +206,11 @@ class Builder:
                 for name, text in self.design.files[daemon.name].items():
                     _replace(daemon.folder / name, text)
                 self._take_vips_off(daemon)
+                self._tell(f"director {daemon.name}")
                 daemon.start()
                 if len(waiting) == len(self.pair) and daemon is self.pair[0]:
                     await_active(daemon)
             else:
-                import signal
-
                 process.send(daemon.pids(), signal.SIGCONT)
 
     def _take_vips_off(self, daemon: Daemon) -> None:
@@ -237,7 +238,7 @@ def journal_of(namespace: str) -> Path:
 
 def is_closed(port: dict[str, Any]) -> bool:
     """A switch's port that lets nothing pass although its cable is whole."""
-    return str(port["state"]) == "disabled"
+    return str(port["state"]) == "disabled" and "LOWER_UP" in port["flags"]
 
 
 def _host_lines(host: LabHost, present: dict[str, Any]) -> Iterator[str]:

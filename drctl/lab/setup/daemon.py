@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,13 +19,14 @@ _ASK_S = 2.0
 SETTLE_S = 30.0
 
 
-@dataclass(frozen=True)
+@dataclass
 class Daemon:
     """A director's. `folder` has its settings, its socket and its log."""
 
     lab: str
     host: Host
     folder: Path
+    _started: subprocess.Popen[bytes] | None = None
 
     @property
     def name(self) -> str:
@@ -44,7 +46,14 @@ class Daemon:
     def start(self) -> None:
         """Start it; it runs on when this process ends."""
         command = self.host.command(*DRCTL, "run", "--accept-unsupported", "-c", str(self.settings))
-        process.start(command, process.mark(self.lab, self.part), self.folder / "log")
+        environment = process.mark(self.lab, self.part)
+        self._started = process.start(command, environment, self.folder / "log")
+
+    def has_ended(self) -> bool:
+        """Whether nothing of it runs."""
+        if self._started is not None and self._started.poll() is None:
+            return False
+        return not self.pids()
 
     def pids(self) -> list[int]:
         """Its processes."""
@@ -94,6 +103,12 @@ def active(pair: tuple[Daemon, ...]) -> dict[str, list[str]]:
     return found
 
 
+def speaker(pair: tuple[Daemon, ...]) -> str:
+    """The only director that says it is active, "" when there are several or none."""
+    names = {name for holders in active(pair).values() for name in holders}
+    return names.pop() if len(names) == 1 else ""
+
+
 def await_pair(pair: tuple[Daemon, ...]) -> dict[str, list[str]]:
     """Until both answer and hear each other, and each group has one active director; who that is.
     Raises DrctlError when it does not come to that."""
@@ -105,7 +120,7 @@ def await_pair(pair: tuple[Daemon, ...]) -> dict[str, list[str]]:
             if found and all(len(holders) == 1 for holders in found.values()):
                 return found
         for daemon, status in zip(pair, statuses, strict=True):
-            if not status and not daemon.pids():
+            if not status and daemon.has_ended():
                 raise DrctlError(f"drctl run of {daemon.name} has ended\n{daemon.log()}")
         if time.monotonic() > limit_s:
             logs = "\n".join(f"--- {daemon.name}\n{daemon.log()}" for daemon in pair)
@@ -121,7 +136,7 @@ def await_active(daemon: Daemon) -> None:
         roles = {str(group["role"]) for group in daemon.status().get("groups", [])}
         if roles == {"active"}:
             return
-        if not roles and not daemon.pids():
+        if not roles and daemon.has_ended():
             raise DrctlError(f"drctl run of {daemon.name} has ended\n{daemon.log()}")
         if time.monotonic() > limit_s:
             said = ", ".join(sorted(roles)) or "nothing"

@@ -146,7 +146,10 @@ def design_of(
     """The lab of a configuration file, as read, and of its directors; `folder` is where the
     directors' files will be. Raises UsageError for what no lab can show."""
     if directors.backup is None:
-        raise UsageError("the configuration has no vrrp_instance, so there is no pair to build")
+        raise UsageError(
+            "the configuration is of one director and has no pair (vrrp_instance; in an lvs.cf: "
+            "backup_active); `drctl lab run FILE` tries one director in a guest kernel"
+        )
     names = choose_names(directors, ConvertOptions(), Ledger())
     setup = hosts_of(directors.primary, directors.backup, names)
     views = (directors.primary, directors.backup)
@@ -157,7 +160,15 @@ def design_of(
     _check_devices(hosts)
     pair = [host for host in hosts if DIRECTOR in host.roles]
     files = _files(pair, views, source, folder)
-    return Design(name, source, hosts, topology.vips, setup, views, files, topology.notes)
+    known = tuple(_with_addresses(one, hosts) for one in setup)
+    return Design(name, source, hosts, topology.vips, known, views, files, topology.notes)
+
+
+def _with_addresses(one: SetupHost, hosts: tuple[LabHost, ...]) -> SetupHost:
+    """The machine with the addresses that the lab chose for it, so that it is known by them."""
+    built = [host for host in hosts if host.name == one.name]
+    chosen = [text for host in built for port in host.ports for text in _bare(port.addresses)]
+    return replace(one, addresses=tuple(dict.fromkeys((*one.addresses, *chosen))))
 
 
 def _check_devices(hosts: tuple[LabHost, ...]) -> None:

@@ -13,7 +13,7 @@ from drctl.errors import DrctlError
 from drctl.lab.pair.client import UNSURE, Client, Request, Vantage, be_punctual
 from drctl.lab.pair.timeline import Span, spans
 from drctl.lab.setup.build import Builder
-from drctl.lab.setup.daemon import SETTLE_S
+from drctl.lab.setup.daemon import SETTLE_S, speaker
 from drctl.lab.setup.scenario import Scenario, Scene, is_seen, vip_for
 from drctl.lab.setup.watch import is_healthy, verdicts
 from drctl.verify.value import Finding, Passage, Result
@@ -122,7 +122,7 @@ def play(builder: Builder, scenario: Scenario, tell: Tell) -> Outcome:
             broken_ms = time.monotonic() * 1000
             scenario.play(scene)
             _settle(asks, broken_ms)
-            during = verdicts(design, host)
+            during = verdicts(design, host, speaker(builder.pair))
             tell("repair")
             repaired_ms = time.monotonic() * 1000
             builder.build()

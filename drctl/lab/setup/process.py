@@ -15,6 +15,9 @@ from drctl.errors import DrctlError
 
 LAB, PART = "DRCTL_LAB", "DRCTL_LAB_PART"
 END_LIMIT_S = 15.0
+LOOK_AGAIN_S = 0.02
+"""While a process becomes another program its environment cannot be read: who finds none has to
+look again."""
 
 
 def mark(lab: str, part: str = "") -> dict[str, str]:
@@ -63,7 +66,11 @@ def processes(lab: str) -> dict[int, str]:
 
 def of_part(lab: str, part: str) -> list[int]:
     """The processes that are this part of the lab."""
-    return sorted(pid for pid, name in processes(lab).items() if name == part)
+    for wait_s in (LOOK_AGAIN_S, 0.0):
+        if found := sorted(pid for pid, name in processes(lab).items() if name == part):
+            return found
+        time.sleep(wait_s)
+    return []
 
 
 def in_namespace(namespace: str) -> list[int]:
@@ -95,10 +102,16 @@ def end_all(lab: str, namespaces: Iterable[str]) -> int:
     ended: set[int] = set()
     limit_s = time.monotonic() + END_LIMIT_S
     places = tuple(namespaces)
+    empty_looks = 0
     while True:
         left = set(processes(lab)).union(*(in_namespace(one) for one in places)) - {os.getpid()}
         if not left:
-            return len(ended)
+            empty_looks += 1
+            if empty_looks == 2:
+                return len(ended)
+            time.sleep(LOOK_AGAIN_S)
+            continue
+        empty_looks = 0
         if time.monotonic() > limit_s:
             raise DrctlError(f"processes of lab {lab} do not end: {sorted(left)}")
         ended |= left

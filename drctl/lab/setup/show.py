@@ -13,6 +13,8 @@ from drctl.verify import show as verify_show
 from drctl.verify.value import Result
 
 SCHEMA = 1
+NAME = "lab"
+"""Of the lab that is meant where none is named."""
 NO_IPVS = (
     "the kernel of this machine has no IPVS: the directors hold, move and announce the VIPs, but "
     "send no requests on to the real servers. `drctl lab run FILE` tries that in a guest kernel "
@@ -60,7 +62,7 @@ def _role(host: LabHost) -> str:
 
 
 def _ways_in(design: Design) -> list[str]:
-    own = "" if design.name == "lab" else f" --name {design.name}"
+    own = option(design.name)
     director = design.directors[0].name
     settings = state.folder_of(design.name) / director / "drctl.toml"
     rows = [
@@ -71,6 +73,11 @@ def _ways_in(design: Design) -> list[str]:
     ]
     width = max(len(command) for command, _ in rows)
     return [f"  {command:<{width}}  {about}" for command, about in rows]
+
+
+def option(name: str) -> str:
+    """What tells a command which lab is meant."""
+    return "" if name == NAME else f" --name {name}"
 
 
 def _notes(up: Up) -> Sequence[str]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from drctl.errors import UsageError
+from drctl.errors import DrctlError, UsageError
 from drctl.lab.setup import process, state
 from drctl.lab.setup.build import Builder, Tell, check_machine
 from drctl.lab.setup.design import NAMESPACE, Design, Source
 from drctl.lab.setup.play import Outcome, play
 from drctl.lab.setup.scenario import Scenario
-from drctl.lab.setup.show import Up
+from drctl.lab.setup.show import Up, option
 from drctl.lab.setup.teardown import Gone, take_down
 from drctl.lab.setup.watch import verdicts
 
@@ -30,7 +30,12 @@ def bring_up(design: Design, tell: Tell) -> Up:
         state.write(state.state_of(design, is_complete=is_whole))
         state.folder_of(design.name).mkdir(mode=0o700, exist_ok=True)
         builder = Builder(design, tell)
-        groups = builder.build()
+        try:
+            groups = builder.build()
+        except DrctlError as failed:
+            own = option(design.name)
+            hint = f"what there is stays: `drctl lab up` tries again, `drctl lab down{own}` ends it"
+            raise DrctlError(f"{failed}\n{hint}") from failed
         state.write(state.state_of(design, is_complete=True))
     tell("verify")
     client = builder.hosts[design.client.name]
@@ -62,7 +67,7 @@ def _check_free(design: Design) -> None:
 
 
 def _other_design(design: Design, known: state.State) -> str:
-    name = f" --name {design.name}" if design.name != "lab" else ""
+    name = option(design.name)
     what = f"of {known.source.path}"
     if known.source == design.source:
         what = f"of {known.source.path} as it was before it was changed"

@@ -83,21 +83,24 @@ def _add_options(action: argparse.ArgumentParser) -> None:
     from drctl.cli.common import add_dialect, add_json
     from drctl.render.options import ARP_METHODS, NETS
 
-    action.add_argument("path", metavar="PATH", help="the directors' keepalived.conf or lvs.cf")
+    action.add_argument(
+        "path",
+        metavar="PATH",
+        help="the directors' keepalived.conf or lvs.cf, or the folder that drctl convert has made "
+        "of it",
+    )
     action.add_argument(
         "--host", metavar="NAME", required=True, help="as the conversion names it, or its address"
     )
     action.add_argument(
         "--method",
         choices=ARP_METHODS,
-        default=ARP_METHODS[0],
-        help=f"against the ARP problem ({ARP_METHODS[0]})",
+        help=f"against the ARP problem ({ARP_METHODS[0]}, or the conversion's)",
     )
     action.add_argument(
         "--net",
         choices=NETS,
-        default=NETS[0],
-        help=f"what brings it all back at boot ({NETS[0]})",
+        help=f"what brings it all back at boot ({NETS[0]}, or the conversion's)",
     )
     where = action.add_mutually_exclusive_group()
     where.add_argument("--runtime", action="store_true", help="the running kernel only")
@@ -111,23 +114,14 @@ def _add_options(action: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """One of the actions."""
-    wanted, rendering = _wanted(options)
+    from drctl.cli._realserver_source import read_wanted
+
+    wanted, rendering = read_wanted(options)
     if options.action == "check":
         return _check(options, wanted)
     if options.action == "apply":
         return _apply(options, wanted, rendering)
     return _remove(options, wanted, rendering)
-
-
-def _wanted(options: argparse.Namespace) -> tuple[Wanted, Rendering]:
-    from drctl.cli._setup import read_setup
-    from drctl.realserver.wanted import rendering_of, wanted_of
-    from drctl.render.options import RenderOptions
-
-    setup = read_setup(options.path, options.dialect)
-    render = RenderOptions(setup.source, options.method, options.net)
-    names = (setup.hosts, options.host, render)
-    return wanted_of(*names), rendering_of(*names)
 
 
 def _check(options: argparse.Namespace, wanted: Wanted) -> int:

@@ -44,11 +44,13 @@ class Entry:
 @dataclass(frozen=True, slots=True)
 class HostFiles:
     """A host's folder: what the host is, and its files as path on that host and mode; installers
-    lie in the folder itself and have no leading slash."""
+    lie in the folder itself and have no leading slash. `addresses` are those that the configuration
+    knows it by."""
 
     host: str
     role: str
     files: tuple[tuple[str, int], ...]
+    addresses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,8 @@ def _nodes(document: Document) -> list[Node]:
 
 def _host_files(rendering: Rendering) -> HostFiles:
     files = (*rendering.installers, *rendering.files)
-    return HostFiles(rendering.host, rendering.role, tuple((f.path, f.mode) for f in files))
+    paths = tuple((f.path, f.mode) for f in files)
+    return HostFiles(rendering.host, rendering.role, paths, rendering.addresses)
 
 
 def _losses(renderings: tuple[Rendering, ...]) -> tuple[tuple[str, Loss], ...]:

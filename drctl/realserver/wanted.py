@@ -5,19 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from drctl.errors import UsageError
+from drctl.model.configuration import Configuration
 from drctl.model.service import MASQUERADE
 from drctl.realserver.value import File, Service, Wanted
 from drctl.render.host import Host, canonical
 from drctl.render.install import with_installers
 from drctl.render.options import RenderOptions
 from drctl.render.real_server import render_real_server
-from drctl.render.real_server_plan import plan_of
+from drctl.render.real_server_plan import Plan, plan_of
 from drctl.render.rendered import Rendering
 
 
-def wanted_of(hosts: Sequence[Host], name: str, options: RenderOptions) -> Wanted:
-    """What the host of that name, or with that address, is to have. Raises UsageError when there is
-    none, or it serves nothing behind the directors."""
+def wanted_of(
+    hosts: Sequence[Host],
+    name: str,
+    options: RenderOptions,
+    views: Sequence[Configuration] = (),
+) -> Wanted:
+    """What the host of that name, or with that address, is to have; `views` are the directors'
+    configurations. Raises UsageError when there is none, or it serves nothing behind the
+    directors."""
     host = host_named(hosts, name)
     services = [
         Service(binding.vip, port.protocol, port.number, binding.real_address or "")
@@ -25,19 +32,52 @@ def wanted_of(hosts: Sequence[Host], name: str, options: RenderOptions) -> Wante
         if binding.method != MASQUERADE
         for port in binding.ports
     ]
+    masqueraded = [one for one in services_of(views, host.addresses)[0] if one.is_own]
     rendering = render_real_server(host, options)
     files = tuple(File(one.path, one.text, one.mode) for one in rendering.files)
     own = dict.fromkeys(one.real_address for one in host.bindings if one.real_address)
     directors = [one for each in hosts if each.rank is not None for one in each.addresses]
+    plan = plan_of(host, options)
     return Wanted(
         host.name,
-        plan_of(host, options),
-        tuple(dict.fromkeys(services)),
+        plan,
+        tuple(dict.fromkeys((*services, *masqueraded))),
         files,
         tuple(own),
         tuple(one for one in dict.fromkeys(directors) if one not in host.addresses),
-        "ifcfg" if options.arp == "arptables_jf" and host.rank is None else options.net,
+        boot_system(plan, options),
     )
+
+
+def boot_system(plan: Plan, options: RenderOptions) -> str:
+    """What brings it up at boot; arptables_jf has network-scripts alone."""
+    return "ifcfg" if plan.method == "arptables_jf" else options.net
+
+
+def services_of(
+    views: Sequence[Configuration], addresses: Sequence[str]
+) -> tuple[tuple[Service, ...], tuple[str, ...]]:
+    """The services with an address that the directors send to these addresses of a host, and which
+    of the addresses those are."""
+    services: dict[Service, None] = {}
+    own: dict[str, None] = {}
+    for view in views:
+        for service in view.services:
+            for server in service.real_servers:
+                address = canonical(server.address)
+                if address is None or address not in addresses:
+                    continue
+                if not service.is_active or not server.is_active:
+                    continue
+                own[address] = None
+                vip = canonical(service.address) if service.address else None
+                forwarding = server.forwarding or service.forwarding
+                is_own = forwarding is None or forwarding.method == MASQUERADE
+                port = server.port if is_own and server.port else service.port
+                if vip is not None and port:
+                    protocol = service.protocol or "tcp"
+                    services[Service(vip, protocol, port, address, is_own)] = None
+    return tuple(services), tuple(own)
 
 
 def rendering_of(hosts: Sequence[Host], name: str, options: RenderOptions) -> Rendering:

@@ -59,6 +59,7 @@ def render_director(configuration: Configuration, host: Host, options: RenderOpt
         losses=(*losses, *plan.losses),
         steps=tuple(sorted(steps, key=lambda step: step.stage)),
         role="director" if host.rank is None else f"{host.rank} director",
+        addresses=host.addresses,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from drctl.model.configuration import Configuration
 from drctl.model.pair import Rank
@@ -65,6 +65,7 @@ def merged(one: Rendering, other: Rendering) -> Rendering:
         losses=tuple(dict.fromkeys((*one.losses, *other.losses))),
         steps=tuple(sorted(dict.fromkeys((*one.steps, *other.steps)), key=lambda step: step.stage)),
         role=other.role or one.role,
+        addresses=other.addresses or one.addresses,
     )
 
 
@@ -77,5 +78,5 @@ def _render(
     director = render_director(view, host, options)
     if not host.bindings:
         lost = tuple(dict.fromkeys((*director.losses, *host.losses)))
-        return Rendering(director.host, director.files, lost, director.steps, director.role)
+        return replace(director, losses=lost)
     return merged(director, render_real_server(host, options))

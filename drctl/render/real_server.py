@@ -4,6 +4,7 @@ at boot in that order. On a director that is also a real server: what it does on
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 
 from drctl.render.host import Host
@@ -36,13 +37,19 @@ fi
 def render_real_server(host: Host, options: RenderOptions) -> Rendering:
     """Everything for `host` but the installers; only what serves behind the directors, also when
     the host is one. Losses are the host's own too."""
-    plan = plan_of(host, options)
+    made = render_plan(host.name, plan_of(host, options), options)
+    losses = tuple(dict.fromkeys((*host.losses, *made.losses)))
+    return replace(made, losses=losses, addresses=host.addresses)
+
+
+def render_plan(name: str, plan: Plan, options: RenderOptions) -> Rendering:
+    """Everything of a plan but the installers, with its losses."""
     options, losses = _fitting(plan, options)
     files, steps = _files_and_steps(plan, options)
     return Rendering(
-        host=host.name,
+        host=name,
         files=files,
-        losses=tuple(dict.fromkeys((*host.losses, *plan.losses, *losses))),
+        losses=tuple(dict.fromkeys((*plan.losses, *losses))),
         steps=steps,
         role="director and real server" if plan.is_standby else "real server",
     )

@@ -64,7 +64,8 @@ class Loss:
 class Rendering:
     """All files of one host in order of their paths, its steps, and the losses.
 
-    `role` says in a few words what the host is. `installers` are install.sh and uninstall.sh, whose
+    `role` says in a few words what the host is, `addresses` are those that the configuration knows
+    it by. `installers` are install.sh and uninstall.sh, whose
     paths are relative to the host's folder.
     """
 
@@ -74,3 +75,4 @@ class Rendering:
     steps: tuple[Step, ...] = ()
     role: str = ""
     installers: tuple[RenderedFile, ...] = ()
+    addresses: tuple[str, ...] = ()

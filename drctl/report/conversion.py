@@ -80,7 +80,10 @@ class _Hosts:
         if files is None:
             files = _json([{"path": path, "mode": f"{mode:04o}"} for path, mode in host.files])
             self._files[host.files] = files
-        return f'{{"host": {_json(host.host)}, "role": {_json(host.role)}, "files": {files}}}'
+        return (
+            f'{{"host": {_json(host.host)}, "role": {_json(host.role)}, '
+            f'"addresses": {_json(host.addresses)}, "files": {files}}}'
+        )
 
 
 class _Entries:

@@ -17,11 +17,17 @@ if TYPE_CHECKING:
     from types import FrameType
 
 _DESCRIPTION = """\
-Try a configuration in a kernel with IPVS, on one machine and without touching it.
+The whole setup of a configuration on one machine, without touching it: up, shell and down are of
+one in network namespaces that stays; run SCENARIO breaks something in that, run PATH tries a file
+in a guest kernel with IPVS.
 """
 _RUN_DESCRIPTION = """\
-Convert a configuration as "drctl convert" does and try the result: boot a guest kernel, build a
-switch, a client, both directors and all real servers in it, run every host's generated
+With SCENARIO (--list has all): break one thing in the lab that "drctl lab up" made, show what
+"drctl verify" says before, meanwhile and after the repair, and who answered the client all the
+time. Without a lab, in one of the example, which is taken down again.
+
+With PATH: convert a configuration as "drctl convert" does and try the result: boot a guest kernel,
+build a switch, a client, both directors and all real servers in it, run every host's generated
 install.sh, start keepalived on the directors, and measure from the client who answers ARP for the
 VIPs, which real server serves each request, and which way the replies go. Then the link of the
 active director is taken down, and everything is measured again.
@@ -51,11 +57,13 @@ safety:
   of its own in the guest's memory, and everything generated is installed there.
 
 exit codes:
-  0  every assertion holds; for the method none: the hijack was seen
-  1  an assertion failed, or a generated installer did
+  0  the scenario was as it has to be; every assertion holds; for the method none: the hijack was seen
+  1  the scenario was not; an assertion failed, or a generated installer did
   2  wrong usage, not root, or a tool is missing
 
 examples:
+  drctl lab run kill
+      the active director is killed, in the lab that is up
   drctl lab run
       the example configuration without rules, then with the default method: before and after
   drctl lab run /etc/sysconfig/ha/lvs.cf --method none --method arptables
@@ -67,7 +75,7 @@ def register(subparsers: Any) -> None:
     """Add the subcommand's parser."""
     parser = subparsers.add_parser(
         "lab",
-        help="try a configuration in a kernel with IPVS, on this machine",
+        help="a whole setup on this machine: to look at, to break, to try in a kernel with IPVS",
         description=_DESCRIPTION,
         formatter_class=HelpFormatter,
     )
@@ -85,7 +93,7 @@ def _register_run(actions: Any) -> None:
 
     run_parser = actions.add_parser(
         "run",
-        help="build, measure, take the active director's link down, measure again",
+        help="break something in it; or try a file in a guest kernel",
         description=_RUN_DESCRIPTION,
         epilog=_RUN_EPILOG,
         formatter_class=HelpFormatter,

@@ -189,7 +189,7 @@ def _options(parser: argparse.ArgumentParser) -> set[str]:
 
 
 COMMANDS = _parsers()
-EXPLAINED = ("convert", "explain", "lab run", "render", "show")
+EXPLAINED = ("convert", "explain", "lab run", "lab up", "render", "show")
 """Commands whose every option has its place in docs/."""
 
 

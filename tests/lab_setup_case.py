@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from netns_case import segment
+from netns_case import Host, segment
 
 from drctl.adapters.fence import unusable_reason
+from drctl.adapters.run_lock import namespace_id
 from drctl.lab.setup import process, state
 from tools import need, need_root, refuse
 
@@ -133,25 +134,30 @@ class Lab:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    def inodes(self) -> list[int]:
-        """Of its namespaces: journals of real servers have them in their names."""
-        return [path.stat().st_ino for path in NETNS.glob(f"drctl-lab-{self.name}.*")]
+    def namespaces(self) -> list[int]:
+        """Their numbers: journals of real servers have them in their names."""
+        found = []
+        for path in NETNS.glob(f"drctl-lab-{self.name}.*"):
+            if os.path.ismount(path):
+                with Host("", path.name).inside():
+                    found.append(namespace_id())
+        return found
 
-    def left(self, inodes: list[int]) -> list[str]:
+    def left(self, namespaces: list[int]) -> list[str]:
         """Whatever there is of it."""
         found = [path.name for path in NETNS.glob(f"drctl-lab-{self.name}.*")]
         found += [f"{pid} {part}" for pid, part in process.processes(self.name).items()]
         found += [str(path) for path in state.BASE.glob(f"{self.name}*")]
         folder = state.BASE.parent
-        found += [str(p) for one in inodes for p in folder.glob(f"realserver-{one}.*")]
+        found += [str(p) for one in namespaces for p in folder.glob(f"realserver-{one}.*")]
         return found
 
     def go(self) -> None:
         """Take it down; nothing of it is left."""
-        inodes = self.inodes()
+        namespaces = self.namespaces()
         done = self.run("down")
         assert done.returncode == 0, done.stderr
-        assert self.left(inodes) == []
+        assert self.left(namespaces) == []
 
 
 @contextmanager

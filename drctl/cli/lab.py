@@ -57,7 +57,8 @@ safety:
   of its own in the guest's memory, and everything generated is installed there.
 
 exit codes:
-  0  the scenario was as it has to be; every assertion holds; for the method none: the hijack was seen
+  0  the scenario was as it has to be; every assertion holds (for the method none: the hijack was
+     seen)
   1  the scenario was not; an assertion failed, or a generated installer did
   2  wrong usage, not root, or a tool is missing
 

@@ -63,9 +63,9 @@ def test_killed_at_a_step_up_makes_it_whole(step: str) -> None:
 def test_down_killed_is_ended_by_another_one() -> None:
     with lab() as made:
         made.told("up")
-        inodes = made.inodes()
+        before = made.namespaces()
         with subprocess.Popen(made.command("down")) as taker:
-            while len(made.inodes()) == len(inodes) and taker.poll() is None:
+            while len(made.namespaces()) == len(before) and taker.poll() is None:
                 os.sched_yield()
             taker.kill()
         made.go()

@@ -17,6 +17,7 @@ from typing import Any
 
 from drctl.adapters.host_step import Step
 from drctl.adapters.key_files import write_keys
+from drctl.adapters.run_lock import namespace_id
 from drctl.errors import DrctlError, FileRefused, ToolMissing
 from drctl.lab.pair.director import DRCTL
 from drctl.lab.pair.host import BRIDGE, CommandFailed, Host, run
@@ -24,7 +25,8 @@ from drctl.lab.plan import DIRECTOR, LabHost
 from drctl.lab.setup import process, server, state
 from drctl.lab.setup.daemon import Daemon, await_active, await_pair
 from drctl.lab.setup.design import SWITCH, Design
-from drctl.realserver.apply import apply, changes, refuse_leak
+from drctl.realserver.apply import apply, changes
+from drctl.realserver.guard import Guard
 from drctl.realserver.journal import Journal
 from drctl.realserver.read import read_kernel
 from drctl.realserver.step import steps_of
@@ -186,10 +188,9 @@ class Builder:
             )
         steps = [step for step in steps_of(wanted) if not _needs(step, missing)]
         with host.inside():
-            journal = Journal(journal_of(host.namespace))
             try:
-                plan = changes(steps, journal)
-                apply(plan, journal, lambda step: refuse_leak(wanted, read_kernel, step), _ignore)
+                journal = Journal(state.BASE.parent / f"realserver-{namespace_id()}.json")
+                apply(changes(steps, journal), journal, Guard(wanted, read_kernel), _ignore)
             except DrctlError as refused:
                 self.notes.append(f"{name} is not set up: {refused}")
 
@@ -231,9 +232,10 @@ def server_part(host: str) -> str:
     return f"server {host}"
 
 
-def journal_of(namespace: str) -> Path:
-    """Where `drctl realserver` keeps what it did in a namespace."""
-    return state.BASE.parent / f"realserver-{(NETNS / namespace).stat().st_ino}.json"
+def journals_of(namespace: str) -> list[Path]:
+    """What `drctl realserver` keeps of a namespace: what it did, and its lock."""
+    with Host("", namespace).inside():
+        return list(state.BASE.parent.glob(f"realserver-{namespace_id()}.*"))
 
 
 def is_closed(port: dict[str, Any]) -> bool:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from drctl.errors import DrctlError, FileRefused
 from drctl.lab.pair.host import run
 from drctl.lab.setup import process, state
-from drctl.lab.setup.build import NETNS, journal_of
+from drctl.lab.setup.build import NETNS, journals_of
 from drctl.lab.setup.design import namespace_of
 from drctl.lab.setup.state import State
 
@@ -31,9 +31,9 @@ def take_down(known: State) -> Gone:
     ended = process.end_all(known.name, names)
     there = [name for name in names if (NETNS / name).exists()]
     for name in there:
-        with suppress(FileNotFoundError):
-            journal_of(name).unlink()
-            journal_of(name).with_suffix(".new").unlink()
+        if os.path.ismount(NETNS / name):
+            for path in journals_of(name):
+                path.unlink(missing_ok=True)
     if there:
         run("ip", "-batch", "-", stdin="".join(f"netns delete {name}\n" for name in there))
     _check_gone(names)

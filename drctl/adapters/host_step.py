@@ -6,10 +6,12 @@ Each can be done again at any time. What a change found there before is kept by 
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from drctl.adapters.rule_tool import said
 from drctl.errors import DrctlError, FileRefused, ToolMissing
 
 _LIMIT_S = 30
-_CHAIN = "DRCTL"
+_CHAIN = re.compile(r"^:(\S+) -", re.MULTILINE)
 _CHANGING = frozenset({"handle", "packets", "bytes", "metainfo"})
 
 
@@ -35,6 +37,11 @@ class Step:
     kind: str
     what: str
     value: str
+
+    def is_replaced_by(self, other: Step) -> bool:
+        """Whether doing the other one leaves nothing of this one."""
+        is_same = (self.kind, self.what) == (other.kind, other.what)
+        return is_same and self != other and self.kind in {"sysctl", "nft", "iptables"}
 
     def __str__(self) -> str:
         return KINDS[self.kind].words.format(what=self.what, value=self.value)
@@ -81,7 +88,13 @@ def _run(*command: str, stdin: str | None = None) -> str:
         raise ToolMissing(command[0], "iproute2" if command[0] == "ip" else command[0])
     try:
         done = subprocess.run(
-            command, input=stdin, capture_output=True, text=True, check=False, timeout=_LIMIT_S
+            command,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_LIMIT_S,
+            close_fds=False,  # what is inherited is the lock: it is held until this ends
         )
     except (OSError, subprocess.TimeoutExpired) as cause:
         raise StepFailed(f"{' '.join(command)}: {cause}") from cause
@@ -205,15 +218,49 @@ def _undo_arptables(step: Step, before: str) -> None:
 
 
 def _look_at_nft(step: Step) -> str:
-    family, _, table = step.what.partition(" ")
-    told = json.loads(said("nft", "-j", "list", "ruleset") or "{}")
-    mine = [
-        _steady(entry)
-        for entry in told.get("nftables", [])
-        for value in entry.values()
-        if value.get("family") == family and table in (value.get("table"), value.get("name"))
-    ]
+    mine = _nft_entries(step, said("nft", "-j", "list", "ruleset"))
     return json.dumps(mine, sort_keys=True) if mine else ""
+
+
+def _nft_entries(step: Step, listed: str) -> list[Any]:
+    family, _, table = step.what.partition(" ")
+    return [
+        _steady(entry)
+        for entry in json.loads(listed or "{}").get("nftables", [])
+        for kind, value in entry.items()
+        if value.get("family") == family
+        and value.get("name" if kind == "table" else "table") == table
+    ]
+
+
+def _nft_goal(step: Step) -> str | None:
+    told = _in_fresh_namespace("nft -f - && nft -j list ruleset", step.value)
+    return None if told is None else json.dumps(_nft_entries(step, told), sort_keys=True)
+
+
+@lru_cache(maxsize=8)
+def _in_fresh_namespace(command: str, stdin: str) -> str | None:
+    """What a command says in a network namespace without anything; None where none can be made."""
+    if shutil.which("unshare") is None:
+        return None
+    try:
+        return _run("unshare", "--net", "sh", "-c", command, stdin=stdin)
+    except StepFailed:
+        return None
+
+
+def _load_nft(step: Step) -> None:
+    """Over a table of ours alone: one of that name that looks different is somebody else's."""
+    chains = set(re.findall(r"^\s*chain (\S+) \{", step.value, re.MULTILINE))
+    for entry in _nft_entries(step, said("nft", "-j", "list", "ruleset")):
+        for kind, value in entry.items():
+            name = value.get("name", value.get("chain"))
+            if kind not in {"table", "chain", "rule"} or (kind != "table" and name not in chains):
+                raise StepFailed(
+                    f"the table {step.what} is there and not drctl's (it has the {kind} {name}); "
+                    "give it another name first"
+                )
+    _run("nft", "-f", "-", stdin=step.value)
 
 
 def _steady(value: Any) -> Any:
@@ -229,30 +276,59 @@ def _undo_nft(step: Step, before: str) -> None:
         _run("nft", f"delete table {step.what}")
 
 
+def _chain(step: Step) -> str:
+    found = _CHAIN.search(step.value)
+    assert found is not None, "our own rules name their chain"
+    return found[1]
+
+
 def _look_at_iptables(step: Step) -> str:
-    lines = said(f"{step.what}-save", "-t", "nat").splitlines()
-    mine = [line for line in lines if line.startswith(f"-A {_CHAIN} ") or _is_jump(line)]
-    return "\n".join(mine)
+    return _chain_in(step, said(f"{step.what}-save", "-t", "nat"))
 
 
-def _is_jump(line: str) -> bool:
-    return line.startswith("-A PREROUTING") and line.endswith(f"-j {_CHAIN}")
+def _chain_in(step: Step, saved: str) -> str:
+    start = f"-A {_chain(step)} "
+    lines = saved.splitlines()
+    return "\n".join(one for one in lines if one.startswith(start) or _is_jump(step, one))
+
+
+def _is_jump(step: Step, line: str) -> bool:
+    return line.startswith("-A PREROUTING") and line.endswith(f"-j {_chain(step)}")
+
+
+def _iptables_goal(step: Step) -> str | None:
+    command = f"{step.what}-restore --noflush && {step.what}-save -t nat"
+    told = _in_fresh_namespace(command, step.value)
+    return None if told is None else _chain_in(step, told)
 
 
 def _load_iptables(step: Step) -> None:
-    has_jump = any(_is_jump(line) for line in _look_at_iptables(step).splitlines())
-    kept = [line for line in step.value.splitlines() if not (has_jump and _is_jump(line))]
+    """Over a chain of ours alone, which redirects and does nothing else."""
+    there = _look_at_iptables(step).splitlines()
+    for line in there:
+        if not _is_jump(step, line) and not re.search(r" -j (?:REDIRECT|DNAT)\b", line):
+            raise StepFailed(
+                f"the chain {_chain(step)} of {step.what} is there and not drctl's ({line}); give "
+                "it another name first"
+            )
+    has_jump = any(_is_jump(step, line) for line in there)
+    kept = [line for line in step.value.splitlines() if not (has_jump and _is_jump(step, line))]
     _run(f"{step.what}-restore", "--noflush", stdin="\n".join(kept) + "\n")
 
 
 def _undo_iptables(step: Step, before: str) -> None:
     there = "" if before else _look_at_iptables(step)
     for line in there.splitlines():
-        if _is_jump(line):
-            _run(step.what, "-t", "nat", "-D", "PREROUTING", "-j", _CHAIN)
-    if there:
-        _run(step.what, "-t", "nat", "-F", _CHAIN)
-        _run(step.what, "-t", "nat", "-X", _CHAIN)
+        if _is_jump(step, line):
+            _run(step.what, "-t", "nat", "-D", "PREROUTING", "-j", _chain(step))
+    if not before and _has_chain(step):
+        _run(step.what, "-t", "nat", "-F", _chain(step))
+        _run(step.what, "-t", "nat", "-X", _chain(step))
+
+
+def _has_chain(step: Step) -> bool:
+    saved = said(f"{step.what}-save", "-t", "nat")
+    return any(line.startswith(f":{_chain(step)} ") for line in saved.splitlines())
 
 
 # programs
@@ -303,14 +379,14 @@ KINDS = {
     "nft": Kind(
         "load the nftables table {what}",
         _look_at_nft,
-        lambda _: None,
-        lambda step: _run("nft", "-f", "-", stdin=step.value),
+        _nft_goal,
+        _load_nft,
         _undo_nft,
     ),
     "iptables": Kind(
-        "load the chain DRCTL of {what}",
+        "load our chain of {what}",
         _look_at_iptables,
-        lambda _: None,
+        _iptables_goal,
         _load_iptables,
         _undo_iptables,
     ),

@@ -31,7 +31,12 @@ def run_installer(files: Iterable[tuple[str, str, int]], script: str, *words: st
         command = ["sh", str(folder / script), *words]
         try:
             done = subprocess.run(
-                command, capture_output=True, text=True, check=False, timeout=_LIMIT_S
+                command,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=_LIMIT_S,
+                close_fds=False,  # what is inherited is the lock: it is held until this ends
             )
         except (OSError, subprocess.TimeoutExpired) as cause:
             raise InstallerFailed(f"{script}: {cause}") from cause

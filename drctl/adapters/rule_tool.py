@@ -7,9 +7,10 @@ import re
 import subprocess
 from pathlib import Path
 
-from drctl.errors import DrctlError
+from drctl.errors import DrctlError, ToolMissing
 
 _LIMIT_S = 20
+_PACKAGES = {"nft": "nftables", "iptables-save": "iptables", "ip6tables-save": "iptables"}
 _LACKING = re.compile(
     r"not supported|No such file|does not exist|Unable to init|can't initialize|No chain/target"
 )
@@ -34,6 +35,8 @@ def said(*command: str) -> str:
         done = subprocess.run(
             command, capture_output=True, text=True, check=False, timeout=_LIMIT_S
         )
+    except FileNotFoundError as cause:
+        raise ToolMissing(command[0], _PACKAGES.get(command[0], command[0])) from cause
     except (OSError, subprocess.TimeoutExpired) as cause:
         raise RulesUnreadable(f"{' '.join(command)}: {cause}") from cause
     if done.returncode == 0:

@@ -114,14 +114,35 @@ def _add_options(action: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """One of the actions."""
+    from drctl.adapters.run_lock import alone
     from drctl.cli._realserver_source import read_wanted
 
     wanted, rendering = read_wanted(options)
     if options.action == "check":
         return _check(options, wanted)
-    if options.action == "apply":
-        return _apply(options, wanted, rendering)
-    return _remove(options, wanted, rendering)
+    act = _apply if options.action == "apply" else _remove
+    if options.plan:
+        return act(options, wanted, rendering)
+    with alone(_lock(options)):
+        return act(options, wanted, rendering)
+
+
+def _lock(options: argparse.Namespace) -> Path:
+    """What two runs must not change at once: a folder's files, or this network namespace."""
+    import os
+    from pathlib import Path
+
+    from drctl.adapters.run_lock import namespace_id
+    from drctl.errors import DrctlError
+
+    if options.root is not None:
+        return Path(options.root)
+    if os.geteuid() != 0:
+        raise DrctlError(
+            f"only root may {options.action} here; --plan shows what would be done, --root DIR "
+            "puts the boot files below DIR"
+        )
+    return Path(STATE, f"realserver-{namespace_id()}.lock")
 
 
 def _check(options: argparse.Namespace, wanted: Wanted) -> int:
@@ -141,12 +162,15 @@ def _check(options: argparse.Namespace, wanted: Wanted) -> int:
 
 
 def _apply(options: argparse.Namespace, wanted: Wanted, rendering: Rendering) -> int:
-    from drctl.realserver.apply import apply, changes, refuse_leak
+    from drctl.realserver.apply import apply, changes
+    from drctl.realserver.guard import Guard
+    from drctl.realserver.install import BootFiles
     from drctl.realserver.read import read_kernel
     from drctl.realserver.step import steps_of
 
     journal = _journal()
-    plan = changes(steps_of(wanted), journal) if options.root is None else None
+    steps = steps_of(wanted)
+    plan = changes(steps, journal) if options.root is None else None
     lines = [] if plan is None else plan.lines()
     lines += [] if options.runtime else _files_to_write(options, wanted)
     if options.plan or not lines:
@@ -156,23 +180,25 @@ def _apply(options: argparse.Namespace, wanted: Wanted, rendering: Rendering) ->
     tell = _teller(options, told)
     failed = ""
     try:
-        if plan is not None:
-            apply(plan, journal, lambda step: refuse_leak(wanted, read_kernel, step), tell)
-        if not options.runtime:
-            _install(options, rendering, "install.sh", tell)
         if options.root is not None:
+            _install(options, rendering, "install.sh", tell)
             _link_units(options, wanted, tell, is_on=True)
+        elif plan is not None:
+            boot = BootFiles(rendering, steps, journal, tell)
+            finish = (lambda: None) if options.runtime else boot.install
+            apply(plan, journal, Guard(wanted, read_kernel), tell, finish)
     except _failures() as refused:
         failed = str(refused)
     return _end(options, wanted, told, failed)
 
 
 def _remove(options: argparse.Namespace, wanted: Wanted, rendering: Rendering) -> int:
-    from drctl.realserver.apply import remove
+    from drctl.realserver.apply import remove, undo_order
 
     journal = _journal()
     if options.plan:
-        lines = [] if options.root else [f"undo: {one.step}" for one in reversed(journal.entries)]
+        undone = [] if options.root else undo_order(journal.entries)
+        lines = [f"undo: {one.step}" for one in undone]
         lines += [] if options.runtime else ["run uninstall.sh"]
         _tell_plan(options, wanted, lines)
         return int(bool(lines))
@@ -202,10 +228,10 @@ def _journal() -> Journal:
     """Of this network namespace, and gone with the kernel that it tells of."""
     from pathlib import Path
 
+    from drctl.adapters.run_lock import namespace_id
     from drctl.realserver.journal import Journal
 
-    namespace = Path("/proc/self/ns/net").stat().st_ino
-    return Journal(Path(STATE, f"realserver-{namespace}.json"))
+    return Journal(Path(STATE, f"realserver-{namespace_id()}.json"))
 
 
 def _files_to_write(options: argparse.Namespace, wanted: Wanted) -> list[str]:

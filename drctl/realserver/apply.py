@@ -4,14 +4,12 @@ all of a run taken back when one fails."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from drctl.adapters.addresses import Present
 from drctl.adapters.host_step import Step, StepFailed, do, goal, look, undo
 from drctl.errors import DrctlError
-from drctl.realserver.arp import answering, asking
+from drctl.realserver.guard import Guard
 from drctl.realserver.journal import Entry, Journal
-from drctl.realserver.value import Kernel, Wanted
 
 Tell = Callable[[str], None]
 
@@ -36,12 +34,19 @@ class Changes:
 
 def changes(steps: Sequence[Step], journal: Journal) -> Changes:
     """What differs now."""
-    undone = [one for one in reversed(journal.entries) if one.step not in steps]
+    undone = [
+        one
+        for one in reversed(journal.entries)
+        if one.step not in steps and not any(one.step.is_replaced_by(step) for step in steps)
+    ]
     return Changes(
-        tuple(one for one in undone if one.step.kind == "address"),
+        tuple(one for one in undone if one.step.kind in _FIRST),
         tuple(step for step in steps if not _is_done(step, journal)),
-        tuple(one for one in undone if one.step.kind != "address"),
+        tuple(one for one in undone if one.step.kind not in _FIRST),
     )
+
+
+_FIRST = frozenset({"address", "program"})
 
 
 def _is_done(step: Step, journal: Journal) -> bool:
@@ -54,9 +59,15 @@ def _is_done(step: Step, journal: Journal) -> bool:
     return wanted is not None and look(step) == wanted
 
 
-def apply(changes: Changes, journal: Journal, check: Callable[[Step], None], tell: Tell) -> None:
-    """Make the changes. `check` is asked before each step and may refuse it. Raises DrctlError when
-    one fails; those of this run are taken back then."""
+def apply(
+    changes: Changes,
+    journal: Journal,
+    guard: Guard,
+    tell: Tell,
+    finish: Callable[[], None] = lambda: None,
+) -> None:
+    """Make the changes. `guard` may refuse one; `finish` comes after the steps. Raises DrctlError
+    when one fails; those of this run are taken back then."""
     begun: list[Step] = []
     gone: list[Entry] = []
     try:
@@ -64,20 +75,31 @@ def apply(changes: Changes, journal: Journal, check: Callable[[Step], None], tel
             _undo(entry, journal, tell)
             gone.append(entry)
         for step in changes.done:
-            check(step)
+            guard.before(step)
             known = journal.of(step)
             tell(str(step))
             if known is None:
-                journal.put(Entry(step, look(step)))
-                begun.append(step)
+                _begin(step, journal, begun)
             do(step)
             journal.done(step, look(step))
+        guard.without(changes.last)
+        finish()
     except DrctlError as failed:
         problems = _take_back(begun, journal, tell) + _put_back(gone, journal, tell)
         more = "; " + "; ".join(problems) if problems else "; what this run had done is taken back"
         raise StepFailed(f"{failed}{more}") from failed
     for entry in changes.last:
         _undo(entry, journal, tell)
+
+
+def _begin(step: Step, journal: Journal, begun: list[Step]) -> None:
+    """Write it down; what it replaces of an earlier run has found what was there before."""
+    earlier = next((one for one in journal.entries if one.step.is_replaced_by(step)), None)
+    if earlier is None:
+        journal.put(Entry(step, look(step)))
+        begun.append(step)
+        return
+    journal.replace(earlier.step, Entry(step, earlier.before))
 
 
 def _undo(entry: Entry, journal: Journal, tell: Tell) -> None:
@@ -113,23 +135,36 @@ def _take_back(steps: Sequence[Step], journal: Journal, tell: Tell) -> list[str]
 
 
 def remove(journal: Journal, tell: Tell) -> int:
-    """Undo everything that the journal knows, the latest first; how many steps that were."""
-    count = 0
-    for entry in reversed(journal.entries.copy()):
-        _undo(entry, journal, tell)
-        count += 1
-    return count
+    """Undo everything that the journal knows, the latest first; how many steps that were. What was
+    as it is wanted before the first of them, and is not any more, is made so again."""
+    entries = journal.entries.copy()
+    for entry in undo_order(entries):
+        if not is_kept(entry):
+            _undo(entry, journal, tell)
+    for entry in entries:
+        if is_kept(entry):
+            if look(entry.step) != entry.before:
+                tell(f"put back: {entry.step}")
+                do(entry.step)
+            journal.drop(entry.step)
+    return len(entries)
 
 
-def refuse_leak(wanted: Wanted, read_kernel: Callable[[], Kernel], step: Step) -> None:
-    """An address is not added while the kernel would speak for it."""
-    address, _, prefix = step.value.partition("/")
-    if step.kind != "address" or not any(line.vip == address for line in wanted.plan.silent):
-        return
-    kernel = read_kernel()
-    there = Present(address, int(prefix), step.what, "", 0, -1)
-    after = replace(kernel, present=(*kernel.present, there))
-    for card in kernel.cards:
-        for outcome in (answering(after, address, card), asking(after, address, card)):
-            if not outcome.is_safe and step.what not in kernel.cards:
-                raise StepFailed(f"{address} is not added: {outcome.why}, it would be spoken for")
+def undo_order(entries: Sequence[Entry]) -> list[Entry]:
+    """The latest first, but addresses before what keeps silent about them: of another method it may
+    be younger."""
+    return sorted(reversed(entries), key=lambda one: one.step.kind not in _FIRST)
+
+
+def is_kept(entry: Entry) -> bool:
+    """Whether it was there before any run."""
+    return bool(entry.before) and goal(entry.step) == entry.before
+
+
+def note_kept(steps: Sequence[Step], journal: Journal) -> None:
+    """Write down what is there already and not a run's doing: the host's own programs will take it
+    for theirs."""
+    for step in steps:
+        wanted = goal(step)
+        if wanted and journal.of(step) is None and look(step) == wanted:
+            journal.put(Entry(step, wanted, wanted))

@@ -45,6 +45,11 @@ class Journal:
             self.entries = [entry if one is known else one for one in self.entries]
         self._write()
 
+    def replace(self, old: Step, entry: Entry) -> None:
+        """The entry takes the place of what is kept of an earlier step."""
+        self.entries = [entry if one.step == old else one for one in self.entries]
+        self._write()
+
     def done(self, step: Step, after: str) -> None:
         """The step is done."""
         known = self.of(step)

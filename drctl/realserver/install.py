@@ -1,0 +1,78 @@
+"""The boot files of a running host: its own installer puts them there, or what it did goes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from drctl.adapters.host_step import Step, look
+from drctl.adapters.installer import run_installer
+from drctl.errors import DrctlError, FileRefused
+from drctl.realserver.apply import note_kept
+from drctl.realserver.journal import Journal
+from drctl.render.rendered import Rendering
+
+STATE = Path("/var/lib/drctl")
+_MANIFEST = STATE / "manifest"
+_SETTINGS = STATE / "sysctl-before"
+
+
+@dataclass(frozen=True, slots=True)
+class BootFiles:
+    """Of a rendering; `steps` are what was done to the running kernel before."""
+
+    rendering: Rendering
+    steps: Sequence[Step]
+    journal: Journal
+    tell: Callable[[str], None]
+
+    def install(self) -> None:
+        """Run install.sh. When it fails and nothing was installed before, what it did is undone;
+        raises DrctlError."""
+        is_fresh = not _MANIFEST.exists()
+        if is_fresh:
+            note_kept(self.steps, self.journal)
+            self._keep_settings()
+        try:
+            self._run("install.sh")
+        except DrctlError:
+            if is_fresh:
+                self._undo()
+            raise
+
+    def uninstall(self) -> None:
+        """Run uninstall.sh."""
+        self._run("uninstall.sh")
+
+    def _undo(self) -> None:
+        if _MANIFEST.exists():
+            self._run("uninstall.sh")
+            return
+        _SETTINGS.unlink(missing_ok=True)
+        if STATE.is_dir() and not any(STATE.iterdir()):
+            STATE.rmdir()
+
+    def _keep_settings(self) -> None:
+        """The kernel's settings of before are those before our steps, not what install.sh finds."""
+        lines = []
+        for step in self.steps:
+            if step.kind == "sysctl":
+                known = self.journal.of(step)
+                before = look(step) if known is None else known.before
+                lines.append(f"{step.what} = {before}\n")
+        if not lines or _SETTINGS.exists():
+            return
+        try:
+            STATE.mkdir(parents=True, exist_ok=True)
+            part = _SETTINGS.with_suffix(".new")
+            part.write_text("".join(lines))
+            part.replace(_SETTINGS)
+        except OSError as cause:
+            raise FileRefused("write", str(_SETTINGS), cause) from cause
+
+    def _run(self, script: str) -> None:
+        made = self.rendering
+        files = [(one.path, one.text, one.mode) for one in (*made.installers, *made.files)]
+        for line in run_installer(files, script):
+            self.tell(line)

@@ -1,0 +1,147 @@
+"""`drctl realserver apply` and `remove` in full: kernel and boot files of a throw-away machine."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from real_server_box import Box, Segment
+from verify_case import CONFIGURATION, VIP
+
+from tools import need, need_root
+
+OWN = "192.0.2.21"
+PATH = "/srv/keepalived.conf"
+IN_FULL = pytest.mark.skipif(
+    os.environ.get("DRCTL_FULL", "") in {"", "0"}, reason="slow; runs with DRCTL_FULL=1"
+)
+WAYS = (
+    ("sysctl", "systemd"),
+    ("nftables", "ifupdown"),
+    ("iptables", "ifcfg"),
+    *(
+        pytest.param(*one, marks=IN_FULL)
+        for one in (
+            ("nftables", "systemd"),
+            ("arptables", "networkd"),
+            ("nft-redirect", "networkmanager"),
+            ("sysctl", "networkmanager"),
+            ("arptables_jf", "ifcfg"),
+        )
+    ),
+)
+
+
+class Server:
+    """A machine with a card on a segment, and with something of its own."""
+
+    def __init__(self, box: Box) -> None:
+        self.box = box
+        box.write(PATH, CONFIGURATION)
+
+    def ask(self, action: str, method: str, net: str, *words: str) -> tuple[int, str]:
+        env = ("env", "PYTHONDONTWRITEBYTECODE=1")
+        options = ("--host", OWN, "--method", method, "--net", net, *words)
+        command = (*env, sys.executable, "-m", "drctl", "realserver", action, PATH, *options)
+        done = self.box.run(*command, check=False)
+        return done.returncode, done.stdout + done.stderr
+
+    def state(self) -> tuple[list[str], str]:
+        """Files, and what the kernel has."""
+        keys = [f"net.ipv4.conf.all.{name}" for name in ("arp_ignore", "arp_announce")]
+        lines = [
+            line
+            for command in (
+                ("ip", "-4", "-o", "addr"),
+                ("ip", "-4", "route", "show", "table", "all"),
+                ("ip", "rule"),
+                ("sysctl", *keys),
+                ("arptables", "-n", "-L"),
+                ("iptables-save", "-t", "nat"),
+                ("nft", "list", "tables"),
+            )
+            for line in self.box.out(*command).splitlines()
+        ]
+        made_by_looking = {"table ip nat", "table arp filter"}
+        kept = [one for one in lines if one.strip() and one[0] not in "#*:" and one != "COMMIT"]
+        return self.box.tree(), "\n".join(one for one in kept if one not in made_by_looking)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    need_root()
+    for tool, package in (("nft", "nftables"), ("arptables", "arptables")):
+        need(tool, package)
+    with Segment() as segment, Box(tmp_path) as box:
+        segment.join(box, f"{OWN}/24")
+        box.run("arptables", "-A", "INPUT", "-d", "192.0.2.79", "-j", "DROP")
+        box.run("sysctl", "-qw", "net.ipv4.conf.all.arp_announce=1")
+        box.write("/etc/sysctl.d/50-theirs.conf", "net.ipv4.conf.all.arp_announce = 1\n")
+        yield Server(box)
+
+
+@pytest.mark.parametrize(("method", "net"), WAYS)
+def test_full_apply_is_right_repeatable_and_remove_leaves_nothing(
+    server: Server, method: str, net: str
+) -> None:
+    before = server.state()
+    assert server.ask("apply", method, net, "--plan")[0] == 1
+    assert server.state() == before
+    code, told = server.ask("apply", method, net)
+    assert code == 0, told
+    _, found = server.ask("check", method, net)
+    wrong = [line for line in found.splitlines() if not line.startswith(("    ", OWN))]
+    # nobody serves, and what is the machine's own to start may not be
+    own = ("service ", "unit systemd-networkd", "unit NetworkManager", "unit networking")
+    missing = "service arptables_jf"
+    assert not [line for line in wrong if not line.startswith((*own, missing))], found
+    assert server.ask("apply", method, net) == (0, f"{OWN}: nothing to do\n")
+    code, told = server.ask("remove", method, net)
+    assert code == 0, told
+    assert server.state() == before
+
+
+def test_full_apply_that_fails_in_the_boot_files_takes_all_back(server: Server) -> None:
+    server.box.run("mkdir", "-p", "/usr/libexec/drctl/drctl-vip")
+    before = server.state()
+    code, told = server.ask("apply", "sysctl", "systemd")
+    assert code == 1, told
+    assert "is a folder, and a file of that name is to be made" in told
+    assert server.state() == before
+
+
+def test_full_apply_over_an_address_of_its_own_gives_it_back(server: Server) -> None:
+    server.box.run("ip", "addr", "add", f"{VIP}/32", "dev", "lo")
+    before = server.state()
+    assert server.ask("apply", "sysctl", "systemd")[0] == 0
+    assert server.ask("remove", "sysctl", "systemd")[0] == 0
+    assert server.state() == before
+
+
+@pytest.mark.parametrize("number", [1, *(pytest.param(one, marks=IN_FULL) for one in (2, 5))])
+def test_full_apply_killed_in_the_boot_files_is_right_after_the_next(
+    server: Server, number: int
+) -> None:
+    before = server.state()
+    command = server.box.command(
+        *("env", "PYTHONDONTWRITEBYTECODE=1", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"),
+        *(sys.executable, "-m", "drctl", "realserver", "apply", PATH, "--host", OWN),
+    )
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith(f"add {VIP}"):
+                break
+        # the installer runs now, and goes on without drctl
+        time.sleep(0.02 * number)
+        process.kill()
+    code, told = server.ask("apply", "sysctl", "systemd")
+    assert code == 0, told
+    assert server.ask("apply", "sysctl", "systemd")[1] == f"{OWN}: nothing to do\n"
+    assert server.ask("remove", "sysctl", "systemd")[0] == 0
+    assert server.state() == before

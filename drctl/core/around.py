@@ -96,6 +96,12 @@ class Around:
         """Addresses of peers that are reached by one of our interfaces."""
         return tuple(address for name, address in self.peers_at if name == interface)
 
+    def note_beat(self, peer: PeerView, link: str, now_ms: int) -> None:
+        """A fresh heartbeat came by that link: the card that it runs over hears."""
+        for each in peer.config.links:
+            if each.name == link and (sight := self.sights.get(each.interface)) is not None:
+                sight.beat_ms = now_ms
+
     @property
     def macs(self) -> tuple[str, ...]:
         """Hardware addresses that this host may answer by: any card answers for any address."""

@@ -31,9 +31,11 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class TimeCame:
-    """Nothing but time: fed when the core's deadline is reached."""
+    """Nothing but time: fed when the core's deadline is reached. All frames that came before
+    `read_ms` have been fed by then, or before `now_ms` where it is None."""
 
     now_ms: int
+    read_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,7 +106,7 @@ class Node:
                 self._await_silence()
             if now_ms < self.deadline_ms:
                 return ()
-        self._step(now_ms)
+        self._step(now_ms, _read_ms(event))
         is_turn = now_ms >= self._next_beat_ms
         if is_turn:
             self._turn(now_ms)
@@ -216,6 +216,7 @@ class Node:
             self.around.beat_soon |= is_long_ago
             return True
         has_changed = peer.learn(beat, now_ms, sent_after_ms)
+        self.around.note_beat(peer, event.link, now_ms)
         if beat.digest != self.settings.digest:
             text = f"{peer.config.node} has another configuration"
             self.around.alarm(now_ms, ("digest", peer.config.node), text)
@@ -309,9 +310,9 @@ class Node:
 
     # going on
 
-    def _step(self, now_ms: int) -> None:
+    def _step(self, now_ms: int, read_ms: int) -> None:
         for name, sight in self.around.sights.items():
-            asked = sight.step(now_ms)
+            asked = sight.step(now_ms, read_ms)
             if asked:
                 self.around.ask(name, asked)
         for group in self.groups.values():
@@ -426,8 +427,16 @@ class Node:
             if now_ms < peer.fresh_until_ms < at_ms:
                 at_ms = peer.fresh_until_ms
         for sight in self.around.sights.values():
-            if now_ms < (wake_ms := sight.wake_ms()) < at_ms:
-                at_ms = wake_ms
+            if (wake_ms := sight.wake_ms()) < at_ms:
+                at_ms = max(wake_ms, now_ms)
         self._is_for_silence = at_ms < self._apart_ms
         self.deadline_ms = at_ms
         self._late_ms = self.deadline_ms + self.around.timing.heartbeat_ms // 2 + 1
+
+
+def _read_ms(event: Event) -> int:
+    """Up to when all frames have been fed. Before other events than the coming of time nobody
+    looks whether there are any."""
+    if not isinstance(event, TimeCame):
+        return -NEVER_MS
+    return event.now_ms if event.read_ms is None else event.read_ms

@@ -27,13 +27,14 @@ class Sight:
     With every heartbeat it asks the station that answered last, and, at most every 100 ms, the next
     one in turn, which may have to be asked by broadcast. When none has answered for one and a half
     heartbeats it asks as many as it may, in a burst; when that is not answered either, the card is
-    blind, until somebody answers. Where no station is known at all nothing can be said, and it
-    never gets blind.
+    blind, until somebody answers. A card over which a peer was heard since its silence began is not
+    before the fence's time has passed: more likely than that is a machine that is busy. Where no
+    station is known at all nothing can be said, and it never gets blind.
     """
 
-    __slots__ = ("_asking_since_ms", "_has_answer", "_latest", "_next_ask_ms", "_next_turn_ms",
-                 "_turn", "config", "is_blind", "is_up", "proof_ms", "stations",
-                 "timing")  # fmt: skip
+    __slots__ = ("_asked", "_asking_since_ms", "_has_answer", "_latest", "_next_ask_ms",
+                 "_next_turn_ms", "_turn", "beat_ms", "config", "is_blind", "is_up", "proof_ms",
+                 "stations", "timing")  # fmt: skip
 
     def __init__(self, config: Interface, timing: Timing, peers: tuple[str, ...]) -> None:
         self.config = config
@@ -43,7 +44,11 @@ class Sight:
         self.is_blind = False
         self.proof_ms = 0
         """When a station answered last, or, before that, when looking began."""
+        self.beat_ms = -NEVER_MS
+        """When a peer's heartbeat came by this interface last."""
         self._asking_since_ms: int | None = None
+        self._asked = 0
+        """Rounds of the burst."""
         self._next_ask_ms = 0
         self._next_turn_ms = 0
         self._turn = 0
@@ -124,23 +129,49 @@ class Sight:
         answered_ms = self.stations[address].answered_ms
         return -1 if answered_ms is None else answered_ms
 
-    def step(self, now_ms: int) -> tuple[str, ...]:
-        """Let time pass; whom to ask at once, because nobody answers."""
+    def step(self, now_ms: int, read_ms: int) -> tuple[str, ...]:
+        """Let time pass; whom to ask at once, because nobody answers. No answer that came before
+        `read_ms` lies unread."""
         if self.is_blind or not self.stations:
             return ()
+        timing = self.timing
         if self._asking_since_ms is None:
-            if now_ms - self.proof_ms <= self.timing.suspect_ms:
+            if now_ms - self.proof_ms <= timing.suspect_ms:
                 return ()
-            self._asking_since_ms = now_ms
-            self._next_ask_ms = now_ms
-        elif now_ms - self._asking_since_ms >= self.timing.confirm_ms:
+            self._asking_since_ms = self._next_ask_ms = now_ms
+            self._asked = 0
+        elif self._is_burst_over(read_ms) and not self._is_patient(now_ms):
             self.is_blind = True
             self._asking_since_ms = None
             return ()
         if now_ms < self._next_ask_ms:
             return ()
-        self._next_ask_ms = now_ms + self.timing.confirm_gap_ms
+        self._next_ask_ms = now_ms + self._gap_ms(now_ms - self._asking_since_ms)
+        self._asked += 1
         return self.some(ASKED_AT_ONCE)
+
+    def _gap_ms(self, asking_ms: int) -> int:
+        """Until the next round of a burst that lasts so long by now."""
+        timing = self.timing
+        if asking_ms < timing.confirm_ms:
+            return min(timing.confirm_gap_ms, timing.confirm_ms - asking_ms)
+        is_enough = self._asked >= timing.confirm_probes
+        return timing.confirm_ms if is_enough else timing.confirm_gap_ms
+
+    def _is_burst_over(self, read_ms: int) -> bool:
+        """It was asked often enough, and the last round has had its time, however long this process
+        was kept from asking, or from reading."""
+        assert self._asking_since_ms is not None
+        if self._asked < self.timing.confirm_probes or read_ms < self._next_ask_ms:
+            return False
+        return read_ms - self._asking_since_ms >= self.timing.confirm_ms
+
+    def _is_patient(self, now_ms: int) -> bool:
+        timing = self.timing
+        if now_ms - self.beat_ms > timing.suspect_ms or now_ms - self.proof_ms > timing.blind_ms:
+            return False
+        # stations are asked with every heartbeat: a card that died then has heard no beat since
+        return self.beat_ms - self.proof_ms > timing.heartbeat_ms
 
     def wake_ms(self) -> int:
         """When `step` has something to do again."""
@@ -148,4 +179,4 @@ class Sight:
             return NEVER_MS
         if self._asking_since_ms is None:
             return self.proof_ms + self.timing.suspect_ms + 1
-        return min(self._next_ask_ms, self._asking_since_ms + self.timing.confirm_ms)
+        return self._next_ask_ms

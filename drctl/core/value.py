@@ -37,8 +37,8 @@ class Timing:
 
     `lease_ms` is the lifetime of an address in the kernel (whole seconds), `fence_ms` that of the
     element which lets a group answer, 0 where there is no nftables. `confirm_probes` are sent
-    within `confirm_ms` before a takeover. `garp_*`: announcements at once, again after a time, and
-    ever again (0: never).
+    within `confirm_ms` before a takeover, `confirm_limit_ms` at most. `garp_*`: announcements at
+    once, again after a time, and ever again (0: never).
     """
 
     heartbeat_ms: int = 100
@@ -50,6 +50,7 @@ class Timing:
     garp_count: int = 5
     garp_again_ms: int = 5000
     garp_refresh_ms: int = 0
+    confirm_limit_ms: int = 30
 
     @cached_property
     def suspect_ms(self) -> int:
@@ -58,16 +59,33 @@ class Timing:
 
     @cached_property
     def confirm_ms(self) -> int:
-        return min(30, self.heartbeat_ms)
+        return min(self.confirm_limit_ms, self.heartbeat_ms)
 
     @cached_property
     def confirm_gap_ms(self) -> int:
         return max(1, self.confirm_ms // self.confirm_probes)
 
     @cached_property
+    def quick_gap_ms(self) -> int:
+        """Between probes when the peer's process is known to have ended: only its kernel can
+        answer. So few of them take longer than the answer to one that is not quick."""
+        gap_ms = self.confirm_gap_ms
+        return max(min(2, gap_ms), min(gap_ms, 2 * gap_ms // (self.confirm_probes - 1)))
+
+    @cached_property
+    def vouched_ms(self) -> int:
+        """For how long the last probe rules out who is silent: a burst of his own takes longer."""
+        return self.quick_gap_ms * (self.confirm_probes - 1)
+
+    @cached_property
     def stale_ms(self) -> int:
         """Age of an echo from which on a beat proves no life."""
         return 3 * self.heartbeat_ms
+
+    @cached_property
+    def blind_ms(self) -> int:
+        """How long no witness may answer on a card over which a peer is heard."""
+        return max(self.fence_ms, 5 * self.heartbeat_ms)
 
     @cached_property
     def fence_renew_ms(self) -> int:

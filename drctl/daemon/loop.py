@@ -66,7 +66,7 @@ class Loop:
             while ready and ready[0][0] == FRAMES:
                 self._take(ready.pop(0)[1])
             # leases are looked at before anything else is read
-            self.feed(TimeCame(max(at_ms, self._fed_ms)))
+            self.feed(TimeCame(max(at_ms, self._fed_ms), at_ms))
         for _, descriptor in ready:
             self._take(descriptor)
         self.after_turn()

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from drctl.core import arbiter
-from drctl.core.burst import QUICK_GAP_MS
 from drctl.core.event import Outcome
 from drctl.core.group import RETRY_MS, GroupState
 from drctl.core.role import Role
@@ -82,7 +81,7 @@ def _clear_until_ms(place: GroupState, now_ms: int) -> int | None:
     assert burst is not None
     if not place.run_burst(now_ms):
         return None
-    valid_ms = min(QUICK_GAP_MS, timing.confirm_gap_ms) * (timing.confirm_probes - 1)
+    valid_ms = timing.vouched_ms
     if now_ms < burst.vouched_ms + valid_ms:
         return burst.vouched_ms + valid_ms
     if not burst.is_pending:

@@ -7,9 +7,6 @@ from drctl.core.value import Group, Timing
 SAMPLE = 16
 """VIPs of one interface that are asked for at once; more take their turn."""
 
-QUICK_GAP_MS = 2
-"""Between probes when the peer's process is known to have ended: only its kernel can answer."""
-
 
 class Burst:
     """Probes that must stay unanswered, each vouched for.
@@ -62,7 +59,7 @@ class Burst:
         self.rounds = max(self.rounds, -(-most // SAMPLE))
 
     def hurry(self) -> None:
-        self.gap_ms = min(QUICK_GAP_MS, self.gap_ms)
+        self.gap_ms = min(self._timing.quick_gap_ms, self.gap_ms)
 
     def next_ms(self) -> int:
         """When to probe next.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from drctl.core import active, arbiter
-from drctl.core.burst import QUICK_GAP_MS
 from drctl.core.event import Outcome
 from drctl.core.group import RETRY_MS, GroupState, Phase
 from drctl.core.peer import PeerView
@@ -128,8 +127,7 @@ def _safe_before_ms(group: GroupState, now_ms: int) -> int | None:
             return before_ms
         group.start_burst(now_ms)
     assert group.burst is not None
-    gap_ms = min(QUICK_GAP_MS, around.timing.confirm_gap_ms)
-    valid_ms = gap_ms * (around.timing.confirm_probes - 1)
+    valid_ms = around.timing.vouched_ms
     if group.run_burst(now_ms):
         if now_ms < group.burst.vouched_ms + valid_ms:
             return min(before_ms, group.burst.vouched_ms + valid_ms)

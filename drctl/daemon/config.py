@@ -94,6 +94,7 @@ class DaemonConfig:
     state_dir: str = STATE_DIR
     witnesses: tuple[str, ...] = ()
     heartbeat_ms: int = 100
+    confirm_ms: int = 30
     confirm_probes: int = 6
     fence_ms: int = 500
     lease_ms: int = 2000
@@ -273,7 +274,12 @@ def _config(path: str, values: Mapping[str, Any]) -> DaemonConfig:
     }
     timed = {
         f"{key}{unit}": timing[key]
-        for key, unit in (("confirm_probes", ""), ("overlap", "_ms"), ("handover", "_ms"))
+        for key, unit in (
+            ("confirm", "_ms"),
+            ("confirm_probes", ""),
+            ("overlap", "_ms"),
+            ("handover", "_ms"),
+        )
         if key in timing
     }
     peers = tuple(

@@ -129,7 +129,11 @@ def digest_of(groups: Sequence[Group], timing: Timing, arbiter: tuple[object, ..
         (group.name, sorted((v.address, v.prefix, v.scope) for v in group.vips))
         for group in sorted(groups, key=lambda one: one.name)
     ]
-    text = repr((shown, astuple(timing), *arbiter))
+    timed = astuple(timing)
+    if timing.confirm_limit_ms == Timing.confirm_limit_ms:
+        # the version before, which has no such setting, says the same
+        timed = timed[:-1]
+    text = repr((shown, timed, *arbiter))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -318,6 +322,7 @@ def _timing(config: DaemonConfig, parts: Sequence[GroupParts]) -> Timing:
         lease_ms=config.lease_ms,
         overlap_ms=config.overlap_ms,
         handover_ms=config.handover_ms,
+        confirm_limit_ms=config.confirm_ms,
     )
     return replace(
         timing,

@@ -221,8 +221,16 @@ SETTINGS: tuple[Setting, ...] = (
         "ms",
     ),
     Setting(
+        "timing.confirm",
+        between(10, 10_000),
+        "30ms",
+        "how long the probes of a takeover are spread over, one heartbeat at most; longer where "
+        "several groups on a slow machine would flood it and its segment with them",
+        "ms",
+    ),
+    Setting(
         "timing.confirm_probes",
-        number(2, 50),
+        number(3, 50),
         "6",
         "ARP or ND probes that nobody may answer before a takeover; fewer take over wrongly where "
         "packets are lost",

@@ -57,12 +57,13 @@ def test_a_small_file_has_the_documented_defaults() -> None:
 def test_all_settings_are_taken() -> None:
     config = _parsed(
         '[timing]\nheartbeat = "20ms"\nfence = "0.2s"\nlease = "3s"\noverlap = "0ms"\n'
-        'handover = "1m"\nconfirm_probes = 8\n[fence]\nkind = "nft"\n'
+        'handover = "1m"\nconfirm_probes = 8\nconfirm = "15ms"\n[fence]\nkind = "nft"\n'
         '[arbiter]\nkind = "gateway"\naddresses = ["192.0.2.1"]\nfall = 2\n'
         '[metrics]\nlisten = "127.0.0.1:9650"\n'
     )
     assert (config.heartbeat_ms, config.fence_ms, config.lease_ms) == (20, 200, 3000)
     assert (config.overlap_ms, config.handover_ms, config.confirm_probes) == (0, 60_000, 8)
+    assert config.confirm_ms == 15
     assert config.fence_kind == "nft"
     assert config.arbiter == ArbiterConfig("gateway", ("192.0.2.1",), fall=2)
     assert config.arbiter.hold_ms(config.heartbeat_ms) == 300
@@ -208,6 +209,7 @@ def test_the_documented_defaults_are_those_of_the_code() -> None:
     config = _parsed()
     by_field = {
         "timing.heartbeat": config.heartbeat_ms,
+        "timing.confirm": config.confirm_ms,
         "timing.confirm_probes": config.confirm_probes,
         "timing.fence": config.fence_ms,
         "timing.lease": config.lease_ms,

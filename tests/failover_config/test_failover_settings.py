@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from corpus import keepalived_files, piranha_files
 
-from drctl.core.value import Track, Vip
+from drctl.core.value import Timing, Track, Vip
 from drctl.daemon.config import DaemonConfig, LinkConfig, PeerConfig
 from drctl.daemon.config_reading import read_failover
-from drctl.daemon.failover_settings import Failover
+from drctl.daemon.failover_settings import Failover, digest_of
 from drctl.daemon.hook_reading import hook_settings
 from drctl.daemon.host import Host, HostInterface
 from drctl.daemon.problem import ConfigRefused
@@ -389,3 +390,12 @@ def test_every_configuration_gives_settings_or_reasons() -> None:
             assert all(problem.line for problem in built.unsupported), built.unsupported
     assert taken > len(files) // 2
     assert all(reasons)
+
+
+def test_longer_confirmation_spreads_the_probes_and_both_directors_need_it() -> None:
+    longer = Timing(heartbeat_ms=1000, confirm_limit_ms=600)
+    assert longer.confirm_gap_ms == 100
+    assert replace(longer, confirm_limit_ms=5000).confirm_ms == 1000
+    assert digest_of((), longer) != digest_of((), Timing(heartbeat_ms=1000))
+    # as a director says it that does not know the setting yet
+    assert digest_of((), Timing()) == "85493bbe03db1ee2"

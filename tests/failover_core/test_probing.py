@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from drctl.core.burst import SAMPLE, Burst, sample
 from drctl.core.value import Group, Timing, Vip
 
@@ -77,3 +79,14 @@ def test_sample_asks_on_every_interface() -> None:
         "web", (Vip("192.0.2.1", 24, "eth0"), Vip("198.51.100.1", 24, "eth1")), ("eth0", "eth1")
     )
     assert sample(both, 0) == (("eth0", ("192.0.2.1",)), ("eth1", ("198.51.100.1",)))
+
+
+@pytest.mark.parametrize("confirm_ms", [10, 30, 600])
+@pytest.mark.parametrize("probes", [3, 4, 6, 50])
+def test_last_probe_vouches_for_longer_than_it_waits_for_its_answer(
+    confirm_ms: int, probes: int
+) -> None:
+    timing = Timing(1000, probes, confirm_limit_ms=confirm_ms)
+    assert timing.vouched_ms > timing.confirm_gap_ms
+    # a burst of the other one's takes longer, however quick it is
+    assert timing.vouched_ms < timing.quick_gap_ms * probes

@@ -212,8 +212,14 @@ def _look_at_arptables(step: Step) -> str:
     return "there" if count else ""
 
 
+def _add_arptables(step: Step) -> None:
+    """An interrupted run may have added it."""
+    if not _look_at_arptables(step):
+        _run(_arptables(), "-A", step.what, *step.value.split())
+
+
 def _undo_arptables(step: Step, before: str) -> None:
-    if not before and _look_at_arptables(step):
+    while not before and _look_at_arptables(step):
         _run(_arptables(), "-D", step.what, *step.value.split())
 
 
@@ -373,7 +379,7 @@ KINDS = {
         "arptables -A {what} {value}",
         _look_at_arptables,
         lambda _: "there",
-        lambda step: _run(_arptables(), "-A", step.what, *step.value.split()),
+        _add_arptables,
         _undo_arptables,
     ),
     "nft": Kind(

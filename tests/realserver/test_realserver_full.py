@@ -107,11 +107,14 @@ def test_full_apply_is_right_repeatable_and_remove_leaves_nothing(
 
 
 def test_full_apply_that_fails_in_the_boot_files_takes_all_back(server: Server) -> None:
-    server.box.run("mkdir", "-p", "/usr/libexec/drctl/drctl-vip")
+    refusing = 'case $* in *enable*) echo "no units here" >&2; exit 1;; esac\n'
+    program = f"#!/bin/sh\n{refusing}exec /usr/bin/systemctl $*\n"
+    server.box.write("/usr/sbin/systemctl", program, 0o755)
     before = server.state()
     code, told = server.ask("apply", "sysctl", "systemd")
     assert code == 1, told
-    assert "is a folder, and a file of that name is to be made" in told
+    assert "this step failed: start at boot" in told
+    assert "what this run had done is taken back" in told
     assert server.state() == before
 
 

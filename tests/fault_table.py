@@ -427,8 +427,8 @@ FAULTS = (
     Fault(
         "redirecting rule leads to another port",
         REDIRECTING,
-        "--to-ports 8080, where nobody listens",
-        "--to-ports 80",
+        "to port 8080, where nobody listens",
+        "to port 80",
         do.redirect(80, 8080),
         "to itself port 8080",
         HOLE,
@@ -642,3 +642,22 @@ FAULTS = (
         prepare=do.foreign,
     ),
 )
+
+
+def as_markdown() -> list[str]:
+    """The table of docs/verify.md, a line for each fault."""
+    lines = [
+        "| fault | methods | how it is made | its healthy twin | `check` says | `verify` says |"
+    ]
+    lines.append("|---|---|---|---|---|---|")
+    for one in FAULTS:
+        methods = "all" if one.methods == METHODS else ", ".join(one.methods)
+        check = one.check or "cannot see it"
+        verify = (
+            f"`{one.verdict}`: {one.cause}" if one.verdict != SILENT else "nothing is wrong there"
+        )
+        if one.verdict == DISPUTE:
+            verify = f"{one.verdict}: {one.cause}"
+        cells = (one.name, methods, one.how, one.twin, check, verify)
+        lines.append("| " + " | ".join(cell.replace("|", "/") for cell in cells) + " |")
+    return lines

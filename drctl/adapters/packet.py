@@ -21,6 +21,7 @@ ETHERNET_BYTES = 14
 FRAMES_REMEMBERED = 256
 """Frames are the same again and again: so many are taken apart, or put together, only once."""
 _FRAME_BYTES = 2048
+_BUFFER_BYTES = 4 << 20
 _MOST_AT_ONCE = 256
 _SOL_PACKET = 263
 _PACKET_ADD_MEMBERSHIP, _MEMBER_MULTICAST = 1, 0
@@ -93,6 +94,8 @@ class PacketSocket:
             # protocol 0 hears nothing: the filter is there before the first frame
             attach_filter(self._socket, program)
             self._socket.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
+            # the kernel takes as much of it as it allows
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
             self._socket.bind((interface, ethertype))
         except OSError as cause:
             self._socket.close()

@@ -38,7 +38,7 @@ LAST_S = 0.15
 BAITS = 8
 """So many VIPs of a station can be tried at once: it asks for an address once, whatever waits."""
 SPARE_BAITS = 4
-PROVOKED_AT_MOST = 400
+PROVOKED_AT_MOST = 200
 _LEAST_BAITS_OF_A_PROXY = 3
 """Of those taken at random; an answer may be late by up to 0.8 s (neigh/proxy_delay)."""
 _PURSUED_AT_MOST = 200
@@ -76,6 +76,17 @@ class Record:
     proxies: set[str] = field(default_factory=set)
     routers: set[tuple[str, int]] = field(default_factory=set)
     lost: int = 0
+    macs: dict[str, set[str]] = field(default_factory=dict)
+    """Those that spoke for each address, so far."""
+    used: Counter[str] = field(default_factory=Counter)
+    """How many baits each station was given."""
+
+    def add(self, heard: Iterable[Heard]) -> None:
+        """Something more was heard."""
+        for one in heard:
+            self.heard.append(one)
+            if one.sender_address:
+                self.macs.setdefault(one.sender_address, set()).add(one.sender_mac)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +173,7 @@ class Surveyor:
         record.lost = sum(each.lost() for each in self._ears)
         for interface in self._cards:
             asked = {bait.address for bait in baits if bait.interface == interface}
-            record.proxies |= _proxies(asked, record.heard)
+            record.proxies |= _proxies(asked, record)
         return record
 
     def _plan(
@@ -186,7 +197,7 @@ class Surveyor:
             ready = {number for number, _ in self._poll.poll(max(0.0, (until_s - now_s) * 1000))}
             for each in self._ears:
                 if each.fileno() in ready:
-                    record.heard += each.receive()
+                    record.add(each.receive())
             for number in ready & self._vrrp.keys():
                 record.routers |= self._vrrp[number].receive()
 
@@ -204,7 +215,7 @@ class Surveyor:
         """Who answers for baits is asked for all that clients ask for, by itself."""
         for interface, arp in self._arp.items():
             names = {bait.address for bait in baits if bait.interface == interface}
-            macs = {one.sender_mac for one in record.heard if one.sender_address in names}
+            macs = {mac for name in names for mac in record.macs.get(name, ())}
             pairs = itertools.product(sorted(macs), questions)
             wanted = [
                 (one.address, mac)
@@ -227,15 +238,15 @@ class Surveyor:
         self, one: Provocation, baits: Sequence[Question], record: Record
     ) -> Callable[[], None]:
         def provoke() -> None:
-            macs = {h.sender_mac for h in record.heard if h.sender_address == one.station}
+            macs = record.macs.get(one.station, set())
             if one.interface not in record.baits:
                 asked = [bait.address for bait in baits if bait.interface == one.interface]
-                record.baits[one.interface] = _free(asked, record.heard)[:BAITS]
+                record.baits[one.interface] = _free(asked, record)[:BAITS]
             free = record.baits[one.interface]
-            used = sum(station == one.station for station, _ in record.provoked)
-            if not macs or used >= len(free):
+            if not macs or record.used[one.station] >= len(free):
                 return
-            bait = free[used]
+            bait = free[record.used[one.station]]
+            record.used[one.station] += 1
             source, target = socket.inet_aton(bait), socket.inet_aton(one.vip)
             request = ip_packet.echo_request(source, target, secrets.randbits(16))
             raw = self._raw[one.interface]
@@ -246,26 +257,16 @@ class Surveyor:
         return provoke
 
 
-def _holders(baits: Iterable[str], heard: Iterable[Heard]) -> dict[str, set[str]]:
-    """Who answered for each of these addresses."""
-    found: dict[str, set[str]] = {bait: set() for bait in baits}
-    for one in heard:
-        if one.sender_address in found:
-            found[one.sender_address].add(one.sender_mac)
-    return found
-
-
-def _proxies(baits: Iterable[str], heard: Sequence[Heard]) -> set[str]:
+def _proxies(baits: Iterable[str], record: Record) -> set[str]:
     """MACs that answer for several of addresses that were taken at random."""
-    holders = _holders(baits, heard)
-    counted = Counter(mac for macs in holders.values() for mac in macs)
+    counted = Counter(mac for bait in baits for mac in record.macs.get(bait, ()))
     return {mac for mac, count in counted.items() if count >= _LEAST_BAITS_OF_A_PROXY}
 
 
-def _free(baits: Sequence[str], heard: Sequence[Heard]) -> list[str]:
+def _free(baits: Sequence[str], record: Record) -> list[str]:
     """Those that nobody has: who answers for everything has none of them."""
-    holders, proxies = _holders(baits, heard), _proxies(baits, heard)
-    return [bait for bait in baits if holders[bait] <= proxies]
+    proxies = _proxies(baits, record)
+    return [bait for bait in baits if record.macs.get(bait, set()) <= proxies]
 
 
 def _strange_addresses(card: Card) -> list[str]:

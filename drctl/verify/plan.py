@@ -181,12 +181,16 @@ def held_by(targets: Iterable[Target], machine: Machine, role: Role) -> frozense
 def _connections(
     hosts: Sequence[Host], machine: Machine, interface: str | None
 ) -> Iterable[Connection]:
+    own = {address for card in machine.cards for address, _ in card.own}
+    cards: dict[str, Card | None] = {}
     for host in hosts:
         for binding in host.bindings:
             address = binding.real_address
-            if binding.method == MASQUERADE or address is None or _is_own(address, machine):
+            if binding.method == MASQUERADE or address is None or address in own:
                 continue
-            card = machine.card_of(address, interface)
+            if address not in cards:
+                cards[address] = machine.card_of(address, interface)
+            card = cards[address]
             where = card.interface if card is not None else ""
             tunnel = encapsulation(binding.options) if binding.method == TUNNEL else None
             ports = [port.number for port in binding.ports if port.protocol in {"tcp", ""}]

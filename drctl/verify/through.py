@@ -122,7 +122,7 @@ def try_through(
                     "machine or its link is down, or it drops all requests"
                 )
                 made[one] = _found(one, Passage.BLACK_HOLE, cause)
-            elif not _sources(card, one):
+            elif not addresses_of(card, one):
                 cause = f"this host has no address of the VIP's family on {card.interface}"
                 made[one] = _found(one, Passage.UNTRIED, cause)
             else:
@@ -134,7 +134,7 @@ def try_through(
     return tuple(made[one] for one in connections if one in made)
 
 
-def _sources(card: Card, one: Connection) -> tuple[str, str] | None:
+def addresses_of(card: Card, one: Connection) -> tuple[str, str] | None:
     """The addresses of this host from which to send to the VIP, and to the server itself."""
     inner, outer = _source(card, one.address, one.vip), _source(card, one.address, one.address)
     return (inner, outer) if inner is not None and outer is not None else None
@@ -149,7 +149,7 @@ def _knock(
     # the same port on its own address tells a missing VIP from a missing service
     by_own: dict[tuple[str, int, str], Knock] = {}
     for one in connections:
-        sources = _sources(card, one)
+        sources = addresses_of(card, one)
         assert sources is not None
         tunnel = Tunnel(one.address, sources[1], one.tunnel) if one.tunnel is not None else None
         for mac in reached.macs[one.address][:_CARDS_TRIED]:

@@ -7,12 +7,14 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from corpus import PROJECT
 from fault_lab import METHODS, Lab, Scene, lab
-from fault_table import DISPUTE, FAULTS, HOLE, SILENT, Fault
+from fault_table import DISPUTE, FAULTS, HOLE, SILENT, Fault, as_markdown
 
 from drctl.verify.value import Passage, Result, Verdict
 from tools import need
 
+HEADING = "## What has been tried"
 IS_FULL = os.environ.get("DRCTL_FULL", "") not in {"", "0"}
 CASES = [
     pytest.param(
@@ -102,3 +104,11 @@ def assert_found(fault: Fault, result: Result) -> None:
         [finding] = [one for one in result.findings if one.vip == fault.vip]
         assert finding.verdict.value == fault.verdict, said
         assert fault.cause in finding.cause, said
+
+
+def test_faults_are_those_that_the_documentation_lists() -> None:
+    text = (PROJECT / "docs" / "verify.md").read_text("utf-8")
+    shown = [line for line in text.partition(HEADING)[2].splitlines() if line.startswith("|")]
+    assert shown == as_markdown()
+    assert len(FAULTS) >= 25
+    assert {method for fault in FAULTS for method in fault.methods} == set(METHODS)

@@ -1,7 +1,8 @@
-"""Tests that run inside of a guest: a QEMU machine with Debian's own kernel, booted once for all of
-them. The tests of the suite are ordinary ones; here each gets the outcome that it had there.
+"""Tests that run inside of a guest, booted once for all of them: User-mode Linux, which is quicker
+and has no nftables, or QEMU with Debian's own kernel. The tests of the suite are ordinary ones;
+here each gets the outcome that it had there.
 
-The guest sees this machine's files through a cache, and writes to memory only.
+The guest sees this machine's files, through a cache, and writes to memory only.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from drctl.errors import ToolMissing
 from drctl.lab.boot import GuestLostError, run_guest
 from drctl.lab.guest.shell import SEARCH_PATH
 from drctl.lab.qemu import Qemu
+from drctl.lab.uml import MODULES, UserModeLinux
 from tools import need, need_root, refuse
 
 PROGRAM = Path(__file__).with_name("guest_program.py")
@@ -29,62 +31,112 @@ SILENCE_LIMIT_S = 900
 """Of a machine that has other work to do as well."""
 VARIABLES = ("CI", "DRCTL_FULL", "DRCTL_CORPUS")
 TAG = "machine"
+_QEMU_FILES = """\
+mkdir -p /run/below
+mount -t 9p -o ro,trans=virtio,version=9p2000.L,cache=loose,msize=524288 {tag} /run/below
+below=/run/below
+devices="mount --rbind /dev dev"
+"""
+_UML_FILES = """\
+mount -t proc none /proc
+mount -t sysfs none /sys
+mount -t tmpfs none /run
+mkdir -p /run/modules/lib/modules
+ln -s {modules}/* /run/modules/lib/modules/
+printf '#!/bin/sh\\nexec /sbin/modprobe -d /run/modules "$@"\\n' > /run/modprobe
+chmod 755 /run/modprobe
+echo /run/modprobe > /proc/sys/kernel/modprobe
+/run/modprobe -a overlay af_packet bridge veth bonding 8021q macvlan sch_netem ip_vs
+below=/
+devices="mount -t devtmpfs none dev"
+"""
 _ROOT = """\
 #!/bin/sh
-# this machine's files once more, cached by the guest's kernel, below a file system in memory
+# this machine's files once more, below a file system in memory
 set -e
 export PATH={path} HOME=/root LC_ALL=C.UTF-8
-mkdir -p /run/below /run/above
-mount -t 9p -o ro,trans=virtio,version=9p2000.L,cache=loose,msize=524288 {tag} /run/below
+{files}
+mkdir /run/above
 mount -t tmpfs none /run/above
 mkdir /run/above/files /run/above/work /run/above/root
-over=lowerdir=/run/below,upperdir=/run/above/files,workdir=/run/above/work
+over=lowerdir=$below,upperdir=/run/above/files,workdir=/run/above/work
 mount -t overlay -o $over none /run/above/root
 cd /run/above/root
 mount -t proc none proc
 mount -t sysfs none sys
-mount --rbind /dev dev
+$devices
 mount -t tmpfs none run
 mkdir run/netns
 ip link set lo up
+# packets wait here when the machine outside has something else to do
+echo 100000 > proc/sys/net/core/netdev_max_backlog
 exec chroot . env {variables} {program}
 """
+_OF_GUESTS = ("virtme_hostname=", "rootfstype=hostfs")
+"""Only guests have such words on the command line of their kernel."""
 
 
-def is_guest() -> bool:
-    """Whether this process runs in such a guest: only there may clocks be changed."""
+def kernel_here() -> str:
+    """The guest's kernel that this process runs on, "uml" or "qemu"; "" on the machine itself.
+    Only in guests may clocks be changed."""
     words = Path("/proc/cmdline").read_text("utf-8").split()
-    return any(word.startswith("virtme_hostname=") for word in words)
+    if not any(word.startswith(_OF_GUESTS) for word in words):
+        return ""
+    return "uml" if "rootfstype=hostfs" in words else "qemu"
 
 
-class _Tests(Qemu):
-    """Boots a guest that runs pytest on the tests that the plan names."""
+def _script(plan: Path, files: str) -> str:
+    """What the guest executes: pytest on the tests that the plan names."""
+    variables = {name: os.environ[name] for name in VARIABLES if name in os.environ}
+    # importing what is not needed takes seconds there
+    variables["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    return _ROOT.format(
+        path=SEARCH_PATH,
+        files=files,
+        variables=shlex.join(f"{name}={value}" for name, value in variables.items()),
+        program=shlex.join((sys.executable, str(PROGRAM), str(plan))),
+    )
+
+
+class _UnderUml(UserModeLinux):
+    """User-mode Linux that runs these tests as its first process."""
 
     def command(self, work: Path, plan: Path) -> list[str]:
         """See `Kernel`."""
         command = super().command(work, plan)
-        variables = {name: os.environ[name] for name in VARIABLES if name in os.environ}
-        # importing what is not needed takes seconds there
-        variables["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-        script = work / "run"
-        script.write_text(
-            _ROOT.format(
-                path=SEARCH_PATH,
-                tag=TAG,
-                variables=shlex.join(f"{name}={value}" for name, value in variables.items()),
-                program=shlex.join((sys.executable, str(PROGRAM), str(plan))),
-            ),
-            encoding="utf-8",
-        )
+        script = _script(plan, _UML_FILES.format(modules=MODULES))
+        # a kernel whose first process ends complains at length: it is halted instead
+        script = script.replace("set -e", "set -e\ntrap 'busybox poweroff -f' EXIT")
+        script = script.replace("exec chroot", "chroot")
+        (work / "init").write_text(script, encoding="utf-8")
+        return command
+
+
+class _UnderQemu(Qemu):
+    """Debian's kernel that runs these tests."""
+
+    def command(self, work: Path, plan: Path) -> list[str]:
+        """See `Kernel`."""
+        command = super().command(work, plan)
+        script = _script(plan, _QEMU_FILES.format(tag=TAG))
+        (work / "run").write_text(script, encoding="utf-8")
         device = f"virtio-9p-pci,fsdev={TAG},mount_tag={TAG}"
         share = f"local,id={TAG},path=/,security_model=none,readonly=on,multidevs=remap"
         return [command[0], f"--qemu-opts=-fsdev {share} -device {device}", *command[1:]]
 
 
+KERNELS: dict[str, Callable[[], UserModeLinux | Qemu]] = {"uml": _UnderUml, "qemu": _UnderQemu}
+TOOLS = {
+    "uml": (("linux.uml", "user-mode-linux"), ("busybox", "busybox-static")),
+    "qemu": (("qemu-system-x86_64", "qemu-system-x86"), ("nft", "nftables")),
+}
+
+
 class Guest:
     """Runs these tests in a guest, in this order; asked for the reports of one after the other."""
 
-    def __init__(self, tests: Sequence[str]) -> None:
+    def __init__(self, kernel: str, tests: Sequence[str]) -> None:
+        self._kernel = KERNELS[kernel]()
         self._work = Path(tempfile.mkdtemp(prefix="drctl-guest-"))
         plan = self._work / "plan"
         plan.write_text("".join(f"{test}\n" for test in tests), encoding="utf-8")
@@ -93,7 +145,7 @@ class Guest:
 
     def _listen(self, plan: Path) -> Generator[dict[str, Any], None, None]:
         limits = {"boot_limit_s": BOOT_LIMIT_S, "silence_limit_s": SILENCE_LIMIT_S}
-        yield from run_guest(_Tests(), self._work, plan, **limits)
+        yield from run_guest(self._kernel, self._work, plan, **limits)
 
     def reports(self, test: str) -> list[dict[str, Any]]:
         """All that pytest reported of the test there. Raises GuestLostError without an end."""
@@ -121,29 +173,25 @@ class Guest:
         shutil.rmtree(self._work)
 
 
-def need_guest() -> None:
-    """Everything that a guest needs, or the test is skipped; under CI=true it fails."""
+def need_guest(kernel: str) -> None:
+    """Everything that such a guest needs, or the test is skipped; under CI=true it fails."""
     need_root()
-    need("qemu-system-x86_64", "qemu-system-x86")
-    for tool, package in (("ip", "iproute2"), ("nft", "nftables"), ("modprobe", "kmod")):
+    for tool, package in (*TOOLS[kernel], ("ip", "iproute2"), ("modprobe", "kmod")):
         need(tool, package)
     try:
         with tempfile.TemporaryDirectory() as folder:
-            Qemu().command(Path(folder), Path(folder, "plan"))
+            KERNELS[kernel]().command(Path(folder), Path(folder, "plan"))
     except ToolMissing as missing:
         refuse(str(missing))
 
 
 class Delegate:
-    """Has the tests of a folder run in a guest; hooks of that folder's conftest call it."""
+    """Has tests run in a guest with this kernel; hooks of a conftest call it."""
 
-    def __init__(self) -> None:
-        self._tests: list[str] = []
-        self._guest: Guest | None = None
-
-    def collected(self, items: Sequence[pytest.Item]) -> None:
-        """These are the folder's tests."""
+    def __init__(self, kernel: str, items: Sequence[pytest.Item]) -> None:
+        self._kernel = kernel
         self._tests = [item.nodeid for item in items]
+        self._guest: Guest | None = None
 
     def run(self, item: pytest.Item) -> None:
         """Report what became of the test in the guest, which is booted for the first one."""
@@ -153,14 +201,16 @@ class Delegate:
                 item.ihook.pytest_runtest_logreport(report=report)
         finally:
             item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+            if item.nodeid == self._tests[-1]:
+                self.close()
 
     def _reports(self, item: pytest.Item) -> list[pytest.TestReport]:
         reports: list[dict[str, Any]] = []
 
         def ask() -> None:
             if self._guest is None:
-                need_guest()
-                self._guest = Guest(self._tests)
+                need_guest(self._kernel)
+                self._guest = Guest(self._kernel, self._tests)
             reports.extend(self._guest.reports(item.nodeid))
 
         call = pytest.CallInfo.from_call(_quietly(ask), "setup", reraise=KeyboardInterrupt)

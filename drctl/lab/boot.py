@@ -113,9 +113,11 @@ def run_guest(
 
 
 def _read(process: subprocess.Popen[bytes], lines: queue.Queue[str | None]) -> None:
+    """Hand on what the guest says, to its end; nobody else closes what is read from here."""
     assert process.stdout is not None
-    for raw in process.stdout:
-        lines.put(raw.decode("utf-8", "replace").strip("\r\n"))
+    with process.stdout as said:
+        for raw in said:
+            lines.put(raw.decode("utf-8", "replace").strip("\r\n"))
     lines.put(None)
 
 
@@ -138,5 +140,3 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(ProcessLookupError):  # all have ended by themselves
         os.killpg(process.pid, signal.SIGKILL)
     process.wait(_END_LIMIT_S)
-    assert process.stdout is not None
-    process.stdout.close()

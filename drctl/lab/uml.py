@@ -12,7 +12,8 @@ from drctl.errors import ToolMissing
 from drctl.lab.boot import guest_command, python_path
 from drctl.lab.guest.shell import SEARCH_PATH
 
-_MODULES = Path("/usr/lib/uml/modules")
+MODULES = Path("/usr/lib/uml/modules")
+"""A folder for each version of the kernel."""
 _SHARED_MEMORY = Path("/dev/shm")
 _MEMORY_BYTES = 1 << 30
 
@@ -27,7 +28,7 @@ class UserModeLinux:
     def command(self, work: Path, plan: Path) -> list[str]:
         """See `Kernel`."""
         program = shutil.which("linux.uml", path=SEARCH_PATH)
-        if program is None or not _MODULES.is_dir():
+        if program is None or not MODULES.is_dir():
             raise ToolMissing("linux.uml", "user-mode-linux")
         init = work / "init"
         guest = shlex.join(guest_command(plan, "--init"))

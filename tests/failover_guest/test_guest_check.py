@@ -17,6 +17,7 @@ from drctl.lab.pair.host import CommandFailed, Host
 from drctl.lab.pair.stage import SERVER, VIP, Plan, Stage, stage
 from tools import need
 
+KERNELS = ("uml", "qemu")
 LIMIT_S = 120
 PAGE = "import urllib.request as r; print(r.urlopen('http://{}/', timeout=5).status)"
 

@@ -10,13 +10,14 @@ from device_case import KINDS, MACVLAN, Devices, Kind, devices
 from drctl.adapters.fence import Fence
 from drctl.core.value import Vip
 
+KERNELS = ("qemu",)
 GROUP = "web"
 
 
 @pytest.fixture(scope="module")
-def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Devices]:
+def bare(kernel: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Devices]:
     """The devices, without daemons."""
-    with devices(tmp_path_factory.mktemp("bare"), is_running=False) as built:
+    with devices(tmp_path_factory.mktemp("bare"), kernel, is_running=False) as built:
         yield built
 
 

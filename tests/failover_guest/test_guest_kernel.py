@@ -11,6 +11,7 @@ import pytest
 from corpus import PROJECT
 from live_case import FULL
 
+KERNELS = ("qemu",)
 SUITE = PROJECT / "tests" / "failover_kernel"
 FILES = tuple(sorted(path.name for path in SUITE.glob("test_*.py")))
 

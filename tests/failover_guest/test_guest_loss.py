@@ -9,8 +9,7 @@ from device_case import KINDS, Devices, now_ms, pass_time
 from live_case import FULL
 from netns_case import run
 
-pytestmark = FULL
-
+KERNELS = ("uml", "qemu")
 LONG_S = 60 if os.environ.get("DRCTL_FULL", "") not in {"", "0"} else 15
 
 

@@ -34,11 +34,14 @@ BEFORE_MS = 20
 @dataclass(frozen=True, slots=True)
 class Vantage:
     """From where a client asks: its card, the first of the addresses that its ARP requests come
-    from (nobody else may have one), and its own IPv6 address."""
+    from (nobody else may have one), its own IPv6 address, and how many such addresses it has in
+    turn. Directors take note of stations that ask; fewer of them cost less, and do for who asks
+    seldom."""
 
     card: str = "eth0"
     first_sender: str = "192.0.2.120"
     own: str = "2001:db8::9"
+    senders: int = SENDERS
 
 
 class ArpAsker:
@@ -49,7 +52,7 @@ class ArpAsker:
         self._packets = PacketSocket(vantage.card, arp.ETHERTYPE, program)
         mac, self._target = self._packets.mac(), socket.inet_aton(target)
         first = IPv4Address(vantage.first_sender)
-        senders = [(first + number).packed for number in range(SENDERS)]
+        senders = [(first + number).packed for number in range(vantage.senders)]
         self._numbers = {sender: number for number, sender in enumerate(senders)}
         self._frames = [
             arp.encode(arp.REQUEST, (mac, sender), (bytes(6), self._target), BROADCAST)
@@ -104,11 +107,11 @@ class EchoAsker:
     """ICMP echo requests, through the client's own kernel: what a stream of packets meets. Who
     answers cannot be told: "somebody"."""
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, vantage: Vantage) -> None:
         self._target = target
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
         self._socket.setblocking(False)
-        self._messages = [_echo(number) for number in range(SENDERS)]
+        self._messages = [_echo(number) for number in range(vantage.senders)]
 
     def fileno(self) -> int:
         return self._socket.fileno()
@@ -204,11 +207,11 @@ class Client:
         self._requests: list[Request] = []
         self._is_running = True
         self._failure: DrctlError | None = None
-        self._asked: list[Request | None] = [None] * SENDERS
+        self._asked: list[Request | None] = [None] * vantage.senders
         with host.inside():
             self._asker: EchoAsker | NdAsker | ArpAsker
             if is_echo:
-                self._asker = EchoAsker(target)
+                self._asker = EchoAsker(target, vantage)
             elif ":" in target:
                 self._asker = NdAsker(target, vantage)
             else:
@@ -274,7 +277,7 @@ class Client:
     def _ask_on(self) -> None:
         due = time.monotonic()
         while self._is_running:
-            number = len(self._requests) % SENDERS
+            number = len(self._requests) % len(self._asked)
             self._asked[number] = request = Request(time.monotonic() * 1000)
             self._requests.append(request)
             self._asker.ask(number)

@@ -18,13 +18,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from drctl.lab.pair.client import ArpAsker
+from drctl.lab.pair.client import ArpAsker, Vantage
 
 VIP = "192.0.2.100"
 DIRECTORS = {"lb1": "192.0.2.2", "lb2": "192.0.2.3"}
 PERIOD_MS = 10.0
 NUMBERS = 32
-"""So many senders in turn, of those that ArpAsker has: directors take note of stations that ask."""
+"""So many senders in turn: directors take note of stations that ask."""
 SETTLED_MS = 300.0
 """Nobody answers a request that late; shorter than it takes to use all senders."""
 NAMES_EVERY = 20
@@ -44,8 +44,9 @@ class Watch:
 
     def __init__(self, tell: Callable[[float, list[str]], None]) -> None:
         self._tell = tell
-        self._asker = ArpAsker(VIP)
-        self._namers = {name: ArpAsker(address) for name, address in DIRECTORS.items()}
+        here = Vantage(senders=NUMBERS)
+        self._asker = ArpAsker(VIP, here)
+        self._namers = {name: ArpAsker(address, here) for name, address in DIRECTORS.items()}
         self._names: dict[str, str] = {}
         self._asked: list[Request | None] = [None] * NUMBERS
         self._open: deque[Request] = deque()

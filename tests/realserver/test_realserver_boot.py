@@ -237,8 +237,8 @@ ADDRESSES = {
     "etc/netplan/01.yaml": (
         (
             "network:\n  ethernets:\n    eth0:\n      addresses:\n        - 192.0.2.5/24\n"
-            "      nameservers:\n        addresses: [192.0.2.1]\n'
-            '    lo:\n      addresses: [192.0.2.6/32]\n"
+            "      nameservers:\n        addresses: [192.0.2.1]\n"
+            "    lo:\n      addresses: [192.0.2.6/32]\n"
         ),
         [("192.0.2.5", 24, "eth0", 5), ("192.0.2.6", 32, "lo", 9)],
     ),

@@ -16,6 +16,7 @@ from netns_case import Host, Segment, segment
 from drctl.cli._setup import Setup, read_setup
 from drctl.realserver.apply import apply, changes
 from drctl.realserver.compare import compare
+from drctl.realserver.guard import Guard
 from drctl.realserver.journal import Journal
 from drctl.realserver.read import read_kernel
 from drctl.realserver.step import steps_of
@@ -208,7 +209,8 @@ class Lab:
         with host.inside():
             for wanted in self.wanted(method, *((own,) if own != OWN else ())):
                 journal = Journal(self.folder / f"{host.namespace}-{wanted.host}.json")
-                apply(changes(steps_of(wanted), journal), journal, lambda _: None, lambda _: None)
+                guard = Guard(wanted, read_kernel)
+                apply(changes(steps_of(wanted), journal), journal, guard, lambda _: None)
 
 
 @contextmanager

@@ -26,7 +26,7 @@ _UP_EPILOG = """\
 Nothing in the root namespace is changed. The kernel is this machine's: where it has no IPVS the
 directors move the VIPs, but forward nothing; "drctl lab run FILE" has a guest kernel for that.
 
-exit codes: 0 it is up, and every VIP has one director; 1 it is up, and something is not well; 2
+exit codes: 0 it is up, and every VIP is answered by one director; 1 it is up, and a VIP is not; 2
 wrong usage, not root, or it could not be made
 
 examples:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -42,6 +43,25 @@ def test_scenario_shows_its_verdict_and_is_healed(example: Lab, name: str) -> No
     check_timeline(scenario, told)
 
 
+SIX = """\
+vrrp_instance V6 {
+    state BACKUP
+    nopreempt
+    interface bond0
+    virtual_router_id 52
+    priority 100
+    virtual_ipaddress {
+        2001:db8::100/64
+    }
+}
+virtual_server 2001:db8::100 80 {
+    lb_kind DR
+    real_server 2001:db8::21 80 {
+    }
+}
+"""
+
+
 def check_timeline(scenario: Scenario, told: dict[str, Any]) -> None:
     """Who answered: first the holder alone; at the repair whom the scenario wants."""
     timeline = told["timeline"]
@@ -73,6 +93,20 @@ def test_scenario_with_rules_shows_its_verdict(method: str, name: str) -> None:
     with lab() as one:
         one.told("up", "--method", method)
         assert one.told("run", name)["problems"] == []
+
+
+@FULL
+def test_scenario_with_ipv6_alone_shows_its_verdict(tmp_path: Path) -> None:
+    path = tmp_path / "keepalived.conf"
+    path.write_text(SIX)
+    with lab() as one:
+        one.told("up", str(path))
+        for name in ("leak-card", "stranger", "kill"):
+            told = one.told("run", name)
+            assert (told["vip"], told["problems"]) == ("2001:db8::100", [])
+        done = one.run("run", "no-rules")
+        assert done.returncode == 2
+        assert "a VIP of IPv4" in done.stderr
 
 
 @FULL

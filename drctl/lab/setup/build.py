@@ -201,12 +201,13 @@ class Builder:
         if not all((keys / name).is_file() for name in names):
             write_keys(nodes, str(keys), is_forced=True)
         waiting = [daemon for daemon in self.pair if not daemon.pids()]
+        for daemon in waiting:
+            self._take_vips_off(daemon)
         for daemon in self.pair:
             if daemon in waiting:
                 daemon.folder.mkdir(parents=True, exist_ok=True)
                 for name, text in self.design.files[daemon.name].items():
                     _replace(daemon.folder / name, text)
-                self._take_vips_off(daemon)
                 self._tell(f"director {daemon.name}")
                 daemon.start()
                 if len(waiting) == len(self.pair) and daemon is self.pair[0]:

@@ -136,10 +136,12 @@ def _flush_fence(scene: Scene) -> None:
 
 
 def _both(scene: Scene) -> None:
-    other = scene.other
-    _end(scene, other)
-    other.host.run("nft", "flush", "ruleset")
-    _put(scene, other.host)
+    # while a drctl runs on one of them it gives way
+    for daemon in (scene.other, scene.holder):
+        _end(scene, daemon)
+    for daemon in (scene.other, scene.holder):
+        daemon.host.run("nft", "flush", "ruleset")
+        _put(scene, daemon.host)
 
 
 def _put(scene: Scene, host: Host) -> None:
@@ -261,8 +263,8 @@ SCENARIOS: dict[str, Scenario] = {
         ),
         Scenario(
             "two-directors",
-            "the standby director has the VIP too, put there by hand",
-            "drctl of {other} is killed, and {other} gets {vip} by hand",
+            "both directors have the VIP, put there by hand; none has a drctl that would give way",
+            "drctl of {other} and of {holder} is killed, and both get {vip} by hand",
             _both,
             Verdict.TWO_DIRECTORS,
             "both hold it",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from drctl.core.beat import Beat
-from drctl.core.value import Settings
+from drctl.core.value import NEVER_MS, Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,3 +201,11 @@ Event = (
     | OperatorAsked
     | Reconfigured
 )
+
+
+def read_ms(event: Event) -> int:
+    """Up to when all frames have been fed. Before other events than the coming of time nobody
+    looks whether there are any."""
+    if not isinstance(event, TimeCame):
+        return -NEVER_MS
+    return event.now_ms if event.read_ms is None else event.read_ms

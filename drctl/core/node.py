@@ -27,6 +27,7 @@ from drctl.core.event import (
     Started,
     TimeCame,
     TrackReported,
+    read_ms,
 )
 from drctl.core.group import RETRY_MS, GroupState
 from drctl.core.peer import PeerView
@@ -106,7 +107,7 @@ class Node:
                 self._await_silence()
             if now_ms < self.deadline_ms:
                 return ()
-        self._step(now_ms, _read_ms(event))
+        self._step(now_ms, read_ms(event))
         is_turn = now_ms >= self._next_beat_ms
         if is_turn:
             self._turn(now_ms)
@@ -310,9 +311,9 @@ class Node:
 
     # going on
 
-    def _step(self, now_ms: int, read_ms: int) -> None:
+    def _step(self, now_ms: int, frames_ms: int) -> None:
         for name, sight in self.around.sights.items():
-            asked = sight.step(now_ms, read_ms)
+            asked = sight.step(now_ms, frames_ms)
             if asked:
                 self.around.ask(name, asked)
         for group in self.groups.values():
@@ -432,11 +433,3 @@ class Node:
         self._is_for_silence = at_ms < self._apart_ms
         self.deadline_ms = at_ms
         self._late_ms = self.deadline_ms + self.around.timing.heartbeat_ms // 2 + 1
-
-
-def _read_ms(event: Event) -> int:
-    """Up to when all frames have been fed. Before other events than the coming of time nobody
-    looks whether there are any."""
-    if not isinstance(event, TimeCame):
-        return -NEVER_MS
-    return event.now_ms if event.read_ms is None else event.read_ms

@@ -153,7 +153,8 @@ def remove(journal: Journal, tell: Tell) -> int:
 def undo_order(entries: Sequence[Entry]) -> list[Entry]:
     """The latest first, but addresses before what keeps silent about them: of another method it may
     be younger."""
-    return sorted(reversed(entries), key=lambda one: one.step.kind not in _FIRST)
+    latest = entries[::-1]
+    return sorted(latest, key=lambda one: one.step.kind not in _FIRST)
 
 
 def is_kept(entry: Entry) -> bool:

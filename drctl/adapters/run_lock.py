@@ -12,6 +12,8 @@ from pathlib import Path
 
 from drctl.errors import DrctlError, FileRefused
 
+NAMESPACE = Path("/proc/self/ns/net")
+"""This process's network namespace; locked itself, so that nothing is left behind."""
 _SO_NETNS_COOKIE = 71
 _WAIT_S = 60
 _STEP_S = 0.1
@@ -24,26 +26,29 @@ def namespace_id() -> int:
         try:
             cookie = sock.getsockopt(socket.SOL_SOCKET, _SO_NETNS_COOKIE, 8)
         except OSError:
-            return Path("/proc/self/ns/net").stat().st_ino
+            return NAMESPACE.stat().st_ino
     return int.from_bytes(cookie, "little")
 
 
 @contextmanager
 def alone(path: Path, wait_s: float = _WAIT_S) -> Iterator[None]:
-    """Hold the lock, a file or a folder, meanwhile. Programs that are started with inherited files
-    hold it too: what a killed run has left running ends before the next run begins. Raises
-    DrctlError when somebody else keeps it too long."""
+    """Hold the lock, something that is there or else a folder to be made, meanwhile. Programs that
+    are started with inherited files hold it too: what a killed run has left running ends before the
+    next run begins. Raises DrctlError when somebody else keeps it too long."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        flags = os.O_RDONLY if path.is_dir() else os.O_RDWR | os.O_CREAT
-        lock = os.open(path, flags | os.O_CLOEXEC, 0o600)
+        if not path.exists():
+            path.mkdir(parents=True, exist_ok=True)
+        lock = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as cause:
         raise FileRefused("open", str(path), cause) from cause
     try:
         until = time.monotonic() + wait_s
         while not _is_taken(lock):
             if time.monotonic() > until:
-                raise DrctlError(f"another run of drctl realserver keeps {path}; wait for its end")
+                raise DrctlError(
+                    f"another run of drctl realserver is at work here since {wait_s:g} s; wait for "
+                    "its end"
+                )
             time.sleep(_STEP_S)
         os.set_inheritable(lock, True)
         yield

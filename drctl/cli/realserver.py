@@ -132,7 +132,7 @@ def _lock(options: argparse.Namespace) -> Path:
     import os
     from pathlib import Path
 
-    from drctl.adapters.run_lock import namespace_id
+    from drctl.adapters.run_lock import NAMESPACE
     from drctl.errors import DrctlError
 
     if options.root is not None:
@@ -142,7 +142,7 @@ def _lock(options: argparse.Namespace) -> Path:
             f"only root may {options.action} here; --plan shows what would be done, --root DIR "
             "puts the boot files below DIR"
         )
-    return Path(STATE, f"realserver-{namespace_id()}.lock")
+    return NAMESPACE
 
 
 def _check(options: argparse.Namespace, wanted: Wanted) -> int:

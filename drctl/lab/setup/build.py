@@ -234,7 +234,7 @@ def server_part(host: str) -> str:
 
 
 def journals_of(namespace: str) -> list[Path]:
-    """What `drctl realserver` keeps of a namespace: what it did, and its lock."""
+    """What `drctl realserver` keeps of a namespace: what it did."""
     with Host("", namespace).inside():
         return list(state.BASE.parent.glob(f"realserver-{namespace_id()}.*"))
 

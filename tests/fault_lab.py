@@ -144,7 +144,7 @@ class Scene:
         setup = self.lab.setup
         with self.lab.hosts[at].inside():
             machine = read_machine()
-            plan = plan_of_hosts(setup.views, setup.hosts, machine, None)
+            plan = plan_of_hosts(setup.views, setup.hosts, machine, None, is_through=True)
             with closing(Look(plan, cards_of(plan, machine), 2, listen_s)) as look:
                 return look.result(is_through=True)
 

@@ -156,7 +156,7 @@ def _path(given: str | None) -> str:
 def design(name: str, source: Any) -> Design:
     """What a configuration file makes a lab of."""
     from drctl.cli.common import read_configuration
-    from drctl.convert.conversion import directors_of
+    from drctl.convert.directors import directors_of
     from drctl.convert.ledger import Ledger
     from drctl.convert.options import ConvertOptions
     from drctl.lab.setup.design import check_name, design_of

@@ -23,7 +23,7 @@ class Setup:
 def read_setup(path: str, dialect: str) -> Setup:
     """Read a keepalived.conf or lvs.cf."""
     from drctl.cli.common import read_configuration
-    from drctl.convert.conversion import base_name, directors_of
+    from drctl.convert.directors import base_name, directors_of
     from drctl.convert.ledger import Ledger
     from drctl.convert.naming import choose_names
     from drctl.convert.options import ConvertOptions

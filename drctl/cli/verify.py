@@ -171,7 +171,9 @@ def _plan_of_path(options: argparse.Namespace, machine: Machine) -> Plan:
     from drctl.verify.plan import plan_of_hosts
 
     setup = read_setup(options.path, options.dialect)
-    return plan_of_hosts(setup.views, setup.hosts, machine, options.interface)
+    return plan_of_hosts(
+        setup.views, setup.hosts, machine, options.interface, is_through=options.through
+    )
 
 
 def _active_here(plan: Plan) -> str:

@@ -6,14 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from drctl.convert.directors import base_name, directors_of
 from drctl.convert.drift import Comparison, compare
 from drctl.convert.ledger import Ledger
-from drctl.convert.lower import lower
 from drctl.convert.naming import check_director_names, choose_names
 from drctl.convert.options import ConvertOptions
-from drctl.convert.pairing import Directors, pair_of_keepalived, pair_of_readings
+from drctl.convert.pairing import Directors
 from drctl.convert.report import Report, build_report
-from drctl.convert.steering import note_both_as_written, note_readings
 from drctl.errors import UnsafeValue
 from drctl.model.pair import Rank
 from drctl.model.service import MASQUERADE
@@ -108,44 +107,6 @@ def _placed(make: Callable[[], tuple[Rendering, ...]], reading: Reading) -> tupl
         raise
 
 
-def directors_of(
-    readings: tuple[Reading, ...],
-    options: ConvertOptions,
-    ledger: Ledger,
-    peer: Reading | None = None,
-) -> Directors:
-    """The directors' configurations in keepalived's terms, from a file in either dialect."""
-    note_readings(readings, ledger)
-    own = readings[0]
-    if own.document.dialect == LVS_CF:
-        return lower(own.configuration, options, ledger)
-    _choose_ids(readings, ledger)
-    if len(readings) > 1:
-        other = readings[1].configuration
-        directors = pair_of_readings(own.configuration, other, options, ledger)
-        hosts = (options.primary, options.backup)
-        is_primary = directors.given is Rank.PRIMARY
-        note_both_as_written(readings, hosts if is_primary else hosts[::-1], ledger)
-        return directors
-    return pair_of_keepalived(own.configuration, options, ledger, peer)
-
-
-def _choose_ids(readings: tuple[Reading, ...], ledger: Ledger) -> None:
-    """Tell as whom a file with conditions was read."""
-    view = readings[0].view
-    if view is None:
-        return
-    is_named = any("_INSTANCE" in document.source.text for document in view.documents)
-    if not (view.conditions or is_named or len(readings) > 1):
-        return
-    why = "decides on @ID lines and ${_INSTANCE} for the given director, as keepalived -i does"
-    ledger.choose("configuration id", view.config_id or "none", why, "--config-id")
-    if len(readings) > 1 and (other := readings[1].view) is not None:
-        what = "configuration id of the other director"
-        why = "the same file is read as that director reads it, and nothing is derived"
-        ledger.choose(what, other.config_id or "none", why, "--peer-config-id")
-
-
 def _compared(reading: Reading, peer: Reading, directors: Directors) -> Comparison:
     """The directors' lvs.cf must be alike; of two keepalived.conf the second must be what the
     first one makes of its peer."""
@@ -171,11 +132,3 @@ def _choose_methods(directors: Directors, options: ConvertOptions, ledger: Ledge
     if any(service.mark is not None for service in services):
         why = "lvs.cf never contained the rules that set the marks; the directors' folders do"
         ledger.choose("rules that set firewall marks", options.marks, why, "--marks")
-
-
-def base_name(path: str) -> str:
-    """Last part of a path as it can stand in a comment; standard input has a name of its own."""
-    if path == "-":
-        return "standard input"
-    name = path.rstrip("/").rpartition("/")[2]
-    return "".join(c if c.isprintable() else "\ufffd" for c in name)

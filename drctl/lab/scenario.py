@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from drctl.convert.conversion import directors_of
+from drctl.convert.directors import directors_of
 from drctl.convert.ledger import Ledger
 from drctl.convert.naming import choose_names
 from drctl.convert.options import ConvertOptions

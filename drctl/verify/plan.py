@@ -63,10 +63,16 @@ class Machine:
 
 
 def plan_of_hosts(
-    views: Sequence[Configuration], hosts: Sequence[Host], machine: Machine, interface: str | None
+    views: Sequence[Configuration],
+    hosts: Sequence[Host],
+    machine: Machine,
+    interface: str | None,
+    *,
+    is_through: bool = False,
 ) -> Plan:
-    """Everything that a configuration names. `interface` is where to ask for every VIP, otherwise
-    for each the one that reaches it. Raises UsageError when no VIP can be asked for."""
+    """Everything that a configuration names, with the connections to try when `is_through`.
+    `interface` is where to ask for every VIP, otherwise for each the one that reaches it. Raises
+    UsageError when no VIP can be asked for."""
     notes: list[str] = []
     vips = dict.fromkeys(
         text for view in views for vip in view.vips if (text := canonical(vip.address))
@@ -83,7 +89,7 @@ def plan_of_hosts(
             targets.append(Target(vip, where))
     if not targets:
         raise UsageError("; ".join(notes))
-    connections = tuple(_connections(hosts, machine, interface))
+    connections = tuple(_connections(hosts, machine, interface)) if is_through else ()
     here = _here(hosts, targets, machine)
     return Plan(tuple(targets), stations, connections, here, tuple(notes))
 

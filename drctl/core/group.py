@@ -218,6 +218,12 @@ class GroupState:
         mine = (self.is_adopting, self.standing.priority, self.around.settings.node)
         return any(self._peer_rank(peer) > mine for peer in self.candidates(now_ms))
 
+    def is_adopted_elsewhere(self, now_ms: int) -> bool:
+        """A living peer has kept the VIPs from before too, and comes first."""
+        mine = (True, self.standing.priority, self.around.settings.node)
+        peers = self.around.fresh(now_ms)
+        return any(self.name in peer.groups and self._peer_rank(peer) > mine for peer in peers)
+
     def claimant(self, now_ms: int) -> str:
         """A living peer that has VIPs in a group which this node does not know, and knows nothing
         of this one: they may be the same, under another name. "" when there is none."""

@@ -21,7 +21,7 @@ def step(group: GroupState, now_ms: int) -> None:
     if group.is_adopting and arbiter.is_not_lent(group, now_ms):
         # somebody may have it where the segment cannot tell
         group.is_adopting = False
-    if group.is_adopting and group.holder(now_ms) is not None:
+    if group.is_adopting and (group.holder(now_ms) or group.is_adopted_elsewhere(now_ms)):
         group.is_adopting = False
     _drop_leftover(group, now_ms)
     if obstacle is not None:

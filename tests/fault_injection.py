@@ -10,8 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from fault_lab import MAC, OTHER, OWN, OWN6, VIP, VIP6, WEB2, Scene
+from fault_lab import MAC, OWN, OWN6, WEB2, Scene
 from netns_case import wait_until
+from verify_case import OTHER_VIP as OTHER
+from verify_case import VIP, VIP6
 
 from tools import need
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from netns_case import Host, Segment, segment
+from verify_case import INSTANCE, VIP, VIP6
+from verify_case import OTHER_VIP as OTHER
 
 from drctl.cli._setup import Setup, read_setup
 from drctl.realserver.apply import apply, changes
@@ -27,7 +29,6 @@ from drctl.verify.look import Look, cards_of, read_machine
 from drctl.verify.plan import plan_of_hosts
 from drctl.verify.value import Result
 
-VIP, OTHER, VIP6 = "192.0.2.100", "192.0.2.101", "2001:db8::100"
 VIPS = (VIP, OTHER, VIP6)
 OWN, OWN6 = "192.0.2.21", "2001:db8::21"
 WEB2 = "192.0.2.22"
@@ -43,25 +44,7 @@ METHODS = (*HELD, *REDIRECTING)
 
 def configuration(kind: str = "DR") -> str:
     """The directors' keepalived.conf, with a service for each VIP."""
-    head = """\
-vrrp_instance VI_1 {
-    state MASTER
-    interface eth0
-    virtual_router_id 51
-    priority 150
-    unicast_src_ip 192.0.2.1
-    unicast_peer {
-        192.0.2.2
-    }
-    virtual_ipaddress {
-        192.0.2.100/24
-        192.0.2.101/24
-    }
-    virtual_ipaddress_excluded {
-        2001:db8::100/64
-    }
-}
-"""
+    head = INSTANCE
     services = ((VIP, (OWN, WEB2)), (OTHER, (OWN, WEB2)), (VIP6, (OWN6,)))
     for vip, servers in services:
         real = "".join(f"    real_server {one} {PORT} {{\n    }}\n" for one in servers)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from netns_case import Host, segment
 
+from drctl.cli._realserver_source import read_wanted
+from drctl.realserver.value import Wanted
 from tools import need
 
 OWN = "192.0.2.21"
@@ -26,6 +30,14 @@ table ip theirs {
 }
 """
 _KEYS = ("arp_ignore", "arp_announce", "rp_filter")
+
+
+def wanted_of(folder: Path, configuration: str, host: str) -> Wanted:
+    """What a directors' configuration makes of a host."""
+    path = folder / "keepalived.conf"
+    path.write_text(configuration)
+    words = {"path": str(path), "host": host, "method": None, "net": None, "dialect": "auto"}
+    return read_wanted(argparse.Namespace(**words))[0]
 
 
 class Server:

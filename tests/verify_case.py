@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,25 +15,25 @@ from netns_case import Host, Segment, segment
 
 VIP, OTHER_VIP, VIP6 = "192.0.2.100", "192.0.2.101", "2001:db8::100"
 SERVERS = {"web1": "192.0.2.21", "web2": "192.0.2.22"}
-CONFIGURATION = """\
-vrrp_instance VI_1 {
-    state MASTER
-    interface eth0
-    virtual_router_id 51
-    priority 150
-    unicast_src_ip 192.0.2.1
-    unicast_peer {
-        192.0.2.2
-    }
-    virtual_ipaddress {
-        192.0.2.100/24
-        192.0.2.101/24
-    }
-    virtual_ipaddress_excluded {
-        2001:db8::100/64
-    }
-}
-""" + "".join(
+
+
+def vrrp_instance(*vips: str, excluded: Iterable[str] = ()) -> str:
+    """The part of a keepalived.conf that says who the directors are, 192.0.2.1 and 192.0.2.2."""
+    blocks = {"virtual_ipaddress": vips, "virtual_ipaddress_excluded": tuple(excluded)}
+    told = "".join(
+        f"    {name} {{\n{''.join(f'        {one}{chr(10)}' for one in held)}    }}\n"
+        for name, held in blocks.items()
+        if held
+    )
+    return (
+        "vrrp_instance VI_1 {\n    state MASTER\n    interface eth0\n    virtual_router_id 51\n"
+        "    priority 150\n    unicast_src_ip 192.0.2.1\n"
+        "    unicast_peer {\n        192.0.2.2\n    }\n" + told + "}\n"
+    )
+
+
+INSTANCE = vrrp_instance(f"{VIP}/24", f"{OTHER_VIP}/24", excluded=(f"{VIP6}/64",))
+CONFIGURATION = INSTANCE + "".join(
     f"""\
 virtual_server {vip} 80 {{
     lb_kind DR

@@ -15,6 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from drctl.adapters import host_route
 from drctl.adapters.arp_rules import CHAINS, parse_arptables
 from drctl.adapters.rule_tool import said
 from drctl.errors import DrctlError, FileRefused, ToolMissing
@@ -30,8 +31,9 @@ class Step:
 
     sysctl: a key, its value. module: the device that it makes, the module. link: a device, `up`.
     address: a device, address/prefix. arptables: a chain, a rule's words. nft: `family table`, the
-    ruleset that replaces it. iptables: the program, the input of its restore. program: a name, the
-    text of a program that knows start and stop.
+    ruleset that replaces it. iptables: the program, the input of its restore. route: `-4` or `-6`,
+    or that and `table NUMBER`, the gateway of the default route. rule: a family and a preference,
+    the rule's words.
     """
 
     kind: str
@@ -41,7 +43,7 @@ class Step:
     def is_replaced_by(self, other: Step) -> bool:
         """Whether doing the other one leaves nothing of this one."""
         is_same = (self.kind, self.what) == (other.kind, other.what)
-        return is_same and self != other and self.kind in {"sysctl", "nft", "iptables"}
+        return is_same and self != other and self.kind in {"sysctl", "nft", "iptables", "route"}
 
     def __str__(self) -> str:
         return KINDS[self.kind].words.format(what=self.what, value=self.value)
@@ -337,13 +339,12 @@ def _has_chain(step: Step) -> bool:
     return any(line.startswith(f":{_chain(step)} ") for line in saved.splitlines())
 
 
-# programs
+# ways back
 
 
-def _look_at_routes(_step: Step) -> str:
-    told = [_run("ip", family, "route", "show", "default") for family in ("-4", "-6")]
-    rules = _run("ip", "rule", "show")
-    return "".join((*told, rules))
+def _undo_rule(step: Step, before: str) -> None:
+    if not before:
+        host_route.remove_rule(_run, step.what, step.value)
 
 
 KINDS = {
@@ -396,11 +397,18 @@ KINDS = {
         _load_iptables,
         _undo_iptables,
     ),
-    "program": Kind(
-        "run {what} start",
-        _look_at_routes,
-        lambda _: None,
-        lambda step: _run("sh", "-s", "start", stdin=step.value),
-        lambda step, _: _run("sh", "-s", "stop", stdin=step.value),
+    "route": Kind(
+        "{what} default route via {value}",
+        lambda step: host_route.look(_run, step.what, step.value),
+        lambda step: host_route.goal(step.value),
+        lambda step: host_route.set_default(_run, step.what, step.value),
+        lambda step, before: host_route.put_back(_run, step.what, step.value, before),
+    ),
+    "rule": Kind(
+        "rule {what}: {value}",
+        lambda step: "there" if host_route.has_rule(_run, step.what, step.value) else "",
+        lambda _: "there",
+        lambda step: host_route.add_rule(_run, step.what, step.value),
+        _undo_rule,
     ),
 }

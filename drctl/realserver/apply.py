@@ -46,7 +46,7 @@ def changes(steps: Sequence[Step], journal: Journal) -> Changes:
     )
 
 
-_FIRST = frozenset({"address", "program"})
+_FIRST = frozenset({"address", "route", "rule"})
 
 
 def _is_done(step: Step, journal: Journal) -> bool:

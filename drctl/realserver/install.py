@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from drctl.adapters.host_step import Step, look
+from drctl.adapters.host_step import Step, goal, look
 from drctl.adapters.installer import run_installer
 from drctl.errors import DrctlError, FileRefused
 from drctl.realserver.apply import note_kept
@@ -16,6 +16,7 @@ from drctl.render.rendered import Rendering
 STATE = Path("/var/lib/drctl")
 _MANIFEST = STATE / "manifest"
 _SETTINGS = STATE / "sysctl-before"
+_FAMILIES = ("-4", "-6")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,29 +51,44 @@ class BootFiles:
             self._run("uninstall.sh")
             return
         _SETTINGS.unlink(missing_ok=True)
+        for family in _FAMILIES:
+            _route_file(family).unlink(missing_ok=True)
         if STATE.is_dir() and not any(STATE.iterdir()):
             STATE.rmdir()
 
     def _keep_settings(self) -> None:
-        """The kernel's settings of before are those before our steps, not what install.sh finds."""
+        """The kernel's settings and default routes of before are those before our steps, not what
+        install.sh and the host's own programs find."""
         lines = []
         for step in self.steps:
+            known = self.journal.of(step)
+            before = look(step) if known is None else known.before
             if step.kind == "sysctl":
-                known = self.journal.of(step)
-                before = look(step) if known is None else known.before
                 lines.append(f"{step.what} = {before}\n")
-        if not lines or _SETTINGS.exists():
-            return
-        try:
-            STATE.mkdir(parents=True, exist_ok=True)
-            part = _SETTINGS.with_suffix(".new")
-            part.write_text("".join(lines))
-            part.replace(_SETTINGS)
-        except OSError as cause:
-            raise FileRefused("write", str(_SETTINGS), cause) from cause
+            elif step.kind == "route" and step.what in _FAMILIES and before != goal(step):
+                _keep(_route_file(step.what), f"{before}\n")
+        if lines:
+            _keep(_SETTINGS, "".join(lines))
 
     def _run(self, script: str) -> None:
         made = self.rendering
         files = [(one.path, one.text, one.mode) for one in (*made.installers, *made.files)]
         for line in run_installer(files, script):
             self.tell(line)
+
+
+def _route_file(family: str) -> Path:
+    """Where the host's `drctl-route` looks for the default routes of before."""
+    return STATE / f"default-route-{family}"
+
+
+def _keep(path: Path, text: str) -> None:
+    if path.exists():
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(path.name + ".new")
+        part.write_text(text)
+        part.replace(path)
+    except OSError as cause:
+        raise FileRefused("write", str(path), cause) from cause

@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from drctl.adapters.host_step import Step
 from drctl.realserver.value import Wanted
 
+OWN_RULES = 100
+"""A rule for everything comes so much after the one for networks at hand (drctl-route)."""
+
 
 def steps_of(wanted: Wanted) -> tuple[Step, ...]:
     """Everything, in order."""
@@ -18,8 +21,21 @@ def steps_of(wanted: Wanted) -> tuple[Step, ...]:
         *_settings(wanted),
         *(Step("link", device, "up") for device in _devices(wanted)),
         *(Step("address", one.device, f"{one.vip}/{one.prefix}") for one in plan.addresses),
-        *(Step("program", f.path, f.text) for f in wanted.files if f.path.endswith("/drctl-route")),
+        *_ways_back(wanted),
     )
+
+
+def _ways_back(wanted: Wanted) -> Iterator[Step]:
+    """What `drctl-route start` does at boot; here the journal knows what was there before."""
+    for way in wanted.plan.ways_back:
+        family = "-6" if way.family == 6 else "-4"
+        if not wanted.plan.is_mixed:
+            yield Step("route", family, way.address)
+            continue
+        source = f"from {way.real_address} table"
+        yield Step("route", f"{family} table {way.table}", way.address)
+        yield Step("rule", f"{family} {way.table}", f"{source} main suppress_prefixlength 0")
+        yield Step("rule", f"{family} {way.table + OWN_RULES}", f"{source} {way.table}")
 
 
 def _rules(wanted: Wanted) -> Iterator[Step]:

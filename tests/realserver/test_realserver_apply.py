@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -12,37 +11,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from netns_case import Host, segment
+from netns_case import Host
+from realserver_case import OWN
+from realserver_case import Server as OwnThings
 from verify_case import CONFIGURATION, OTHER_VIP, VIP, listening
 
-from tools import need
-
-OWN = "192.0.2.21"
 IN_FULL = pytest.mark.skipif(
     os.environ.get("DRCTL_FULL", "") in {"", "0"}, reason="slow; runs with DRCTL_FULL=1"
 )
 METHODS = ("sysctl", "arptables", "nftables", "nft-redirect", "iptables")
-FOREIGN = """\
-table arp theirs {
-    chain in {
-        type filter hook input priority 5
-        arp daddr ip 192.0.2.77 drop
-    }
-}
-table ip theirs {
-    chain pre {
-        type nat hook prerouting priority -50
-        ip daddr 192.0.2.78 redirect
-    }
-}
-"""
 
 
-class Server:
-    """A host that has things of its own."""
+class Server(OwnThings):
+    """The host, asked by the command line."""
 
     def __init__(self, host: Host, folder: Path) -> None:
-        self.host = host
+        super().__init__(host)
         self.path = folder / "keepalived.conf"
         self.path.write_text(CONFIGURATION)
 
@@ -56,46 +40,12 @@ class Server:
             self.words(action, method, *words), capture_output=True, text=True, check=False
         )
 
-    def state(self) -> dict[str, str]:
-        """All that a method touches, as text."""
-        rules = json.loads(self.host.run("nft", "-j", "list", "ruleset"))["nftables"]
-        kept = [
-            {key: value for key, value in body.items() if key != "handle"}
-            for entry in rules
-            for kind, body in entry.items()
-            # what the tools make when they look, or leave empty
-            if kind in {"rule", "table"} and body.get("name") not in {"filter", "nat"}
-        ]
-        return {
-            "addresses": self.host.ip("-4", "-oneline", "address", "show"),
-            "settings": self.host.run(
-                "sysctl", "net.ipv4.conf.all.arp_ignore", "net.ipv4.conf.all.arp_announce"
-            ),
-            "rules": json.dumps(kept, sort_keys=True),
-            "arptables": "".join(
-                line
-                for line in self.host.run("arptables", "-L", "-n").splitlines(keepends=True)
-                if line.strip()
-            ),
-        }
-
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    for tool, package in (
-        ("nft", "nftables"),
-        ("arptables", "arptables"),
-        ("iptables", "iptables"),
-    ):
-        need(tool, package)
-    with segment() as made:
-        found = Server(made.host("web1", f"{OWN}/24"), tmp_path)
-        found.host.run("nft", "-f", "-", stdin=FOREIGN)
-        found.host.run("arptables", "-A", "INPUT", "-d", "192.0.2.79", "-j", "DROP")
-        found.host.ip("address", "add", "198.51.100.7/32", "dev", "lo")
-        found.host.run("sysctl", "-qw", "net.ipv4.conf.eth0.arp_announce=1")
-        yield found
-        found.ask("remove", "sysctl")
+def server(server_on: OwnThings, tmp_path: Path) -> Iterator[Server]:
+    found = Server(server_on.host, tmp_path)
+    yield found
+    found.ask("remove", "sysctl")
 
 
 @pytest.mark.parametrize("method", METHODS)

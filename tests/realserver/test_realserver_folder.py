@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from verify_case import CONFIGURATION
+from verify_case import CONFIGURATION, vrrp_instance
 
 from drctl.cli._realserver_source import read_wanted
 from drctl.errors import UsageError
@@ -20,22 +20,9 @@ from drctl.render.real_server_plan import Plan
 from drctl.render.rendered import Rendering
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "piranha" / "lvs.cf"
-MIXED = """\
-vrrp_instance VI_1 {
-    state MASTER
-    interface eth0
-    virtual_router_id 51
-    priority 150
-    unicast_src_ip 192.0.2.1
-    unicast_peer {
-        192.0.2.2
-    }
-    virtual_ipaddress {
-        192.0.2.10/24
-        198.51.100.1/24
-        2001:db8::10/64
-    }
-}
+MIXED = (
+    vrrp_instance("192.0.2.10/24", "198.51.100.1/24", "2001:db8::10/64")
+    + """\
 virtual_server 192.0.2.10 80 {
     lb_kind DR
     protocol TCP
@@ -71,6 +58,7 @@ virtual_server 192.0.2.10 8080 {
     }
 }
 """
+)
 
 
 def read(path: Path, host: str, method: str | None, net: str | None) -> tuple[Wanted, Rendering]:

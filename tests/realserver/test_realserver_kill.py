@@ -8,7 +8,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from realserver_case import OWN, Server, server_on  # noqa: F401
+from realserver_case import OWN, Server
 from verify_case import CONFIGURATION
 
 from drctl.cli._realserver_source import read_wanted
@@ -86,7 +86,7 @@ def killed(server: Server, wanted: Wanted, path: Path, deed: object, point: int)
 
 @pytest.mark.parametrize("method", METHODS)
 def test_killed_apply_and_remove_are_made_right_by_the_next(
-    server_on: Server,  # noqa: F811
+    server_on: Server,
     tmp_path: Path,
     method: str,
 ) -> None:

@@ -3,36 +3,22 @@ twin raises nothing."""
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from netns_case import Host, segment
-from verify_case import VIP, VIP6, keep_silent
+from realserver_case import wanted_of
+from verify_case import VIP, VIP6, keep_silent, vrrp_instance
 
-from drctl.cli._realserver_source import read_wanted
 from drctl.realserver.compare import compare
 from drctl.realserver.read import read_kernel
 from drctl.realserver.value import Difference
 
 OWN, OWN6, MASQUERADED = "192.0.2.21", "2001:db8::21", "192.0.2.23"
-CONFIGURATION = """\
-vrrp_instance VI_1 {
-    state MASTER
-    interface eth0
-    virtual_router_id 51
-    priority 150
-    unicast_src_ip 192.0.2.1
-    unicast_peer {
-        192.0.2.2
-    }
-    virtual_ipaddress {
-        192.0.2.100/24
-        192.0.2.254/24
-        2001:db8::100/64
-    }
-}
+CONFIGURATION = (
+    vrrp_instance(f"{VIP}/24", "192.0.2.254/24", f"{VIP6}/64")
+    + """\
 virtual_server 192.0.2.100 80 {
     lb_kind DR
     real_server 192.0.2.21 80 {
@@ -49,6 +35,7 @@ virtual_server 192.0.2.100 25 {
     }
 }
 """
+)
 # what is done, and what is told
 FAULTS = [
     (
@@ -144,10 +131,7 @@ FAULTS = [
 
 
 def differences(host: Host, folder: Path, name: str = OWN) -> tuple[Difference, ...]:
-    path = folder / "keepalived.conf"
-    path.write_text(CONFIGURATION)
-    words = {"path": str(path), "host": name, "method": None, "net": None, "dialect": "auto"}
-    wanted, _ = read_wanted(argparse.Namespace(**words))
+    wanted = wanted_of(folder, CONFIGURATION, name)
     with host.inside():
         found = compare(wanted, read_kernel(wanted), None)
     return tuple(one for one in found if not one.what.startswith("service "))

@@ -190,7 +190,8 @@ class Builder:
         with host.inside():
             try:
                 journal = Journal(state.BASE.parent / f"realserver-{namespace_id()}.json")
-                apply(changes(steps, journal), journal, Guard(wanted, read_kernel), _ignore)
+                guard = Guard(wanted, read_kernel)
+                apply(changes(steps, journal), journal, guard, lambda _: None)
             except DrctlError as refused:
                 self.notes.append(f"{name} is not set up: {refused}")
 
@@ -291,7 +292,3 @@ def _replace(path: Path, text: str) -> None:
     part = path.with_name(path.name + ".new")
     _write(part, text)
     part.replace(path)
-
-
-def _ignore(_: str) -> None:
-    """The steps of a real server are of no interest here."""

@@ -123,11 +123,18 @@ def _lock() -> int:
             raise FileRefused("make", str(BASE), cause) from cause
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-            if BASE.stat().st_ino == os.fstat(descriptor).st_ino:
-                return descriptor
-        except FileNotFoundError:
-            pass  # the same, while this one waited
+            is_there = _is_at(BASE, descriptor)
         except BaseException:
             os.close(descriptor)
             raise
-        os.close(descriptor)
+        if is_there:
+            return descriptor
+        os.close(descriptor)  # whoever had the lock took the folder away
+
+
+def _is_at(path: Path, descriptor: int) -> bool:
+    """Whether the path still leads to what is open."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False

@@ -26,6 +26,7 @@ mount -t sysfs sysfs "$1/root/sys"
 mount --rbind /dev "$1/root/dev"
 mount -t tmpfs tmpfs "$1/root/run"
 mount -t tmpfs tmpfs "$1/root/srv"
+rm -rf "$1/root/var/lib/drctl"
 ip link set lo up
 echo ready
 exec cat

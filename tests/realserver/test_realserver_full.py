@@ -11,12 +11,19 @@ from pathlib import Path
 
 import pytest
 from real_server_box import Box, Segment
-from verify_case import CONFIGURATION, VIP
+from verify_case import CONFIGURATION, VIP, vrrp_instance
 
 from tools import need, need_root
 
 OWN = "192.0.2.21"
 PATH = "/srv/keepalived.conf"
+MASQUERADED = f"""\
+virtual_server {VIP} 25 {{
+    lb_kind NAT
+    real_server {OWN} 25 {{
+    }}
+}}
+"""
 IN_FULL = pytest.mark.skipif(
     os.environ.get("DRCTL_FULL", "") in {"", "0"}, reason="slow; runs with DRCTL_FULL=1"
 )
@@ -102,6 +109,26 @@ def test_full_apply_is_right_repeatable_and_remove_leaves_nothing(
     assert not [line for line in wrong if not line.startswith((*own, missing))], found
     assert server.ask("apply", method, net) == (0, f"{OWN}: nothing to do\n")
     code, told = server.ask("remove", method, net)
+    assert code == 0, told
+    assert server.state() == before
+
+
+@pytest.mark.parametrize("is_later", [False, True], ids=["at once", "after a reboot"])
+def test_full_apply_of_masquerading_gives_the_default_route_back(
+    server: Server, is_later: bool
+) -> None:
+    gateway = "192.0.2.254"
+    server.box.write(PATH, vrrp_instance(f"{VIP}/24", f"{gateway}/24") + MASQUERADED)
+    server.box.run("ip", "route", "add", "default", "via", "192.0.2.1")
+    before = server.state()
+    code, told = server.ask("apply", "sysctl", "systemd")
+    assert code == 0, told
+    assert f"default via {gateway} " in server.box.out("ip", "route")
+    assert server.ask("apply", "sysctl", "systemd") == (0, f"{OWN}: nothing to do\n")
+    if is_later:
+        # what /run had is gone; the host's own program knows what to bring back
+        server.box.run("rm", "-r", "/run/drctl")
+    code, told = server.ask("remove", "sysctl", "systemd")
     assert code == 0, told
     assert server.state() == before
 

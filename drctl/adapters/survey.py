@@ -39,6 +39,9 @@ BAITS = 8
 """So many VIPs of a station can be tried at once: it asks for an address once, whatever waits."""
 SPARE_BAITS = 4
 PROVOKED_AT_MOST = 200
+_SECOND_TRY_S = 0.06
+"""After the first, for a station that did not ask for its bait: a frame was lost, or it has asked
+for that address a moment ago and waits, and then it is silent (net/core/neighbour.c)."""
 _LEAST_BAITS_OF_A_PROXY = 3
 """Of those taken at random; an answer may be late by up to 0.8 s (neigh/proxy_delay)."""
 _PURSUED_AT_MOST = 200
@@ -65,12 +68,13 @@ class Provocation:
 
 @dataclass(slots=True)
 class Record:
-    """What came of it. `provoked` are pairs of a station and the VIP that a packet to it was for,
-    `baits` the addresses that nobody has, by interface, and `proxies` the MACs that answer for
-    them all the same; `routers` are pairs of a MAC and the virtual router that it speaks for by
-    VRRP."""
+    """What came of it. `tried` are pairs of a station and the VIP that a packet to it was for,
+    `provoked` those of them after which it asked for its bait, `baits` the addresses that nobody
+    has, by interface, and `proxies` the MACs that answer for them all the same; `routers` are pairs
+    of a MAC and the virtual router that it speaks for by VRRP."""
 
     heard: list[Heard] = field(default_factory=list)
+    tried: set[tuple[str, str]] = field(default_factory=set)
     provoked: set[tuple[str, str]] = field(default_factory=set)
     baits: dict[str, list[str]] = field(default_factory=dict)
     proxies: set[str] = field(default_factory=set)
@@ -80,6 +84,8 @@ class Record:
     """Those that spoke for each address, so far."""
     used: Counter[str] = field(default_factory=Counter)
     """How many baits each station was given."""
+    laid: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
+    """By MAC and bait: the station and the VIP that it was for."""
 
     def add(self, heard: Iterable[Heard]) -> None:
         """Something more was heard."""
@@ -87,6 +93,8 @@ class Record:
             self.heard.append(one)
             if one.sender_address:
                 self.macs.setdefault(one.sender_address, set()).add(one.sender_mac)
+            if one.kind == "request" and (one.sender_mac, one.target_address) in self.laid:
+                self.provoked.add(self.laid[one.sender_mac, one.target_address])
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +177,15 @@ class Surveyor:
             self._plan(queue, at_s, self._provoking(one, baits, record))
             at_s += GAP_S
         self._plan(queue, at_s, lambda: self._pursue(questions, baits, record))
+
+        def try_again() -> None:
+            silent = record.tried - record.provoked
+            again = [one for one in provocations if (one.station, one.vip) in silent]
+            for number, one in enumerate(again):
+                again_s = time.monotonic() + number * GAP_S
+                self._plan(queue, again_s, self._provoking(one, baits, record))
+
+        self._plan(queue, at_s + _SECOND_TRY_S, try_again)
         self._run(queue, at_s + max(LAST_S, listen_s), record)
         record.lost = sum(each.lost() for each in self._ears)
         for interface in self._cards:
@@ -241,18 +258,20 @@ class Surveyor:
             macs = record.macs.get(one.station, set())
             if one.interface not in record.baits:
                 asked = [bait.address for bait in baits if bait.interface == one.interface]
-                record.baits[one.interface] = _free(asked, record)[:BAITS]
+                record.baits[one.interface] = _free(asked, record)
             free = record.baits[one.interface]
             if not macs or record.used[one.station] >= len(free):
                 return
+            pair = (one.station, one.vip)
             bait = free[record.used[one.station]]
             record.used[one.station] += 1
             source, target = socket.inet_aton(bait), socket.inet_aton(one.vip)
             request = ip_packet.echo_request(source, target, secrets.randbits(16))
             raw = self._raw[one.interface]
+            record.laid.update({(mac, bait): pair for mac in macs})
             frames = [ip_packet.frame(raw.mac(), mac_bytes(mac), request) for mac in sorted(macs)]
             raw.send(frames, f"provoke {one.station}")
-            record.provoked.add((one.station, one.vip))
+            record.tried.add(pair)
 
         return provoke
 

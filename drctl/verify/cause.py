@@ -17,11 +17,11 @@ CHECK = "on {host}: drctl realserver check"
 class Signature:
     """How one real server spoke for one VIP.
 
-    `is_provoked`: it was made to send from the VIP, so that its silence as a source means
-    something. `is_alone`: it serves other VIPs of the family too, and is silent about some.
-    `second_card` is the MAC when others of the host's cards on the segment are silent.
-    `is_proxy`: it answers for addresses that nobody has. `router` is the number of the virtual
-    router that it advertises by VRRP, 0 for none.
+    `is_provoked`: it was seen to ask for an address when it sent from the VIP, so that what it did
+    not name as its source means something. `is_alone`: it serves other VIPs of the family too, and
+    is silent about some. `second_card` is the MAC when others of the host's cards on the segment
+    are silent. `is_proxy`: it answers for addresses that nobody has. `router` is the number of the
+    virtual router that it advertises by VRRP, 0 for none.
     """
 
     answers: bool

@@ -174,14 +174,16 @@ def _leak(
 
 def _signature(target: Target, owner: Owner, evidence: _Evidence) -> Signature:
     known, claims, survey = evidence.known, evidence.claims, evidence.survey
-    provoked = survey.provoked
     cards = known.macs(owner)
     macs = [mac for mac in claims[target.vip] if mac in cards]
     ways = {how for mac in macs for how in claims[target.vip][mac]}
     served = [vip for vip in owner.vips if vip in claims and (":" in vip) == (":" in target.vip)]
     leaking = [vip for vip in served if any(mac in claims[vip] for mac in cards)]
-    if not any((address, target.vip) in provoked for address in owner.addresses):
-        # as it does with those that it was asked with
+    spoke = {vip for address, vip in survey.provoked if address in owner.addresses}
+    if any((address, target.vip) in survey.tried for address in owner.addresses):
+        spoke &= {target.vip}
+    else:
+        # as it does with those that it was tried with
         others = {how for vip in leaking for mac in cards for how in claims[vip].get(mac, ())}
         ways |= others & {How.SOURCE}
     routers = [number for mac, number in sorted(survey.routers) if mac in cards]
@@ -189,7 +191,7 @@ def _signature(target: Target, owner: Owner, evidence: _Evidence) -> Signature:
         answers=How.REPLY in ways,
         names_as_source=How.SOURCE in ways,
         tells_everybody=How.GRATUITOUS in ways,
-        is_provoked=any(address in owner.addresses for address, _ in provoked),
+        is_provoked=bool(spoke),
         is_v6=":" in target.vip,
         is_alone=len(served) > 1 and len(leaking) < len(served),
         second_card=macs[0] if macs and len(macs) < len(cards) else "",

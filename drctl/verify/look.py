@@ -109,6 +109,7 @@ class Look:
             plan.stations,
             tuple(sightings(record)),
             plan.here,
+            frozenset(record.tried),
             frozenset(record.provoked),
             active,
             frozenset(record.proxies),

@@ -83,13 +83,14 @@ class Here:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What was asked, and everything that was heard. `provoked` are pairs of a station's address
-    and a VIP: it was made to ask for another address by a packet for that VIP."""
+    """What was asked, and everything that was heard. `tried` are pairs of a station's address and a
+    VIP: a packet for that VIP was to make it ask for another address. `provoked`: it did ask."""
 
     targets: tuple[Target, ...]
     stations: tuple[Station, ...]
     sightings: tuple[Sighting, ...]
     here: Here = Here()
+    tried: frozenset[tuple[str, str]] = frozenset()
     provoked: frozenset[tuple[str, str]] = frozenset()
     active: str = ""
     """The director that says it is active, "" when nobody was asked."""

@@ -50,12 +50,17 @@ def ends(stage: Stage) -> Iterator[Ends]:
 
 
 def hear(listener: ArpSocket | NdSocket, kind: str, within_ms: float = 2000) -> list[Heard]:
-    """Frames of a kind: the first that come within that time, and what comes with them."""
+    """Frames of a kind: the first that come within that time, and what comes with them. Not what a
+    host that is new asks: whether its link-local address is another's."""
     end = time.monotonic() + within_ms / 1000
     found: list[Heard] = []
     while not found and (left := end - time.monotonic()) > 0:
         if is_readable(listener, left * 1000):
-            found = [each for each in listener.receive() if each.kind == kind]
+            found = [
+                each
+                for each in listener.receive()
+                if each.kind == kind and not (kind == "ns" and each.sender_address == "")
+            ]
     return found
 
 

@@ -39,6 +39,10 @@ class Installed:
         )
         return done.returncode, done.stdout + done.stderr
 
+    def count(self) -> int:
+        """Of files and links, while they are being put there: some may be gone already."""
+        return sum(path.is_symlink() or path.is_file() for path in self.root.rglob("*"))
+
     def files(self) -> dict[str, str]:
         """All of them, with what is in them or where they lead. The list of what is there names
         folders too, of which a killed run may have made some before it could write them down."""
@@ -55,7 +59,7 @@ class Installed:
         with subprocess.Popen(
             self.command("apply"), stdout=subprocess.DEVNULL, start_new_session=True
         ) as run:
-            while len(self.files()) < count and run.poll() is None:
+            while self.count() < count and run.poll() is None:
                 time.sleep(0.001)
             if run.poll() is None:
                 (os.killpg if is_all else os.kill)(run.pid, signal.SIGKILL)

@@ -1,15 +1,24 @@
-"""Runs a host's generated installer, from a folder of its own that is gone afterwards."""
+"""Runs a host's generated installer, from a folder of its own that is gone afterwards.
+
+The folder is locked while somebody uses it, the installer's programs included. One that a killed
+run has left is therefore told from one in use, and the next run takes it away.
+"""
 
 from __future__ import annotations
 
+import fcntl
+import os
+import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from drctl.errors import DrctlError, FileRefused
 
 _LIMIT_S = 300
+_PREFIX = "drctl-host-"
 
 
 class InstallerFailed(DrctlError):
@@ -18,8 +27,7 @@ class InstallerFailed(DrctlError):
 
 def run_installer(files: Iterable[tuple[str, str, int]], script: str, *words: str) -> list[str]:
     """Write the host's files (path, text, mode), run one of its scripts, and give its lines."""
-    with tempfile.TemporaryDirectory(prefix="drctl-host-") as name:
-        folder = Path(name)
+    with _folder() as folder:
         try:
             for path, text, mode in files:
                 file = folder / path.lstrip("/")
@@ -27,7 +35,7 @@ def run_installer(files: Iterable[tuple[str, str, int]], script: str, *words: st
                 file.write_text(text, "utf-8")
                 file.chmod(mode)
         except OSError as cause:
-            raise FileRefused("write", name, cause) from cause
+            raise FileRefused("write", str(folder), cause) from cause
         command = ["sh", str(folder / script), *words]
         try:
             done = subprocess.run(
@@ -36,10 +44,65 @@ def run_installer(files: Iterable[tuple[str, str, int]], script: str, *words: st
                 text=True,
                 check=False,
                 timeout=_LIMIT_S,
-                close_fds=False,  # what is inherited is the lock: it is held until this ends
+                close_fds=False,  # what is inherited are the locks: they are held until this ends
             )
         except (OSError, subprocess.TimeoutExpired) as cause:
             raise InstallerFailed(f"{script}: {cause}") from cause
         if done.returncode != 0:
             raise InstallerFailed(done.stderr.strip() or f"{script}: {done.returncode}")
         return done.stdout.splitlines()
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """An empty one, locked; those that nobody uses any more are gone first."""
+    above = Path(tempfile.gettempdir())
+    for left in above.glob(f"{_PREFIX}*"):
+        _clear(left)
+    folder, lock = _locked_folder()
+    try:
+        yield folder
+    finally:
+        try:
+            shutil.rmtree(folder)
+        finally:
+            os.close(lock)
+
+
+def _locked_folder() -> tuple[Path, int]:
+    """Until it is locked, another run may take it for one that was left."""
+    while True:
+        try:
+            folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        except OSError as cause:
+            raise FileRefused("make a folder in", tempfile.gettempdir(), cause) from cause
+        lock = _lock_of(folder)
+        if lock is not None:
+            os.set_inheritable(lock, True)
+            return folder, lock
+
+
+def _lock_of(folder: Path) -> int | None:
+    """The lock, when it is free and the folder this user's own, still in its place."""
+    try:
+        lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return None  # it is gone, or somebody else's
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.fstat(lock).st_uid == os.geteuid() and os.path.samestat(
+            os.fstat(lock), folder.lstat()
+        ):
+            return lock
+    except OSError:
+        pass  # somebody uses it, or has just taken it away
+    os.close(lock)
+    return None
+
+
+def _clear(folder: Path) -> None:
+    """When nobody uses it. What cannot be taken away is in nobody's way, and tried again."""
+    lock = _lock_of(folder)
+    if lock is not None:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)

@@ -3,6 +3,7 @@ right."""
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -14,7 +15,8 @@ import pytest
 from realserver_case import OWN
 from verify_case import CONFIGURATION
 
-PARTS = (0.0, 0.3, 0.6, 0.9)
+IS_FULL = os.environ.get("DRCTL_FULL", "") not in {"", "0"}
+PARTS = tuple(one / 30 for one in range(30)) if IS_FULL else (0.3, 0.8)
 """Of the files, when it is killed."""
 
 
@@ -29,13 +31,20 @@ class Installed:
         path.write_text(CONFIGURATION)
         options = (str(path), "--host", OWN, "--method", "nftables", "--root", str(self.root))
         self._words = (*options, "--net", "systemd")
+        self.scratch = folder / "scratch"
+        self.scratch.mkdir()
+        self._env = {**os.environ, "TMPDIR": str(self.scratch)}
 
     def command(self, action: str, *more: str) -> list[str]:
         return [sys.executable, "-m", "drctl", "realserver", action, *self._words, *more]
 
     def ask(self, action: str, *more: str) -> tuple[int, str]:
         done = subprocess.run(
-            self.command(action, *more), capture_output=True, text=True, check=False
+            self.command(action, *more),
+            capture_output=True,
+            text=True,
+            check=False,
+            env=self._env,
         )
         return done.returncode, done.stdout + done.stderr
 
@@ -57,7 +66,10 @@ class Installed:
     def kill_with(self, count: int, *, is_all: bool) -> None:
         """SIGKILL as soon as there are so many files; to its installer too when `is_all`."""
         with subprocess.Popen(
-            self.command("apply"), stdout=subprocess.DEVNULL, start_new_session=True
+            self.command("apply"),
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
+            env=self._env,
         ) as run:
             while self.count() < count and run.poll() is None:
                 time.sleep(0.001)
@@ -78,7 +90,28 @@ def test_files_are_right_after_the_run_that_follows_a_killed_one(
         killed.kill_with(2 + int(part * len(wanted)), is_all=is_all)
         code, told = killed.ask("apply")
         assert code == 0, told
+        assert list(killed.scratch.iterdir()) == []
         assert killed.files() == wanted, part
         assert killed.ask("check") == (0, f"{OWN}: as it is to be\n")
         assert killed.ask("remove")[0] == 0
         assert killed.files() == {"etc/theirs": "mine\n"}
+
+
+def test_folder_of_a_killed_run_goes_with_the_next_one_and_not_before_its_installer_ends(
+    tmp_path: Path,
+) -> None:
+    killed = Installed(tmp_path / "killed")
+    killed.kill_with(2, is_all=True)
+    [left] = killed.scratch.iterdir()
+    (killed.scratch / "drctl-host-theirs").write_text("no folder of ours\n")
+    user = os.open(left, os.O_RDONLY)
+    try:
+        fcntl.flock(user, fcntl.LOCK_EX)  # as an installer does that goes on
+        assert killed.ask("apply")[0] == 0
+        assert left.is_dir()
+    finally:
+        os.close(user)
+    assert killed.ask("apply", "--plan")[0] == 0
+    assert left.is_dir(), "a plan changes nothing"
+    assert killed.ask("remove")[0] == 0
+    assert [one.name for one in killed.scratch.iterdir()] == ["drctl-host-theirs"]

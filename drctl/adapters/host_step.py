@@ -204,6 +204,18 @@ def _arptables() -> str:
     raise ToolMissing("arptables", "arptables")
 
 
+def has_arp_chain(name: str) -> bool:
+    """Whether this host's arptables has a chain of that name: that of old Red Hat has IN and OUT,
+    all others INPUT and OUTPUT."""
+    return f"Chain {name} " in _run(_arptables(), "-n", "-L")
+
+
+def _arp_chain(step: Step) -> str:
+    """As this host's arptables calls it."""
+    names = (name for name, hook in CHAINS.items() if hook == CHAINS[step.what])
+    return next((name for name in names if has_arp_chain(name)), step.what)
+
+
 def _look_at_arptables(step: Step) -> str:
     hook = CHAINS[step.what]
     wanted = parse_arptables(f"Chain {step.what} (policy ACCEPT)\n{step.value}\n", "")[0].rules[0]
@@ -217,12 +229,12 @@ def _look_at_arptables(step: Step) -> str:
 def _add_arptables(step: Step) -> None:
     """An interrupted run may have added it."""
     if not _look_at_arptables(step):
-        _run(_arptables(), "-A", step.what, *step.value.split())
+        _run(_arptables(), "-A", _arp_chain(step), *step.value.split())
 
 
 def _undo_arptables(step: Step, before: str) -> None:
     while not before and _look_at_arptables(step):
-        _run(_arptables(), "-D", step.what, *step.value.split())
+        _run(_arptables(), "-D", _arp_chain(step), *step.value.split())
 
 
 def _look_at_nft(step: Step) -> str:

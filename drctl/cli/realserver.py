@@ -185,6 +185,8 @@ def _apply(options: argparse.Namespace, wanted: Wanted, rendering: Rendering) ->
             _link_units(options, wanted, tell, is_on=True)
         elif plan is not None:
             boot = BootFiles(rendering, steps, journal, tell)
+            if not options.runtime:
+                boot.ensure_loadable()
             finish = (lambda: None) if options.runtime else boot.install
             apply(plan, journal, Guard(wanted, read_kernel), tell, finish)
     except _failures() as refused:

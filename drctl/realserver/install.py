@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from drctl.adapters.host_step import Step, goal, look
+from drctl.adapters.host_step import Step, StepFailed, goal, has_arp_chain, look
 from drctl.adapters.installer import run_installer
 from drctl.errors import DrctlError, FileRefused
 from drctl.realserver.apply import note_kept
@@ -17,6 +17,11 @@ STATE = Path("/var/lib/drctl")
 _MANIFEST = STATE / "manifest"
 _SETTINGS = STATE / "sysctl-before"
 _FAMILIES = ("-4", "-6")
+_CHAINS = {
+    "/etc/sysconfig/arptables": ("IN", "arptables"),
+    "/etc/drctl/arptables.rules": ("INPUT", "arptables_jf"),
+}
+"""Of files with rules: a chain that they name, and the method of a host that has no such chain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,16 @@ class BootFiles:
     steps: Sequence[Step]
     journal: Journal
     tell: Callable[[str], None]
+
+    def ensure_loadable(self) -> None:
+        """Raises StepFailed when their rules are for another arptables than this host's."""
+        for file in self.rendering.files:
+            chain, other = _CHAINS.get(file.path, ("", ""))
+            if chain and not has_arp_chain(chain):
+                raise StepFailed(
+                    f"{file.path} names the chain {chain}, which this host's arptables does not "
+                    f"have; take --method {other}"
+                )
 
     def install(self) -> None:
         """Run install.sh. When it fails and nothing was installed before, what it did is undone;

@@ -38,7 +38,6 @@ WAYS = (
             ("arptables", "networkd"),
             ("nft-redirect", "networkmanager"),
             ("sysctl", "networkmanager"),
-            ("arptables_jf", "ifcfg"),
         )
     ),
 )
@@ -105,10 +104,56 @@ def test_full_apply_is_right_repeatable_and_remove_leaves_nothing(
     wrong = [line for line in found.splitlines() if not line.startswith(("    ", OWN))]
     # nobody serves, and what is the machine's own to start may not be
     own = ("service ", "unit systemd-networkd", "unit NetworkManager", "unit networking")
-    missing = "service arptables_jf"
-    assert not [line for line in wrong if not line.startswith((*own, missing))], found
+    assert not [line for line in wrong if not line.startswith(own)], found
     assert server.ask("apply", method, net) == (0, f"{OWN}: nothing to do\n")
     code, told = server.ask("remove", method, net)
+    assert code == 0, told
+    assert server.state() == before
+
+
+OLD_RED_HAT = r"""#!/bin/sh
+case "$*" in *INPUT*|*OUTPUT*) echo 'arptables: No chain of that name' >&2; exit 1 ;; esac
+first=$1 second=$2
+case $second in IN) second=INPUT ;; OUT) second=OUTPUT ;; esac
+shift 2
+told=$(arptables-nft "$first" "$second" "$@") || exit
+printf '%s\n' "$told" | sed 's/^Chain INPUT /Chain IN /; s/^Chain OUTPUT /Chain OUT /'
+"""
+"""An arptables with the chains of arptables_jf."""
+
+
+def as_old_red_hat(server: Server) -> None:
+    server.box.run("rm", "/usr/sbin/arptables")  # a link
+    server.box.write("/usr/sbin/arptables", OLD_RED_HAT, 0o755)
+
+
+@pytest.mark.parametrize(
+    ("method", "is_old", "chain"), [("arptables_jf", False, "IN"), ("arptables", True, "INPUT")]
+)
+def test_full_apply_of_rules_for_another_arptables_changes_nothing(
+    server: Server, method: str, is_old: bool, chain: str
+) -> None:
+    if is_old:
+        as_old_red_hat(server)
+    before = server.state()
+    code, told = server.ask("apply", method, "ifcfg")
+    assert code == 1
+    assert f"names the chain {chain}, which this host's arptables does not have" in told
+    assert server.state() == before
+
+
+@IN_FULL
+def test_full_apply_of_arptables_jf_where_its_chains_are(server: Server) -> None:
+    as_old_red_hat(server)
+    before = server.state()
+    code, told = server.ask("apply", "arptables_jf", "ifcfg")
+    assert code == 0, told
+    assert f"--mangle-ip-s {OWN}" in server.box.out("arptables", "-L", "OUT", "-n", "-v")
+    _, found = server.ask("check", "arptables_jf", "ifcfg")
+    wrong = [line for line in found.splitlines() if not line.startswith(("    ", OWN))]
+    assert not [line for line in wrong if not line.startswith("service ")], found
+    assert server.ask("apply", "arptables_jf", "ifcfg") == (0, f"{OWN}: nothing to do\n")
+    code, told = server.ask("remove", "arptables_jf", "ifcfg")
     assert code == 0, told
     assert server.state() == before
 

@@ -255,6 +255,19 @@ def listen(*addresses: str) -> Injection:
     return lambda scene: scene.listen(*addresses)
 
 
+def listen_on(card: str) -> Injection:
+    return lambda scene: scene.listen(device=card)
+
+
+def listen_on_first_of_two(scene: Scene) -> None:
+    scene.web.ip_batch("link add eth1 type veth peer name far", "link set eth1 up")
+    scene.listen(device="eth0")
+
+
+def listen_v6(*, only: bool) -> Injection:
+    return lambda scene: scene.listen("::", is_v6_only=only)
+
+
 def stop_listening(scene: Scene) -> None:
     scene.listeners.close()
 

@@ -99,11 +99,13 @@ class Scene:
         host.ip("address", "del", f"{vip}/32", "dev", "eth0")
         self.stack.callback(host.ip, "address", "add", f"{vip}/32", "dev", "eth0")
 
-    def listen(self, *addresses: str) -> None:
-        """Take connections at these addresses of the real server alone, or at all."""
+    def listen(self, *addresses: str, device: str = "", is_v6_only: bool = True) -> None:
+        """Take connections at these addresses of the real server alone, or at all; of one of its
+        devices alone when there is one named."""
         self.listeners.close()
         with self.web.inside():
-            _listen(self.listeners, addresses)
+            for address in addresses or ("0.0.0.0", "::"):
+                self.listeners.enter_context(_listener(address, device, is_v6_only=is_v6_only))
 
     def start(self, *command: str, stdout: int | None = None) -> subprocess.Popen[bytes]:
         """A program on the real server, ended with the fault."""
@@ -137,10 +139,17 @@ def _end(program: subprocess.Popen[bytes]) -> None:
     program.wait(10)
 
 
-def _listen(stack: ExitStack, addresses: tuple[str, ...]) -> None:
-    for address in addresses or ("0.0.0.0", "::"):
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        stack.enter_context(socket.create_server((address, PORT), family=family, backlog=128))
+def _listener(address: str, device: str, *, is_v6_only: bool) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    made = socket.socket(family)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if family == socket.AF_INET6:
+        made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, is_v6_only)
+    if device:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device.encode())
+    made.bind((address, PORT))
+    made.listen(128)
+    return made
 
 
 def _machine(place: Segment, stack: ExitStack, name: str, *addresses: str) -> Host:
@@ -214,5 +223,6 @@ def lab(folder: Path) -> Iterator[Lab]:
         made.apply(made.hosts["web2"], WEB2, "sysctl")
         with ExitStack() as listeners:
             with made.hosts["web2"].inside():
-                _listen(listeners, ())
+                for address in ("0.0.0.0", "::"):
+                    listeners.enter_context(_listener(address, "", is_v6_only=True))
             yield made

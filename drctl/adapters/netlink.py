@@ -16,7 +16,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from drctl.errors import KernelRefused
 
 NETLINK_ROUTE = 0
+NETLINK_SOCK_DIAG = 4
 NETLINK_NETFILTER = 12
+
+_NAMES = {
+    NETLINK_ROUTE: "rtnetlink",
+    NETLINK_SOCK_DIAG: "sock_diag",
+    NETLINK_NETFILTER: "nfnetlink",
+}
 
 NLM_F_REQUEST = 0x1
 NLM_F_ACK = 0x4
@@ -149,7 +156,7 @@ class Netlink:
     """A socket to one part of the kernel. It never waits."""
 
     def __init__(self, protocol: int, *, groups: Iterable[int] = ()) -> None:
-        self.what = {NETLINK_ROUTE: "rtnetlink", NETLINK_NETFILTER: "nfnetlink"}[protocol]
+        self.what = _NAMES[protocol]
         self._is_read = True
         """Nothing that was asked for waits to be read."""
         try:

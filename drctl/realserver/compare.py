@@ -11,7 +11,7 @@ from drctl.adapters.nat_rules import Redirection
 from drctl.realserver.arp import DEAF, SILENT, answering, asking, effective, misplaced, unheard
 from drctl.realserver.boot import judge_boot
 from drctl.realserver.effect import HANGS, LEAKS
-from drctl.realserver.value import Boot, Difference, Kernel, Wanted
+from drctl.realserver.value import Boot, Difference, Kernel, Service, Wanted
 from drctl.realserver.ways import judge_ways
 from drctl.render.real_server_plan import REDIRECTING, Redirect, VipAddress
 
@@ -25,6 +25,7 @@ def compare(wanted: Wanted, kernel: Kernel | None, boot: Boot | None) -> tuple[D
     if kernel is not None:
         found += _addresses(wanted, kernel)
         found += _silence(wanted, kernel)
+        found += _bonds(wanted, kernel)
         found += _redirects(wanted, kernel)
         found += _tunnels(wanted, kernel)
         found += judge_ways(wanted, kernel)
@@ -171,6 +172,25 @@ def _switches(kernel: Kernel) -> Iterator[Difference]:
                 yield Difference(f"{name} on {card}", f"{least}", actual, effect)
 
 
+def _bonds(wanted: Wanted, kernel: Kernel) -> Iterator[Difference]:
+    """Whether directors hear of another MAC when another slave becomes active."""
+    own = {
+        one.interface
+        for one in kernel.present
+        if one.address in wanted.own
+        and (":" in one.address or not effective(kernel.arp_notify, one.interface))
+    }
+    for bond in kernel.layers.bonds:
+        if not bond.announcements and not own.isdisjoint(bond.devices):
+            yield Difference(
+                f"MAC of {bond.interface}",
+                "announced when it changes (num_grat_arp 1 or more)",
+                "it changes with the active slave, and num_grat_arp is 0",
+                "when another slave becomes active, directors go on sending to the MAC of the one "
+                f"before until they ask anew: {HANGS}",
+            )
+
+
 def _redirects(wanted: Wanted, kernel: Kernel) -> Iterator[Difference]:
     for line in wanted.plan.redirects:
         mine = [
@@ -219,14 +239,33 @@ def _services(wanted: Wanted, kernel: Kernel) -> Iterator[Difference]:
         address = service.own if is_redirected or service.is_own else service.vip
         if not service.port or service.protocol not in {"tcp", "udp"} or not address:
             continue
-        if any(one.takes(service.protocol, address, service.port) for one in kernel.listeners):
+        way = (service.protocol, address, service.port)
+        devices = _devices_of(wanted, kernel, service)
+        if any(one.takes(*way, devices) for one in kernel.listeners):
             continue
         others = sorted(
-            one.address
-            for one in kernel.listeners
-            if (one.protocol, one.port) == (service.protocol, service.port)
+            {
+                str(one)
+                for one in kernel.listeners
+                if (one.protocol, one.port) == (service.protocol, service.port)
+            }
         )
         actual = f"on {', '.join(others)} only" if others else "nothing listens"
         what = f"service {service.vip} {service.protocol}/{service.port}"
+        wish = f"a socket on {address} or on all addresses"
+        if any(one.takes(*way) for one in kernel.listeners):
+            wish += f", of {' or '.join(devices)} or of no device"
         effect = "connections that the director sends to this server are refused"
-        yield Difference(what, f"a socket on {address} or on all addresses", actual, effect)
+        yield Difference(what, wish, actual, effect)
+
+
+def _devices_of(wanted: Wanted, kernel: Kernel, service: Service) -> tuple[str, ...]:
+    """Those that a packet for the service comes in on, and what has no ARP: such a device may stand
+    for others (VRF). None when the server's own address is nowhere."""
+    tunnels = {line.device for line in wanted.plan.addresses if line.vip == service.vip}
+    by_tunnel = tuple(sorted(tunnels & TUNNEL_DEVICES))
+    cards = {one.interface for one in kernel.present if one.address == service.own}
+    if not cards and not by_tunnel:
+        return ()
+    others = {link.interface for link in kernel.links if not link.has_arp} - TUNNEL_DEVICES - {"lo"}
+    return (*(by_tunnel or tuple(sorted(cards))), *sorted(others))

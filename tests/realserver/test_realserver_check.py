@@ -14,6 +14,7 @@ from netns_case import Host, segment
 from verify_case import CONFIGURATION, OTHER_VIP, VIP, VIP6, keep_silent, listening
 
 from drctl.adapters.boot_units import enable_below
+from drctl.adapters.listening import listeners, shown
 from drctl.cli._setup import read_setup
 from drctl.realserver.compare import compare
 from drctl.realserver.read import read_boot, read_kernel
@@ -337,3 +338,13 @@ def test_check_command_prints_differences_and_its_exit_code(server: Server, tmp_
 def test_check_leaves_ipv6_vips_without_service_alone(tmp_path: Path) -> None:
     wanted = wanted_by(tmp_path, "sysctl")
     assert VIP6 not in {line.vip for line in wanted.plan.addresses}
+
+
+@pytest.mark.parametrize("server", ["sysctl"], indirect=True)
+def test_sockets_of_proc_are_those_that_the_kernel_tells_of(server: Server) -> None:
+    with server.host.inside():
+        told, in_proc = listeners(), [*shown("tcp"), *shown("udp")]
+    assert told
+    assert {(one.protocol, one.address, one.port) for one in told} == {
+        (one.protocol, one.address, one.port) for one in in_proc
+    }

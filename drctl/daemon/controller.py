@@ -363,11 +363,13 @@ class Controller:
         return self._of.guard.pid
 
     def close(self) -> None:
-        """End the guard, which gives up what is left, and give back what is open."""
+        """End the guard, which gives up what is left, take the fence away, and give back what is
+        open."""
         of = self._of
         problems: list[str] = []
         self._later.close()
-        for end in (of.guard.end, lambda: of.heartbeat.close(50), of.addresses.close):
+        ends = (of.guard.end, self._remove_fence, lambda: of.heartbeat.close(50))
+        for end in (*ends, of.addresses.close):
             try:
                 end()
             except DrctlError as error:
@@ -379,3 +381,9 @@ class Controller:
         of.state.close()
         if problems:
             raise DrctlError("; ".join(problems))
+
+    def _remove_fence(self) -> None:
+        """Whoever has the VIPs on this host next is not to be silenced by a fence that nobody opens
+        any more. A VIP that is here nevertheless stays silent."""
+        if self._of.fence is not None and not self.present(self.settings):
+            self._of.fence.remove()

@@ -1,4 +1,5 @@
-"""Gives up what a daemon that died may have left: closes the fence, deletes leased VIPs.
+"""Gives up what a daemon that died may have left: closes the fence, deletes leased VIPs, and takes
+the fence away when no VIP is on this host any more.
 
 Run by the unit when the service has ended, however it did, as `python -m drctl.daemon.release
 DRCTL_TOML`. Harmless when nothing is left, and beside another drctl, whose lock it respects. An
@@ -13,7 +14,8 @@ import tomllib
 from collections.abc import Collection
 from pathlib import Path
 
-from drctl.adapters.addresses import Addresses
+from drctl.adapters.addresses import Addresses, Present
+from drctl.adapters.fence import Fence
 from drctl.adapters.release import Releaser
 from drctl.daemon.config import STATE_DIR
 from drctl.daemon.guard_client import Lock, LockTaken
@@ -41,7 +43,10 @@ def release(config_path: str) -> list[DrctlError]:
         releaser.rehearse(TABLE)
         table = "" if releaser.why_no_fence else TABLE
         try:
-            failed += releaser.release(table, leased(_addresses(state_dir, config_path)))
+            vips = _addresses(state_dir, config_path)
+            failed += releaser.release(table, leased(vips))
+            if table and not _present(vips):
+                _remove_fence(table)
         except DrctlError as refused:
             failed += [refused, *releaser.release(table, ())]
     finally:
@@ -51,16 +56,28 @@ def release(config_path: str) -> list[DrctlError]:
 
 def leased(addresses: Collection[str]) -> set[bytes]:
     """Those of the addresses that this host has, and that the kernel would end by itself."""
-    kernel = Addresses()
-    try:
-        present = [each for each in kernel.observed() if each.valid_ms >= 0]
-    finally:
-        kernel.close()
     return {
         socket.inet_pton(socket.AF_INET6 if ":" in each.address else socket.AF_INET, each.address)
-        for each in present
-        if each.address in addresses
+        for each in _present(addresses)
+        if each.valid_ms >= 0
     }
+
+
+def _present(addresses: Collection[str]) -> list[Present]:
+    kernel = Addresses()
+    try:
+        return [each for each in kernel.observed() if each.address in addresses]
+    finally:
+        kernel.close()
+
+
+def _remove_fence(table: str) -> None:
+    """Nothing that takes the VIPs on this host later is silenced by it."""
+    fence = Fence(table)
+    try:
+        fence.remove()
+    finally:
+        fence.close_sockets()
 
 
 def _state_dir(config_path: str, failed: list[DrctlError]) -> Path:

@@ -8,6 +8,7 @@ from drctl.adapters.addresses import LinkState, Present
 from drctl.adapters.arp_rules import Chain
 from drctl.adapters.boot_addresses import BootAddress
 from drctl.adapters.boot_units import UnitState
+from drctl.adapters.layers import Layers
 from drctl.adapters.listening import Listener
 from drctl.adapters.nat_rules import Redirection
 from drctl.adapters.route_lookup import Route
@@ -87,12 +88,15 @@ class Kernel:
     listeners: tuple[Listener, ...]
     arrivals: tuple[Arrival, ...] = ()
     answers: tuple[Answer, ...] = ()
+    layers: Layers = Layers()
+    arp_notify: dict[str, int] = field(default_factory=dict)
 
     @property
     def cards(self) -> tuple[str, ...]:
-        """The interfaces on which ARP is spoken."""
+        """The interfaces on which ARP is spoken; for its slaves a bond speaks."""
+        silent = {"lo", *self.layers.ports}
         return tuple(
-            link.interface for link in self.links if link.has_arp and link.interface != "lo"
+            link.interface for link in self.links if link.has_arp and link.interface not in silent
         )
 
 

@@ -46,7 +46,7 @@ ln -s {modules}/* /run/modules/lib/modules/
 printf '#!/bin/sh\\nexec /sbin/modprobe -d /run/modules "$@"\\n' > /run/modprobe
 chmod 755 /run/modprobe
 echo /run/modprobe > /proc/sys/kernel/modprobe
-/run/modprobe -a overlay af_packet bridge veth bonding 8021q macvlan sch_netem ip_vs
+/run/modprobe -a overlay af_packet bridge veth bonding 8021q macvlan sch_netem ip_vs ipip
 below=/
 devices="mount -t devtmpfs none dev"
 """

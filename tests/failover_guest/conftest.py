@@ -1,6 +1,4 @@
-"""The tests of this folder run in guests (`guest_case`): each module names its kernels in KERNELS.
-With the first of them they belong to the suite, with the others they run with DRCTL_FULL=1.
-"""
+"""The tests of this folder run in guests (`guest_suite`), most of them with the same directors."""
 
 from __future__ import annotations
 
@@ -9,51 +7,15 @@ from pathlib import Path
 
 import pytest
 from device_case import Devices, devices
-from guest_case import Delegate, kernel_here
-from live_case import FULL
+from guest_suite import GuestSuite, kernel
 
-HERE = Path(__file__).parent
-DELEGATES = pytest.StashKey[dict[str, Delegate]]()
+__all__ = ["kernel"]
 
-
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    first, *others = metafunc.module.KERNELS
-    kernels = [pytest.param(first), *(pytest.param(other, marks=FULL) for other in others)]
-    metafunc.fixturenames.append("kernel")
-    metafunc.parametrize("kernel", kernels, indirect=True, scope="session")
-
-
-def _kernel_of(item: pytest.Item) -> str:
-    assert isinstance(item, pytest.Function)
-    return str(item.callspec.params["kernel"])
-
-
-def pytest_collection_finish(session: pytest.Session) -> None:
-    items: dict[str, list[pytest.Item]] = {}
-    for item in session.items:
-        if item.path.parent == HERE:
-            items.setdefault(_kernel_of(item), []).append(item)
-    session.stash[DELEGATES] = {name: Delegate(name, some) for name, some in items.items()}
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_protocol(item: pytest.Item) -> bool | None:
-    if kernel_here() or item.path.parent != HERE:
-        return None
-    item.session.stash[DELEGATES][_kernel_of(item)].run(item)
-    return True
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    for delegate in session.stash.get(DELEGATES, {}).values():
-        delegate.close()
-
-
-@pytest.fixture(scope="session")
-def kernel(request: pytest.FixtureRequest) -> str:
-    """The guest's kernel: "uml" or "qemu"."""
-    assert kernel_here() == request.param
-    return str(request.param)
+_SUITE = GuestSuite(Path(__file__).parent)
+pytest_generate_tests = _SUITE.pytest_generate_tests
+pytest_collection_finish = _SUITE.pytest_collection_finish
+pytest_runtest_protocol = _SUITE.pytest_runtest_protocol
+pytest_sessionfinish = _SUITE.pytest_sessionfinish
 
 
 @pytest.fixture(scope="session")

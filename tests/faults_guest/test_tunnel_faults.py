@@ -1,0 +1,79 @@
+"""A real server at the end of an IPIP tunnel, to which IPVS sends: what takes packets out of the
+tunnel away again, and what `drctl realserver check` and `drctl verify --through` say of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from guest_fault_case import VIP, Place, tunnelled
+
+KERNELS = ("uml", "qemu")
+STRICT = (
+    "rp_filter on tunl0: 1 (strict): packets out of the tunnel come from where they would not be "
+    "answered to, and are dropped: connections that the director sends to this server hang"
+)
+DOWN = "device tunl0: down: what the director sends through the tunnel is dropped: "
+LOST = (
+    "port 80 is open on its own address, but what comes by the tunnel is lost: no tunnel device or "
+    "it is down, no VIP, or rp_filter of the tunnel device is 1"
+)
+
+
+@pytest.fixture(scope="module")
+def place(kernel: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """Set up by `drctl realserver apply`, once for all tests."""
+    assert kernel
+    with tunnelled(tmp_path_factory.mktemp("tunnel")) as made:
+        made.apply("sysctl")
+        yield made
+
+
+def healthy(place: Place) -> None:
+    assert place.check("sysctl") == []
+    said = place.verify()
+    assert said.is_clean, said
+    assert place.is_served("mon")
+
+
+def wrong(place: Place, told: str) -> None:
+    assert any(told in line for line in place.check("sysctl"))
+    said = place.verify()
+    assert (said.verdict, said.through, said.lost) == ("ok", "black-hole", LOST)
+    assert not place.is_served("mon", within_s=2)
+
+
+@pytest.mark.parametrize(("everywhere", "own"), [(0, 2), (0, 0), (1, 2), (2, 1)], ids=str)
+def test_rp_filter_is_not_strict_nothing_is_wrong(place: Place, everywhere: int, own: int) -> None:
+    place.sysctl(all_rp_filter=everywhere, tunl0_rp_filter=own)
+    healthy(place)
+
+
+@pytest.mark.parametrize(("everywhere", "own"), [(0, 1), (1, 0)], ids=str)
+def test_rp_filter_is_strict_tunnelled_packets_are_lost(
+    place: Place, everywhere: int, own: int
+) -> None:
+    place.sysctl(all_rp_filter=everywhere, tunl0_rp_filter=own)
+    wrong(place, STRICT)
+
+
+def test_tunnel_device_is_down_tunnelled_packets_are_lost(place: Place) -> None:
+    place.sysctl(all_rp_filter=0, tunl0_rp_filter=2)
+    healthy(place)
+    place.web.ip("link", "set", "tunl0", "down")
+    try:
+        wrong(place, DOWN)
+    finally:
+        place.web.ip("link", "set", "tunl0", "up")
+    healthy(place)
+
+
+def test_vip_is_missing_behind_the_tunnel_tunnelled_packets_are_lost(place: Place) -> None:
+    place.sysctl(all_rp_filter=0, tunl0_rp_filter=2)
+    healthy(place)
+    place.web.ip("address", "delete", f"{VIP}/32", "dev", "tunl0")
+    try:
+        wrong(place, f"address {VIP}: not there: ")
+    finally:
+        place.web.ip("address", "add", f"{VIP}/32", "dev", "tunl0")
+    healthy(place)

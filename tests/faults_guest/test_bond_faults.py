@@ -92,6 +92,7 @@ def test_slave_changes_told_by_arp_notify_nothing_is_wrong(tmp_path: Path) -> No
         clean(place)
 
 
+@FULL
 def test_slave_changes_static_entry_of_the_director_is_wrong_only_if_the_mac_changes(
     tmp_path: Path,
 ) -> None:

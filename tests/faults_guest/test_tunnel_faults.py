@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from guest_fault_case import VIP, Place, tunnelled
+from live_case import FULL
 
 KERNELS = ("uml", "qemu")
 STRICT = (
@@ -43,13 +44,16 @@ def wrong(place: Place, told: str) -> None:
     assert not place.is_served("mon", within_s=2)
 
 
-@pytest.mark.parametrize(("everywhere", "own"), [(0, 2), (0, 0), (1, 2), (2, 1)], ids=str)
+@pytest.mark.parametrize(
+    ("everywhere", "own"),
+    [(0, 2), pytest.param(0, 0, marks=FULL), pytest.param(1, 2, marks=FULL), (2, 1)],
+)
 def test_rp_filter_is_not_strict_nothing_is_wrong(place: Place, everywhere: int, own: int) -> None:
     place.sysctl(all_rp_filter=everywhere, tunl0_rp_filter=own)
     healthy(place)
 
 
-@pytest.mark.parametrize(("everywhere", "own"), [(0, 1), (1, 0)], ids=str)
+@pytest.mark.parametrize(("everywhere", "own"), [(0, 1), pytest.param(1, 0, marks=FULL)])
 def test_rp_filter_is_strict_tunnelled_packets_are_lost(
     place: Place, everywhere: int, own: int
 ) -> None:
@@ -68,6 +72,7 @@ def test_tunnel_device_is_down_tunnelled_packets_are_lost(place: Place) -> None:
     healthy(place)
 
 
+@FULL
 def test_vip_is_missing_behind_the_tunnel_tunnelled_packets_are_lost(place: Place) -> None:
     place.sysctl(all_rp_filter=0, tunl0_rp_filter=2)
     healthy(place)

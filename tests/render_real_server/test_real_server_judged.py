@@ -137,8 +137,7 @@ def test_systemd_units_verify(box: Box) -> None:
         if not units or key in judged:
             continue
         judged.add(key)
-        for file in made.files:
-            box.write(file.path, file.text, file.mode)
+        box.write_all(made.files)
         done = box.run("systemd-analyze", "verify", *(unit.path for unit in units), check=False)
         assert "drctl" not in done.stderr, (choice, done.stderr)
         box.run("rm", "-f", *(file.path for file in made.files))
@@ -151,8 +150,7 @@ def test_systemd_units_make_no_ordering_cycle_at_boot(box: Box, method: str) -> 
     made = rendering("mixed", method if method != "arptables_jf" else "arptables", "systemd")
     units = [file.path for file in made.files if file.path.endswith(".service")]
     names = [Path(path).name for path in units]
-    for file in made.files:
-        box.write(file.path, file.text, file.mode)
+    box.write_all(made.files)
     box.run("env", "SYSTEMD_OFFLINE=1", "systemctl", "enable", *names)
     boot = ("systemd-analyze", "verify", "--man=no", "multi-user.target")
     assert "cycle" not in box.run(*boot, check=False).stderr
@@ -187,8 +185,7 @@ def test_ifupdown_files_bring_the_vips_up_and_down(box: Box) -> None:
             if file.text in judged:
                 continue
             judged.add(file.text)
-            for other in made.files:
-                box.write(other.path, other.text, other.mode)
+            box.write_all(made.files)
             box.write("/etc/network/interfaces", "auto lo\niface lo inet loopback\n" + file.text)
             names = box.out("ifquery", "--list").split()
             aliases = [name for name in names if name != "lo"]

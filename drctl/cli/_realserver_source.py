@@ -42,7 +42,7 @@ class _Conversion:
 
     def host(self, name: str) -> dict[str, Any]:
         """The real server of that name or address."""
-        from drctl.errors import UsageError
+        from drctl.realserver.wanted import UnknownHost
         from drctl.render.host_address import canonical
 
         servers = [one for one in self.report["hosts"] if "real server" in one["role"]]
@@ -52,7 +52,7 @@ class _Conversion:
         known = ", ".join(one["host"] for one in servers) or "none"
         is_director = name in {one["host"] for one in self.report["hosts"]}
         what = "serves nothing behind the directors" if is_director else "is no host of this setup"
-        raise UsageError(f"--host {name} {what}; real servers are: {known}")
+        raise UnknownHost(f"--host {name} {what}; real servers are: {known}")
 
     def files(self, host: dict[str, Any]) -> dict[str, str]:
         """The texts of its files, by path on the host."""
@@ -91,21 +91,15 @@ def _read_conversion(folder: Path) -> _Conversion:
 
 def _from_conversion(folder: Path, options: argparse.Namespace) -> tuple[Wanted, Rendering]:
     from drctl.errors import UsageError
-    from drctl.realserver.folder import method_in, net_in, plan_in
+    from drctl.realserver.folder import options_in, plan_in
     from drctl.render.install import with_installers
-    from drctl.render.options import RenderOptions
     from drctl.render.real_server import render_plan
 
     conversion = _read_conversion(folder)
     host = conversion.host(options.host)
     files = conversion.files(host)
     source = conversion.report["source"]
-    chosen = RenderOptions(
-        source if source == "-" else Path(source).name,
-        method_in(files),
-        net_in(files),
-        "nftables" if "/etc/drctl/standby.nft" in files else "iptables",
-    )
+    chosen = options_in(files, source if source == "-" else Path(source).name)
     for name, given, there in (
         ("--method", options.method, chosen.arp),
         ("--net", options.net, chosen.net),

@@ -33,7 +33,8 @@ interrupted run can be run again; when a step fails, those of the run are taken 
 drctl's is left alone.
 """
 _REMOVE_DESCRIPTION = """\
-Take back everything that apply did, in reverse order; what was there before is as it was.
+Take back everything that apply did, in reverse order; what was there before is as it was. That also
+works for a host that the configuration does not know any more.
 """
 _EPILOG = """\
 exit codes: 0 done, or no difference; 1 differences (check, --plan), or it could not be done and is
@@ -116,8 +117,12 @@ def run(options: argparse.Namespace) -> int:
     """One of the actions."""
     from drctl.adapters.run_lock import alone
     from drctl.cli._realserver_source import read_wanted
+    from drctl.realserver.wanted import UnknownHost
 
-    wanted, rendering = read_wanted(options)
+    try:
+        wanted, rendering = read_wanted(options)
+    except UnknownHost as unknown:
+        wanted, rendering = _left_behind(options, unknown)
     if options.action == "check":
         return _check(options, wanted)
     act = _apply if options.action == "apply" else _remove
@@ -125,6 +130,22 @@ def run(options: argparse.Namespace) -> int:
         return act(options, wanted, rendering)
     with alone(_lock(options)):
         return act(options, wanted, rendering)
+
+
+def _left_behind(options: argparse.Namespace, unknown: Exception) -> tuple[Wanted, Rendering]:
+    """What `remove` takes back on a host that the configuration does not know any more. Raises what
+    was raised when drctl has done nothing here."""
+    from pathlib import Path
+
+    from drctl.realserver.installed import MANIFEST, read_installed
+
+    root = Path(options.root or "/")
+    is_installed = not options.runtime and (root / MANIFEST).exists()
+    is_running = options.root is None and bool(_journal().entries)
+    if options.action != "remove" or not (is_installed or is_running):
+        raise unknown
+    print(f"drctl: {unknown}; what drctl did here is taken back", file=sys.stderr)
+    return read_installed(root, options.host, Path(options.path).name)
 
 
 def _lock(options: argparse.Namespace) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from drctl.render.options import RenderOptions
 from drctl.render.real_server_plan import Plan, Redirect, Silent, Tunnel, VipAddress, WayBack
 
 _ADDRESS = re.compile(r"^ +(add|add_own) (\S+)/(\d+) (\S+)$", re.MULTILINE)
@@ -62,6 +63,12 @@ def net_in(files: Mapping[str, str]) -> str:
     return next(
         (net for path in files for start, net in _NETS.items() if path.startswith(start)), "systemd"
     )
+
+
+def options_in(files: Mapping[str, str], source: str) -> RenderOptions:
+    """What they were made with."""
+    standby = "nftables" if "/etc/drctl/standby.nft" in files else "iptables"
+    return RenderOptions(source, method_in(files), net_in(files), standby)
 
 
 def plan_in(files: Mapping[str, str], method: str, own: tuple[str, ...]) -> Plan:

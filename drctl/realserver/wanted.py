@@ -16,6 +16,10 @@ from drctl.render.real_server_plan import Plan, plan_of
 from drctl.render.rendered import Rendering
 
 
+class UnknownHost(UsageError):
+    """The configuration has no real server of that name or address."""
+
+
 def wanted_of(
     hosts: Sequence[Host],
     name: str,
@@ -23,7 +27,7 @@ def wanted_of(
     views: Sequence[Configuration] = (),
 ) -> Wanted:
     """What the host of that name, or with that address, is to have; `views` are the directors'
-    configurations. Raises UsageError when there is none, or it serves nothing behind the
+    configurations. Raises UnknownHost when there is none, or it serves nothing behind the
     directors."""
     host = host_named(hosts, name)
     services = [
@@ -86,12 +90,12 @@ def rendering_of(hosts: Sequence[Host], name: str, options: RenderOptions) -> Re
 
 
 def host_named(hosts: Sequence[Host], name: str) -> Host:
-    """The host of that name, or with that address."""
+    """The host of that name, or with that address. Raises UnknownHost."""
     address = canonical(name)
     host = next((one for one in hosts if one.name == name), None)
     host = host or next((one for one in hosts if address and address in one.addresses), None)
     if host is None or not host.bindings:
         serving = ", ".join(one.name for one in hosts if one.bindings) or "none"
         what = "is no host of this setup" if host is None else "serves nothing behind the directors"
-        raise UsageError(f"--host {name} {what}; real servers are: {serving}")
+        raise UnknownHost(f"--host {name} {what}; real servers are: {serving}")
     return host

@@ -163,3 +163,62 @@ def test_apply_of_boot_files_below_a_folder_leaves_the_kernel_alone(
     assert ask("remove").returncode == 0
     assert not [path for path in root.rglob("*") if path.is_file()]
     assert server.state() == before
+
+
+ELSEWHERE = CONFIGURATION.replace(OWN, "192.0.2.29")
+"""It was taken out of the directors' configuration."""
+
+
+@pytest.mark.parametrize("method", ["arptables", "nft-redirect"])
+def test_remove_of_a_host_that_the_configuration_has_no_more_takes_everything_back(
+    server: Server, method: str
+) -> None:
+    before = server.state()
+    server.path.write_text(ELSEWHERE)
+    unknown = server.ask("remove", method)
+    assert unknown.returncode == 2, "nothing was done here: the name may be wrong"
+    assert f"--host {OWN} is no host of this setup" in unknown.stderr
+    server.path.write_text(CONFIGURATION)
+    assert server.ask("apply", method).returncode == 0
+    applied = server.state()
+    server.path.write_text(ELSEWHERE)
+    assert server.ask("apply", method).returncode == 2
+    assert server.ask("check", method).returncode == 2
+    planned = server.ask("remove", method, "--plan")
+    assert planned.returncode == 1
+    assert planned.stdout.startswith("undo: ")
+    assert server.state() == applied
+    removed = server.ask("remove", method)
+    assert removed.returncode == 0, removed.stderr
+    assert "what drctl did here is taken back" in removed.stderr
+    assert server.state() == before
+
+
+@pytest.mark.parametrize("net", ["systemd", "ifupdown"])
+def test_remove_below_a_folder_of_a_host_that_the_configuration_has_no_more(
+    tmp_path: Path, net: str
+) -> None:
+    path, root = tmp_path / "keepalived.conf", tmp_path / "root"
+    (root / "etc").mkdir(parents=True)
+    (root / "etc/theirs").write_text("mine\n")
+
+    def ask(action: str) -> subprocess.CompletedProcess[str]:
+        options = ("--host", OWN, "--net", net, "--root", str(root))
+        command = (sys.executable, "-m", "drctl", "realserver", action, str(path), *options)
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    path.write_text(CONFIGURATION)
+    assert ask("apply").returncode == 0
+    path.write_text(ELSEWHERE)
+    manifest = root / "var/lib/drctl/manifest"
+    was = manifest.read_text()
+    manifest.write_text(was + "f /etc/keepalived/keepalived.conf\n")
+    refused = ask("remove")
+    assert refused.returncode == 2
+    assert "/etc/keepalived/keepalived.conf, a director's file" in refused.stderr
+    manifest.write_text(was)
+    removed = ask("remove")
+    assert removed.returncode == 0, removed.stderr
+    left = [one for one in root.rglob("*") if one.is_symlink() or one.is_file()]
+    assert left == [root / "etc/theirs"]
+    assert ask("remove").returncode == 2

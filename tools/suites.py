@@ -1,8 +1,8 @@
 """Runs every suite of the tests and says how many minutes each took, and what was left out.
 
 A suite is a folder of tests/ (ruff and mypy are one more). Each runs in a process of its own, so
-that one that dies does not hide the others. Those that only compute run two at a time; what they
-say is kept until they end, and is printed in one piece. Exit code 1 when one of them failed.
+that one that dies does not hide the others. Those that judge no times run two at a time; what
+they say is kept until they end, and is printed in one piece. Exit code 1 when one of them failed.
 """
 
 from __future__ import annotations
@@ -23,11 +23,12 @@ PROJECT = Path(__file__).resolve().parent.parent
 NO_TESTS_COLLECTED = 5
 STYLE = "style"
 AT_A_TIME = 2
-COMPUTING = (
+BESIDE = (
     "lab",
     "failover_core",
     "render_real_server",
     "render_keepalived",
+    "realserver",
     "fuzz",
     "agree",
     "syntax",
@@ -79,7 +80,7 @@ def suite_names() -> list[str]:
 
 def run_all(names: list[str]) -> Iterator[Result]:
     """The results as they come: first of the suites that can run beside each other."""
-    beside = [name for name in COMPUTING if name in names]
+    beside = [name for name in BESIDE if name in names]
     pool = ThreadPoolExecutor(AT_A_TIME)
     try:
         for ended in as_completed([pool.submit(run_kept, name) for name in beside]):

@@ -59,7 +59,7 @@ def test_suites_all_good_code_is_0(tmp_path: Path) -> None:
 
 
 def test_suites_that_run_beside_others_are_there() -> None:
-    found = re.search(r"COMPUTING = \(\n(.*?)\n\)", PROGRAM.read_text("utf-8"), re.DOTALL)
+    found = re.search(r"BESIDE = \(\n(.*?)\n\)", PROGRAM.read_text("utf-8"), re.DOTALL)
     assert found is not None
     names = re.findall(r'"(\w+)"', found[1])
     assert len(names) > 10

@@ -69,14 +69,17 @@ def run(options: argparse.Namespace) -> int:
 
     from drctl.daemon import run as daemon
 
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     if options.check:
-        found = daemon.check(options.config, accepts_unsupported=options.accept_unsupported)
+        found, notes = daemon.check(options.config, accepts_unsupported=options.accept_unsupported)
         for group in found.settings.groups:
-            print(f"{group.name}: {len(group.vips)} VIPs, priority {group.priority}")
+            vips = "1 VIP" if len(group.vips) == 1 else f"{len(group.vips)} VIPs"
+            print(f"{group.name}: {vips}, priority {group.priority}")
         for statement in (*found.replaced, *found.unsupported):
             print(statement)
+        for note in notes:
+            print(f"note: {note}")
         return 0
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     has_left = daemon.run(options.config, accepts_unsupported=options.accept_unsupported)
     return LEFT if has_left else 0
 

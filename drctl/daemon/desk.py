@@ -218,9 +218,8 @@ class Desk:
             text = f"this daemon does not know {request.command}"
             self._server.answer(request.client, {"ok": False, "text": text, "results": []})
             return
-        if request.group and request.group not in self.node.groups:
-            text = f"there is no group {request.group}"
-            self._server.answer(request.client, {"ok": False, "text": text, "results": []})
+        if wrong := self._unknown(request):
+            self._server.answer(request.client, {"ok": False, "text": wrong, "results": []})
             return
         groups = [request.group] if request.group else list(self.node.groups)
         end_ms = now_ms() + int(_wait_s(request) * 1000)
@@ -229,6 +228,17 @@ class Desk:
         self._recorder.put(event)
         for group in self._orders.begin(request.client, request.command, groups, end_ms):
             yield OperatorAsked(now_ms(), command, group, request.target)
+
+    def _unknown(self, request: Request) -> str:
+        """What of a request names nothing that is there; "" when all does."""
+        assert self.node is not None
+        groups = self.node.groups
+        if request.group and request.group not in groups:
+            return f"there is no group {request.group}; there is {', '.join(groups)}"
+        nodes = [self.node.settings.node, *self.node.around.peers]
+        if request.target and request.target not in nodes:
+            return f"there is no director {request.target}; there is {', '.join(nodes)}"
+        return ""
 
     def _leave(self, request: Request) -> None:
         why = self.on_leave()

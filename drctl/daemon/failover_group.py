@@ -75,6 +75,8 @@ class GroupParts:
     garp_again_ms: int = 1000 * _GARP_DELAY_S
     garp_refresh_ms: int = 0
     place: Place | None = None
+    left_out: tuple[Problem, ...] = ()
+    """VIPs that the group has already, otherwise."""
 
 
 def group_parts(
@@ -126,6 +128,7 @@ class _Maker:
             for vip in one.vips
             if (made := self._vip(vip, self._interface(one))) is not None
         )
+        left_out = self._left_out(members)
         vips = tuple({vip.address: vip for vip in reversed(vips)}.values())[::-1]
         cards = [card for one in members if (card := self._interface(one)) is not None]
         tracked = Tracked(self._of, self._refuse_track, members, sync)
@@ -151,9 +154,29 @@ class _Maker:
                     *((("GROUP", sync.name),) if sync is not None else ()),
                 ),
                 place=place,
+                left_out=left_out,
             ),
             members,
         )
+
+    def _left_out(self, members: Sequence[VrrpInstance]) -> tuple[Problem, ...]:
+        """Addresses that stand there again with another card or prefix: a group holds each once."""
+        from drctl.units import ip_address
+
+        first: dict[str, str] = {}
+        found = []
+        for one in members:
+            for vip in one.vips:
+                address = ip_address(vip.address) or vip.address
+                bits = 128 if ":" in address else 32
+                prefix = bits if vip.prefix is None else vip.prefix
+                where = f"{address}/{prefix} on {vip.device or self._interface(one)}"
+                held = first.setdefault(address, where)
+                place = next(iter(vip.origins.values()), (None,))[0]
+                if held != where and place is not None:
+                    reason = f"{where}: the group has that address already, as {held}"
+                    found.append(Problem(place.path, place.line, reason))
+        return tuple(found)
 
     def _refuse(self, place: Place | None, reason: str) -> None:
         if place is None:
@@ -181,6 +204,9 @@ class _Maker:
             self._refuse(
                 place, f"{address} has no interface, neither of its own nor the instance's"
             )
+            return None
+        if (kind := _no_vip(address)) is not None:
+            self._refuse(place, f"{address} can be no VIP, it is {kind}")
             return None
         options = dict(pairwise((*vip.options, "")))
         bits = 128 if ":" in address else 32
@@ -221,6 +247,21 @@ class _Maker:
             * max(value(m, "garp_master_delay_s", _GARP_DELAY_S) for m in members),
             garp_refresh_ms=1000 * min((one for one in refresh if one), default=0),
         )
+
+
+def _no_vip(address: str) -> str | None:
+    """Why no host can have the address for others, None when it can."""
+    from ipaddress import ip_address
+
+    made = ip_address(address)
+    for is_so, kind in (
+        (made.is_multicast, "a multicast address"),
+        (made.is_loopback, "a loopback address"),
+        (made.is_unspecified, "no address of a host"),
+    ):
+        if is_so:
+            return kind
+    return None
 
 
 def _preempt_delay_ms(instance: VrrpInstance) -> int:

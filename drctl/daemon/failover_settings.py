@@ -64,12 +64,14 @@ def build(
         configuration = _lowered(reading, rank or Rank.PRIMARY, host, preface)
     replaced, refused = _examined(configuration, reading, config.config)
     told = frozenset((one.path, one.line) for one in refused)
-    unsupported = sorted({*preface, *refused, *_unreadable(reading, told)})
     parts = group_parts(configuration, config.config, problems, is_lvs_cf=rank is not None)
+    left_out = [each for part in parts for each in part.left_out]
+    unsupported = sorted({*preface, *refused, *left_out, *_unreadable(reading, told)})
     if not parts and not problems:
         problems.append(Problem(config.config, 0, "no VIP in it: there is nothing to fail over"))
     _check_once(parts, problems)
     links = _links(config, reading.configuration, rank, problems)
+    _check_ends(parts, links, problems)
     if problems or (unsupported and not accepts_unsupported):
         closing = "--accept-unsupported starts without these" if not problems else ""
         raise ConfigRefused([*problems, *unsupported], closing)
@@ -215,6 +217,21 @@ def _check_once(parts: Iterable[GroupParts], problems: list[Problem]) -> None:
             other = seen.setdefault(vip.address, part.group.name)
             if other != part.group.name:
                 reason = f"{vip.address} is in group {other} and in group {part.group.name}"
+                problems.append(_problem(part.place, reason))
+
+
+def _check_ends(
+    parts: Iterable[GroupParts], links: Iterable[HeartbeatLink], problems: list[Problem]
+) -> None:
+    """Directors reach each other by addresses that do not move, and are not taken away."""
+    ends = {}
+    for link in links:
+        ends[link.local.partition("%")[0]] = "this director's own"
+        ends[link.remote.partition("%")[0]] = f"{link.peer}'s own"
+    for part in parts:
+        for vip in part.group.vips:
+            if vip.address in ends:
+                reason = f"{vip.address} is a VIP, and {ends[vip.address]} address of a link too"
                 problems.append(_problem(part.place, reason))
 
 

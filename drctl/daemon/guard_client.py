@@ -61,7 +61,7 @@ class Lock:
             except BlockingIOError:
                 if time.monotonic() >= end:
                     os.close(descriptor)
-                    message = f"another drctl holds {path} since before {timeout_ms} ms"
+                    message = f"another drctl runs here, and holds {path}: stop it first"
                     raise LockTaken(message) from None
                 time.sleep(_LOOK_AGAIN_S)
             except OSError as cause:

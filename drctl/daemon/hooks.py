@@ -12,6 +12,7 @@ one for the state beside the one that gets arguments; those of different ones ru
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import select
@@ -50,8 +51,9 @@ MOST_WAITING = 100
 """Programs of one lane that wait for their turn; the oldest of more are left out."""
 MAIL_PROGRAM = (sys.executable, "-s", "-P", "-m", "drctl.adapters.mail")
 
-Ended = Callable[[int, bool], None]
-"""Told the exit status, and whether the program was late."""
+LONGEST_WORDS = 300
+Ended = Callable[[int, bool, str], None]
+"""Told the exit status, whether the program was late, and what it complained of last."""
 
 
 @dataclass(slots=True)
@@ -86,7 +88,7 @@ class Runner:
         self._launcher = Launcher()
         self._settings = HookSettings()
         self._poll = select.poll()
-        self._running: dict[int, tuple[Script, Ended]] = {}
+        self._running: dict[int, tuple[Script, Ended, int]] = {}
         self._lanes: dict[str, deque[_Job]] = {}
         """Jobs of a lane that wait; there is a lane as long as one of its jobs runs."""
         self._tracks: dict[str, _Track] = {}
@@ -102,13 +104,13 @@ class Runner:
         self._poll.register(self._files, select.POLLIN)
         while self._end_ms is None or (self._running and _now_ms() < self._end_ms):
             self._wait()
-        for script, _ in self._running.values():
+        for script, *_ in self._running.values():
             script.signal(signal.SIGKILL)
         return 0
 
     def _wait(self) -> None:
         now_ms = _now_ms()
-        wakes = [script.wake_ms() for script, _ in self._running.values()]
+        wakes = [script.wake_ms() for script, *_ in self._running.values()]
         wakes += [track.next_ms for track in self._tracks.values()]
         wakes.append(self._processes.wake_ms())
         wakes.append(self._files.wake_ms())
@@ -125,7 +127,7 @@ class Runner:
             else:
                 self._listen()
         now_ms = _now_ms()
-        for script, _ in list(self._running.values()):
+        for script, *_ in list(self._running.values()):
             script.tick(now_ms)
         for track in self._tracks.values():
             self._step(track, now_ms)
@@ -175,28 +177,25 @@ class Runner:
     # programs
 
     def _start(self, job: _Job, ended: Ended) -> Script | None:
-        descriptor = -1
+        given = -1
         try:
             if job.stdin:
-                descriptor = os.memfd_create("drctl")
-                os.write(descriptor, job.stdin)
-                os.lseek(descriptor, 0, os.SEEK_SET)
+                given = _given(job.stdin)
             limit_at_ms = _now_ms() + job.limit_ms
-            script = self._launcher.start(job.program, job.arguments, limit_at_ms, descriptor)
+            script = self._launcher.start(job.program, job.arguments, limit_at_ms, given)
         except OSError as cause:
+            if given >= 0:
+                os.close(given)
             self._say({"ran": job.what, "code": NOT_STARTED, "why": f"no process: {cause}"})
             return None
-        finally:
-            if descriptor >= 0:
-                os.close(descriptor)
-        self._running[script.fileno()] = (script, ended)
+        self._running[script.fileno()] = (script, ended, given)
         self._poll.register(script.fileno(), select.POLLIN)
         return script
 
     def _end_of(self, descriptor: int) -> None:
-        script, ended = self._running.pop(descriptor)
+        script, ended, given = self._running.pop(descriptor)
         self._poll.unregister(descriptor)
-        ended(script.end(), script.is_late)
+        ended(script.end(), script.is_late, _last_words(given))
 
     # notify scripts and mails
 
@@ -236,8 +235,10 @@ class Runner:
         waiting.append(job)
 
     def _run_next(self, lane: str, job: _Job) -> None:
-        def ended(code: int, is_late: bool) -> None:
+        def ended(code: int, is_late: bool, words: str) -> None:
             why = _why(code, is_late=is_late, limit_ms=job.limit_ms)
+            if why and words:
+                why = f"{why}: {words}"
             self._say({"ran": job.what, "code": code, "why": why})
             self._go_on(lane)
 
@@ -323,7 +324,7 @@ class Runner:
             f"track {track.script.name}", track.script.program, (), _timeout_ms(track.script)
         )
 
-        def ended(code: int, is_late: bool) -> None:
+        def ended(code: int, is_late: bool, _words: str) -> None:
             track.running = None
             if not is_late:
                 self._take(track, _why(code, is_late=False, limit_ms=0))
@@ -345,6 +346,25 @@ class Runner:
 
 def _timeout_ms(script: TrackScript) -> int:
     return script.timeout_ms or script.interval_ms
+
+
+def _given(content: bytes) -> int:
+    """A file in memory to be read from its beginning; what is written comes behind the content."""
+    descriptor = os.memfd_create("drctl")
+    os.write(descriptor, content)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    fcntl.fcntl(descriptor, fcntl.F_SETFL, os.O_APPEND)
+    return descriptor
+
+
+def _last_words(given: int) -> str:
+    """The last line that was written behind what was given, which is one line."""
+    if given < 0:
+        return ""
+    with os.fdopen(given, "rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - 4 * LONGEST_WORDS))
+        lines = file.read().decode("utf-8", "replace").strip().split("\n")
+    return lines[-1].removeprefix("drctl: ")[:LONGEST_WORDS] if len(lines) > 1 else ""
 
 
 def _why(code: int, *, is_late: bool, limit_ms: int) -> str:
@@ -377,7 +397,7 @@ def _mail(mail: MailSettings, notify: Notify, state: str) -> _Job:
         Program(MAIL_PROGRAM),
         (),
         2 * mail.timeout_ms,
-        json.dumps(message).encode(),
+        json.dumps(message).encode() + b"\n",
     )
 
 

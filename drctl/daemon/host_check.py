@@ -7,33 +7,55 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from drctl.adapters.addresses import Addresses, Present
+from drctl.adapters.hazard import Host as Asked
 from drctl.adapters.hazard import (
-    Host,
     findings,
     promote_secondaries,
     subnets_at_risk,
     without_promotion,
 )
 from drctl.core.value import Vip
+from drctl.daemon.failover_group import GroupParts
+from drctl.daemon.host import Host
+from drctl.daemon.problem import ConfigRefused, Problem
 from drctl.errors import DrctlError, FileRefused
 
 log = logging.getLogger("drctl")
 
 
-def check_host(vips: Sequence[Vip], addresses: Addresses, *, has_fence: bool) -> None:
+def check_cards(parts: Sequence[GroupParts], host: Host) -> None:
+    """Raises ConfigRefused with each card that VIPs are to lie on and that is not there."""
+    missing = [
+        Problem(
+            part.place.path if part.place else "",
+            part.place.line if part.place else 0,
+            f"{name} does not exist on this host, and {part.group.name} has VIPs on it",
+        )
+        for part in parts
+        for name in dict.fromkeys(vip.interface for vip in part.group.vips)
+        if host.get(name) is None
+    ]
+    if missing:
+        raise ConfigRefused(missing)
+
+
+def check_host(
+    vips: Sequence[Vip], addresses: Addresses, *, has_fence: bool, is_trial: bool = False
+) -> None:
     """Before VIPs are held for the first time, at a start, after a reload, or on a card that was
     made anew. Their interfaces are what the kernel calls them. Raises DrctlError with all that
-    stands against it; what is less than that is logged."""
+    stands against it; what is less than that is logged. On a trial no setting is changed."""
     links = {link.device: link for link in addresses.links()}
     present = _by_device(addresses)
-    found = findings(vips, Host(links, present, has_fence))
+    found = findings(vips, Asked(links, present, has_fence))
     refusals = [one.text for one in found if one.is_refused]
     for one in found:
         if not one.is_refused:
             log.warning("hazard text=%r", one.text)
     if refusals:
         raise DrctlError("\n".join(refusals))
-    _keep_own_addresses(vips, present)
+    if not is_trial:
+        _keep_own_addresses(vips, present)
 
 
 def _by_device(addresses: Addresses) -> list[Present]:

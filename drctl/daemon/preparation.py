@@ -18,7 +18,7 @@ from drctl.daemon.failover_settings import Failover
 from drctl.daemon.hook_reading import hook_settings
 from drctl.daemon.hook_value import HookSettings
 from drctl.daemon.host import Host
-from drctl.daemon.host_check import check_host
+from drctl.daemon.host_check import check_cards, check_host
 from drctl.daemon.host_reading import read_host
 from drctl.daemon.rival_check import check_rivals
 from drctl.errors import DrctlError
@@ -86,6 +86,7 @@ def _prepared(path: str, *, accepts_unsupported: bool, has_fence: bool) -> Prepa
         made = replace(made, settings=without_fence(made.settings, has_fence=has_fence))
         vips = [vip for group in made.settings.groups for vip in group.vips]
         check_rivals([vip.address for vip in vips])
+        check_cards(failover.parts, host)
         check_host(vips, addresses, has_fence=has_fence)
     finally:
         addresses.close()

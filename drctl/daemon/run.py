@@ -33,14 +33,14 @@ from drctl.daemon.guard_keeper import GuardKeeper
 from drctl.daemon.hook_client import Hooks, TrackResult
 from drctl.daemon.hook_reading import hook_settings
 from drctl.daemon.host import Host
-from drctl.daemon.host_check import check_host
+from drctl.daemon.host_check import check_cards, check_host
 from drctl.daemon.host_reading import read_host
 from drctl.daemon.loop import OTHERS
 from drctl.daemon.metrics import CONTENT_TYPE, Counter, metrics
 from drctl.daemon.preparation import Own, keyring_of, preparation_of, without_fence
 from drctl.daemon.recorder_client import Recorder
 from drctl.daemon.reload import Crew, Reloader
-from drctl.daemon.rival_check import check_rivals
+from drctl.daemon.rival_check import RivalRuns, check_rivals
 from drctl.daemon.state import Memory, State, StateDamaged, written_addresses
 from drctl.daemon.status import roles_in_words
 from drctl.errors import DrctlError, FileRefused, KernelRefused
@@ -71,19 +71,33 @@ def run(path: str, *, accepts_unsupported: bool = False) -> bool:
     return _Daemon(config, failover, host, addresses, accepts=accepts_unsupported).run()
 
 
-def check(path: str, *, accepts_unsupported: bool = False) -> Failover:
-    """What `run` would start with; raises what it would."""
+def check(path: str, *, accepts_unsupported: bool = False) -> tuple[Failover, list[str]]:
+    """What `run` would start with, and what else is to be known; raises what it would. A program
+    that moves the same VIPs may run: it is to be ended before the start, not before this."""
     config = read_config(path)
+    notes: list[str] = []
     addresses = Addresses()
     try:
         host = read_host(addresses)
+        failover = read_failover(config, host, accepts_unsupported=accepts_unsupported)
+        hook_settings(failover, config.config)
+        keyring_of(config)
+        check_arbiter(config.arbiter)
+        check_cards(failover.parts, host)
+        vips = [vip for group in failover.settings.groups for vip in group.vips]
+        reason = "fence.kind is address" if config.fence_kind == "address" else unusable_reason()
+        if reason and config.fence_kind == "nft":
+            raise DrctlError(f"fence.kind is nft, and there can be no fence: {reason}")
+        if reason and config.fence_kind == "auto":
+            notes.append(f"without a fence: {reason}")
+        check_host(vips, addresses, has_fence=not reason, is_trial=True)
     finally:
         addresses.close()
-    failover = read_failover(config, host, accepts_unsupported=accepts_unsupported)
-    hook_settings(failover, config.config)
-    keyring_of(config)
-    check_arbiter(config.arbiter)
-    return failover
+    try:
+        check_rivals([vip.address for vip in vips])
+    except RivalRuns as runs:
+        notes.append(f"as long as it runs: {runs}")
+    return failover, notes
 
 
 class _Daemon:
@@ -110,6 +124,7 @@ class _Daemon:
         config, failover = self._config, self._failover
         fence = self._fence()
         vips = [vip for group in failover.settings.groups for vip in group.vips]
+        check_cards(failover.parts, self._host)
         check_host(vips, self._addresses, has_fence=fence is not None)
         with ExitStack() as stack:
             state = State.open(config.state_dir)

@@ -78,7 +78,8 @@ class Launcher:
     def start(
         self, program: Program, arguments: Sequence[str], limit_at_ms: int, stdin: int = -1
     ) -> Script:
-        """Start it with further arguments; one that cannot be run ends with NOT_STARTED.
+        """Start it with further arguments; one that cannot be run ends with NOT_STARTED. What it
+        is given to read is also where it complains to; of others nobody hears that.
 
         Nothing waits for the exec: a file on a server that does not answer stops this program
         alone. Raises OSError when there can be no further process.
@@ -98,7 +99,7 @@ class Launcher:
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         os.dup2(self._null if stdin < 0 else stdin, 0)
         os.dup2(self._null, 1)
-        os.dup2(self._null, 2)
+        os.dup2(self._null if stdin < 0 else stdin, 2)
         self._change_user(program)
         # after the change of user, which would undo it
         self._prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)

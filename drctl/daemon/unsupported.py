@@ -125,6 +125,8 @@ _REFUSED_OF_CONFIGURATION = {
     "static_routes": "static routes are not set",
     "static_rules": "static rules are not set",
 }
+_ON_BY_DEFAULT = {"has_local_igmp"}
+"""What a statement can only take away."""
 _REFUSED_OPTIONS = frozenset(
     {"peer", "home", "mngtmpaddr", "noprefixroute", "autojoin", "use_vmac", "track_group"}
 )
@@ -231,7 +233,8 @@ def _fields(
 ) -> Iterator[Statement]:
     for field, why in table.items():
         value = getattr(owner, field)
-        if value is None or value is False or value == ():
+        is_off = value is None or value is False or value == ()
+        if value is True if field in _ON_BY_DEFAULT else is_off:
             continue
         if field in owner.origins or not isinstance(value, tuple):
             yield from _at(owner, field, why, is_replaced=is_replaced)

@@ -243,6 +243,38 @@ def test_an_address_of_two_groups_is_refused(tmp_path: Path) -> None:
     assert "192.0.2.10 is in group web and in group mail" in message
 
 
+def test_an_address_of_one_group_twice_is_told_and_held_once(tmp_path: Path) -> None:
+    text = BASIC.replace("    192.0.2.11\n", "    192.0.2.10/24 dev eth1\n        192.0.2.10/24\n")
+    assert "keepalived.conf:9: 192.0.2.10/24 on eth1: " in _refused(tmp_path, text)
+    built = _built(tmp_path, text, accepts=True)
+    assert built.settings.groups[0].vips == (Vip("192.0.2.10", 24, "eth0", "eth0:web"),)
+    assert [one.line for one in built.unsupported] == [9]
+
+
+@pytest.mark.parametrize(
+    ("vip", "reason"),
+    [
+        ("198.51.100.1", "198.51.100.1 is a VIP, and this director's own address of a link too"),
+        ("198.51.100.2", "198.51.100.2 is a VIP, and lb2's own address of a link too"),
+        ("224.0.0.18", "224.0.0.18 can be no VIP, it is a multicast address"),
+        ("127.0.0.1", "127.0.0.1 can be no VIP, it is a loopback address"),
+        ("::", ":: can be no VIP, it is no address of a host"),
+    ],
+)
+def test_an_address_that_cannot_move_is_refused(vip: str, reason: str, tmp_path: Path) -> None:
+    assert reason in _refused(tmp_path, BASIC.replace("192.0.2.11\n", f"{vip}\n"))
+
+
+def test_what_is_on_by_default_is_no_statement(tmp_path: Path) -> None:
+    text = "global_defs {\n vrrp_garp_master_repeat 3\n}\n"
+    assert all(one.line for one in _built(tmp_path, text + BASIC).replaced)
+    lines = [
+        one.line
+        for one in _built(tmp_path, text.replace("}", " disable_local_igmp\n}") + BASIC).replaced
+    ]
+    assert 3 in lines
+
+
 @pytest.mark.parametrize("method", ["DR", "NAT"])
 def test_witnesses_are_real_servers_on_the_network_and_the_gateway(
     method: str, tmp_path: Path

@@ -701,6 +701,8 @@ def test_mail_that_cannot_be_sent_is_told(run: Callable[[HookSettings], Loop], s
     smtp.server_close()
     loop = run(mailing(port))
     loop.hooks.changed("web", Role.ACTIVE, 100)
-    assert loop.wait_for(1) == [
-        ScriptEnded("INSTANCE VI_1 mail MASTER", 1, "it ended with status 1")
-    ]
+    (ended,) = loop.wait_for(1)
+    assert isinstance(ended, ScriptEnded)
+    assert (ended.what, ended.code) == ("INSTANCE VI_1 mail MASTER", 1)
+    assert ended.why.startswith("it ended with status 1: cannot send mail by 127.0.0.1: ")
+    assert "Connection refused" in ended.why

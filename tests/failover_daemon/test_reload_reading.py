@@ -89,7 +89,9 @@ def test_card_that_is_not_there_is_refused(tmp_path: Path) -> None:
     write_keys(["lb1", "lb2"], str(tmp_path), is_forced=False)
     found = _read(tmp_path / "drctl.toml")
     assert isinstance(found, Unready)
-    assert found.lines == ("nosuchcard does not exist",)
+    (line,) = found.lines
+    assert line.startswith(f"{tmp_path}/keepalived.conf:")
+    assert "nosuchcard does not exist on this host" in line
 
 
 def test_reader_that_dies_is_told(tmp_path: Path) -> None:

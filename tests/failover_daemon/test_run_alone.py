@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from drctl.cli.main import main
 from drctl.daemon.control_client import NotAnswered, ask
 from drctl.daemon.history import read
@@ -81,7 +83,9 @@ def group(folder: Path) -> dict[str, Any]:
     return found
 
 
-def test_daemon_tracks_notifies_records_and_obeys(tmp_path: Path) -> None:
+def test_daemon_tracks_notifies_records_and_obeys(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     need_root()
     need("ip", "iproute2")
     prepare(tmp_path)
@@ -94,6 +98,13 @@ def test_daemon_tracks_notifies_records_and_obeys(tmp_path: Path) -> None:
         until(lambda: group(tmp_path)["role"] == "fault" or daemon.poll() is not None)
         (tmp_path / "load").write_text("7")
         until(lambda: group(tmp_path)["priority"] == 107)
+        capsys.readouterr()
+        assert main(["switch", "-c", config, "--target", "lb9"]) == 1
+        assert main(["switch", "-c", config, "--group", "wep"]) == 1
+        assert capsys.readouterr().err.splitlines() == [
+            "drctl: there is no director lb9; there is lb1, lb2",
+            "drctl: there is no group wep; there is web",
+        ]
         assert main(["pause", "-c", config]) == 0
         assert group(tmp_path)["role"] == "held"
         paused = json.loads((tmp_path / "state" / "paused.json").read_text())

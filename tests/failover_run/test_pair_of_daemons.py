@@ -15,7 +15,7 @@ import pytest
 from netns_case import Host, segment
 
 from drctl.adapters.fence import unusable_reason
-from tools import refuse
+from tools import need, need_root, refuse
 
 DRCTL = str(Path(sys.executable).with_name("drctl"))
 PATIENCE_S = 30.0
@@ -208,7 +208,8 @@ def test_pair_moves_when_a_tracked_script_fails_and_when_a_controller_is_killed(
     wait_for(lambda: not second.has_vip(), second.log)
 
 
-def test_run_check_names_what_is_not_carried_out(tmp_path: Path) -> None:
+def test_run_check_names_what_is_not_carried_out_and_what_is_not_there(tmp_path: Path) -> None:
+    need_root()
     folder = tmp_path / "lb1"
     folder.mkdir()
     subprocess.run([DRCTL, "keygen", "lb1", "lb2", "-o", str(tmp_path)], check=True)
@@ -217,7 +218,22 @@ def test_run_check_names_what_is_not_carried_out(tmp_path: Path) -> None:
     text = KEEPALIVED.format(**values).replace("    nopreempt\n", "    use_vmac\n")
     (folder / "keepalived.conf").write_text(text)
     (folder / "drctl.toml").write_text(SETTINGS.format(**values))
-    command = [DRCTL, "run", "--check", "-c", str(folder / "drctl.toml")]
+    (folder / "bare.toml").write_text(
+        SETTINGS.format(**values).replace("keepalived.conf", "bare.conf")
+    )
+    (folder / "bare.conf").write_text(text.replace("eth0\n", "eth7\n"))
+    network = "ip link add eth0 type veth peer name eth1; exec "
+    command = [need("unshare", "util-linux"), "--net", "sh", "-c", f'{network} "$@"', "sh", DRCTL]
+    command += ["run", "--check", "-c"]
+    bare = subprocess.run(
+        [*command, str(folder / "bare.toml"), "--accept-unsupported"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert bare.returncode == 2
+    assert f"{folder}/bare.conf:7: eth7 does not exist on this host" in bare.stderr
+    command.append(str(folder / "drctl.toml"))
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert f"{folder}/keepalived.conf:13: use_vmac" in done.stderr

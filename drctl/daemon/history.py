@@ -168,7 +168,12 @@ def read(
         f"WHERE {' AND '.join(conditions)} ORDER BY id DESC LIMIT ?"
     )
     path = Path(path)
-    if not path.exists():
+    try:
+        is_there = path.exists()
+    except PermissionError as cause:
+        message = f"no permission for {path}: read it as root, as which drctl runs"
+        raise HistoryRefused(message) from cause
+    if not is_there:
         raise HistoryRefused(f"there is no history at {path}: drctl run has not written one yet")
     try:
         connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", _BUSY_S, uri=True)

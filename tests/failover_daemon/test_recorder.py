@@ -365,3 +365,15 @@ def test_reading_without_a_history_says_so(path: Path) -> None:
     with pytest.raises(HistoryRefused, match="there is no history"):
         read(path)
     assert not path.exists()
+
+
+def test_reading_without_permission_says_so(tmp_path: Path) -> None:
+    need_root()
+    closed = tmp_path / "state"
+    closed.mkdir(mode=0o700)
+    os.seteuid(65534)
+    try:
+        with pytest.raises(HistoryRefused, match="no permission for"):
+            read(closed / "history.sqlite3")
+    finally:
+        os.seteuid(0)

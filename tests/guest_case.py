@@ -36,6 +36,7 @@ mkdir -p /run/below
 mount -t 9p -o ro,trans=virtio,version=9p2000.L,cache=loose,msize=524288 {tag} /run/below
 below=/run/below
 devices="mount --rbind /dev dev"
+tables=nft
 """
 _UML_FILES = """\
 mount -t proc none /proc
@@ -46,9 +47,11 @@ ln -s {modules}/* /run/modules/lib/modules/
 printf '#!/bin/sh\\nexec /sbin/modprobe -d /run/modules "$@"\\n' > /run/modprobe
 chmod 755 /run/modprobe
 echo /run/modprobe > /proc/sys/kernel/modprobe
-/run/modprobe -a overlay af_packet bridge veth bonding 8021q macvlan sch_netem ip_vs ipip
+/run/modprobe -a overlay af_packet bridge veth bonding 8021q macvlan sch_netem ip_vs ipip \
+    arptable_filter arpt_mangle
 below=/
 devices="mount -t devtmpfs none dev"
+tables=legacy
 """
 _ROOT = """\
 #!/bin/sh
@@ -67,6 +70,10 @@ mount -t sysfs none sys
 $devices
 mount -t tmpfs none run
 mkdir run/netns
+# the kind that the kernel has
+for each in arptables iptables ip6tables; do
+    ln -sf /usr/sbin/$each-$tables etc/alternatives/$each
+done
 ip link set lo up
 # packets wait here when the machine outside has something else to do
 echo 100000 > proc/sys/net/core/netdev_max_backlog

@@ -170,7 +170,7 @@ def _drctl(host: Host, *words: str) -> tuple[int, str]:
     out, errors = io.StringIO(), io.StringIO()
     with host.inside(), redirect_stdout(out), redirect_stderr(errors):
         code = main(words)
-    return code, out.getvalue() or errors.getvalue()
+    return code, out.getvalue() + errors.getvalue()
 
 
 @contextmanager

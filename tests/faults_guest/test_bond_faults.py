@@ -145,7 +145,8 @@ def test_what_silences_the_slaves_alone_leaks_with_each_mac_of_the_bond(
         clean(place, method)
         place.sysctl(bond0_arp_ignore=0, bond0_arp_announce=0)
         fault(place)
-        assert any(told in line for line in place.check(method))
+        lines = place.check(method)
+        assert any(told in line for line in lines), lines
         macs = []
         for change in (False, True):
             if change:

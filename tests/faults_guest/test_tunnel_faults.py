@@ -38,7 +38,8 @@ def healthy(place: Place) -> None:
 
 
 def wrong(place: Place, told: str) -> None:
-    assert any(told in line for line in place.check("sysctl"))
+    lines = place.check("sysctl")
+    assert any(told in line for line in lines), lines
     said = place.verify()
     assert (said.verdict, said.through, said.lost) == ("ok", "black-hole", LOST)
     assert not place.is_served("mon", within_s=2)

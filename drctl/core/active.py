@@ -6,7 +6,7 @@ from drctl.core import arbiter, yielding
 from drctl.core.event import Outcome
 from drctl.core.group import GroupState
 from drctl.core.peer import PeerView
-from drctl.core.role import Role
+from drctl.core.role import ACTIVE, INSTALLED
 
 CONFLICT_PROBES = 2
 OUTLIVED_MS = 1000
@@ -26,7 +26,7 @@ def begin(group: GroupState, now_ms: int) -> None:
     # who handed it over still accepts packets; do not pass it on before that is over
     group.no_yield_until_ms = now_ms + timing.overlap_ms + timing.heartbeat_ms
     group.wake(group.no_yield_until_ms)
-    group.change(now_ms, Role.ACTIVE, group.reason)
+    group.change(now_ms, ACTIVE, group.reason)
     group.announce(now_ms, timing.garp_count)
 
 
@@ -110,7 +110,7 @@ def looks_for_others(group: GroupState, now_ms: int) -> bool:
     """It may not be the only one that answers: a peer is silent, or says that it holds it too."""
     if group.is_adopting:
         return True
-    if group.role not in {Role.ACTIVE, Role.YIELDING} or group.is_shut:
+    if group.role not in INSTALLED or group.is_shut:
         return False
     around = group.around
     if around.silent(now_ms) or around.is_mixed(now_ms):
@@ -163,7 +163,7 @@ def _outlive_rivals(group: GroupState, now_ms: int) -> None:
     """Who held it too has let go: whoever sent his packets there learns better."""
     holder = group.holder(now_ms)
     was_beside = group.is_beside_rival
-    group.is_beside_rival = holder is not None and holder[1].role is Role.ACTIVE
+    group.is_beside_rival = holder is not None and holder[1].role is ACTIVE
     if was_beside and not group.is_beside_rival:
         group.announce_at_ms = now_ms
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from drctl.core.action import AskArbiter
 from drctl.core.event import ArbiterReported
-from drctl.core.role import Role
+from drctl.core.role import YIELDING
 from drctl.core.value import NEVER_MS
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ def _lent_ms(around: Around, addresses: frozenset[str]) -> int:
 def _wanted(group: GroupState) -> str:
     """This node, the director that it hands over to, or nobody that it knows of."""
     node = group.around.settings.node
-    if group.role is Role.YIELDING and not group.is_waiting:
+    if group.role is YIELDING and not group.is_waiting:
         return group.target
     if group.role.is_holding or group.is_adopting or group.is_bidding:
         return node

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from drctl.core.action import Action, Alarm, Ask
 from drctl.core.beat import GroupBeat
 from drctl.core.peer import PeerView
-from drctl.core.role import Role
+from drctl.core.role import PASSING
 from drctl.core.sight import Sight
 from drctl.core.value import Settings, Timing
 from drctl.core.wire import MACS_LIMIT
@@ -153,7 +153,7 @@ class Around:
         """A living peer with another configuration takes another group, or hands it over: it may
         have VIPs of this one, is silent, and will not be for long."""
         return any(
-            group.role in {Role.TAKING, Role.YIELDING} and group.name != name
+            group.role in PASSING and group.name != name
             for peer in self.fresh(now_ms)
             if self.is_other(peer)
             for group in peer.groups.values()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from drctl.core import arbiter
 from drctl.core.event import Outcome
 from drctl.core.group import RETRY_MS, GroupState
-from drctl.core.role import Role
+from drctl.core.role import TAKING
 from drctl.core.value import NEVER_MS, Group
 
 PROBES_AFTERWARDS = 2
@@ -43,7 +43,7 @@ class Arrival:
 def arrival(group: GroupState, vips: Group, now_ms: int) -> Arrival:
     """The beginning: they are in the layout, and nothing else has been done."""
     place = GroupState(vips, group.around)
-    place.role = Role.TAKING
+    place.role = TAKING
     place.start_burst(now_ms, asks_all=True)
     return Arrival(group, place, now_ms)
 

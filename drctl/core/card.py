@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from drctl.core.around import Around
 from drctl.core.event import CarrierChanged, MacsChanged
 from drctl.core.group import GroupState
-from drctl.core.role import Role
+from drctl.core.role import ACTIVE
 
 
 def changed(
@@ -28,5 +28,5 @@ def _change_macs(around: Around, groups: Iterable[GroupState], event: MacsChange
     cards = around.change_macs(dict(event.macs))
     around.beat_soon |= around.macs != before
     for group in groups:
-        if group.role is Role.ACTIVE and not cards.isdisjoint(group.config.by_interface):
+        if group.role is ACTIVE and not cards.isdisjoint(group.config.by_interface):
             group.announce_at_ms = event.now_ms

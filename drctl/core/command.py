@@ -8,7 +8,7 @@ from drctl.core.action import Reply
 from drctl.core.event import Command, OperatorAsked
 from drctl.core.group import GroupState
 from drctl.core.peer import PeerView
-from drctl.core.role import Role
+from drctl.core.role import ACTIVE
 
 FIRST_VERSION = 2
 """Heartbeats can carry such a request from this version on."""
@@ -30,7 +30,7 @@ class Request:
 
 def obey(group: GroupState, event: OperatorAsked) -> None:
     """Carry out a command for one group, or begin to. STOP is not for one group."""
-    is_active = group.role is Role.ACTIVE
+    is_active = group.role is ACTIVE
     is_here = event.command is Command.SWITCH and event.target == group.around.settings.node
     if event.command is Command.RESUME:
         group.is_held = group.has_stood_down = False
@@ -60,9 +60,9 @@ def _pass_on(group: GroupState, now_ms: int, target: str) -> None:
     peer, theirs = holder
     name = peer.config.node
     why_not = _hindrance(group, now_ms, peer, target)
-    if target == name and theirs.role is Role.ACTIVE:
+    if target == name and theirs.role is ACTIVE:
         _reply(group, f"{name} holds it")
-    elif theirs.role is not Role.ACTIVE:
+    elif theirs.role is not ACTIVE:
         _reply(group, f"{name} is {theirs.role.word}; ask again when that is over", is_done=False)
     elif peer.newest < FIRST_VERSION:
         _reply(group, f"{name} has an older drctl, which has to be asked itself", is_done=False)
@@ -94,15 +94,15 @@ def follow(group: GroupState, now_ms: int) -> None:
     request = group.request
     if request is None:
         return
-    if group.role is Role.ACTIVE and now_ms >= group.no_yield_until_ms:
+    if group.role is ACTIVE and now_ms >= group.no_yield_until_ms:
         _end(group, group.around.settings.node)
         return
-    if group.role is Role.ACTIVE:
+    if group.role is ACTIVE:
         # the other one still has the VIPs, and is silent
         group.wake(group.no_yield_until_ms)
         return
     holder = group.holder(now_ms)
-    if holder is not None and holder[1].role is Role.ACTIVE and holder[1].epoch > request.epoch:
+    if holder is not None and holder[1].role is ACTIVE and holder[1].epoch > request.epoch:
         _end(group, holder[0].config.node)
     elif now_ms >= request.end_ms:
         group.request = None

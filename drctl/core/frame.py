@@ -9,7 +9,7 @@ from drctl.core.around import Around
 from drctl.core.event import FrameHeard
 from drctl.core.group import GroupState
 from drctl.core.peer import PeerView
-from drctl.core.role import Role
+from drctl.core.role import ACTIVE, COMING, INSTALLED, SUSPECT, TAKING, YIELDING
 
 
 def heard(around: Around, group_of: Mapping[str, GroupState], event: FrameHeard) -> bool:
@@ -38,23 +38,23 @@ def _claimed(group: GroupState, event: FrameHeard) -> bool:
         text = f"{event.mac} answers for {event.sender} on {event.interface}, and is no director"
         around.alarm(now_ms, ("leak", event.sender, event.mac), text)
         return False
-    if group.role is Role.YIELDING and peer is not None and peer.config.node == group.target:
+    if group.role is YIELDING and peer is not None and peer.config.node == group.target:
         yielding.see_claim(group, now_ms)
         return True
     if peer is not None and peer.is_fresh(now_ms):
         return _claimed_by_living(group, event, peer)
     if group.burst is not None:
         group.burst.answered(now_ms)
-    if group.role is Role.SUSPECT:
+    if group.role is SUSPECT:
         was_adopting, group.is_adopting = group.is_adopting, False
         name = peer.config.node if peer else f"a director ({event.mac})"
         text = f"{name} is not heard, but answers for {event.sender}"
         around.alarm(now_ms, ("unheard", group.name), text)
         return was_adopting
     group.is_adopting = False
-    if group.role is Role.TAKING and group.burst is None and group.yielder is None:
+    if group.role is TAKING and group.burst is None and group.yielder is None:
         group.start_burst(now_ms)
-    elif group.role in {Role.ACTIVE, Role.YIELDING} and group.release_ms is None:
+    elif group.role in INSTALLED and group.release_ms is None:
         # without a fence a yielding director answers too
         active.contested(group, now_ms, peer)
     return True
@@ -67,20 +67,20 @@ def _claimed_by_living(group: GroupState, event: FrameHeard, peer: PeerView) -> 
         return False
     theirs = peer.groups.get(group.name)
     says_no = theirs is not None and not theirs.may_answer and not theirs.role.is_holding
-    if group.role in {Role.SUSPECT, Role.TAKING}:
+    if group.role in COMING:
         # the frame may be later than the beat
         return _begin_anew(group, event.now_ms)
-    if group.role is Role.ACTIVE and theirs is not None and theirs.role is Role.ACTIVE:
+    if group.role is ACTIVE and theirs is not None and theirs.role is ACTIVE:
         if group.burst is not None:
             group.burst.answered(event.now_ms)
         active.contested(group, event.now_ms, peer)
-    elif group.role is Role.ACTIVE and is_other and (says_no or theirs is None):
+    elif group.role is ACTIVE and is_other and (says_no or theirs is None):
         # it has the VIP in another group
         if group.burst is not None:
             group.burst.answered(event.now_ms)
         elif event.now_ms - group.since_ms > 2 * group.around.timing.heartbeat_ms:
             active.contested(group, event.now_ms, peer)
-    elif group.role is Role.ACTIVE and says_no:
+    elif group.role is ACTIVE and says_no:
         if event.now_ms - group.since_ms > 10 * group.around.timing.heartbeat_ms:
             text = f"{peer.config.node} answers for {event.sender}, and says it does not hold it"
             group.around.alarm(event.now_ms, ("leak", event.sender, event.mac), text)
@@ -98,7 +98,7 @@ def _begin_anew(group: GroupState, now_ms: int) -> bool:
         group.start_burst(now_ms)
     assert group.burst is not None
     group.burst.answered(now_ms)
-    return is_first or group.role is not Role.SUSPECT
+    return is_first or group.role is not SUSPECT
 
 
 def _probed(group: GroupState, event: FrameHeard) -> bool:
@@ -109,14 +109,14 @@ def _probed(group: GroupState, event: FrameHeard) -> bool:
     if peer is None and not around.may_be_peer(event.interface, event.mac, now_ms):
         return False
     is_known = peer is not None and peer.is_fresh(now_ms) and not around.is_other(peer)
-    if is_known and group.role is not Role.TAKING:
+    if is_known and group.role is not TAKING:
         return False
-    is_open = group.role is Role.ACTIVE and not group.is_shut
-    if is_open or not (group.role is Role.TAKING or group.burst is not None):
+    is_open = group.role is ACTIVE and not group.is_shut
+    if is_open or not (group.role is TAKING or group.burst is not None):
         return False
     if event.mac < around.mac_of[event.interface]:
         return _begin_anew(group, now_ms)
-    if group.role is Role.TAKING:
+    if group.role is TAKING:
         if group.burst is None:
             group.start_burst(now_ms)
         group.probe(now_ms)

@@ -26,7 +26,7 @@ from drctl.core.beat import GroupBeat
 from drctl.core.burst import Burst, sample
 from drctl.core.peer import PeerView
 from drctl.core.priority import Standing, standing
-from drctl.core.role import Role
+from drctl.core.role import FAULT, HELD, STANDBY, WAITING, YIELDING, Role
 from drctl.core.value import NEVER_MS, Group
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class GroupState:
         self.around = around
         self.name = config.name
         self.wanted = config.addresses
-        self.role = Role.STANDBY
+        self.role = STANDBY
         self.since_ms = 0
         self.reason = "started"
         self.wake_at_ms = NEVER_MS
@@ -135,17 +135,17 @@ class GroupState:
     def obstacle(self, now_ms: int) -> tuple[Role, str] | None:
         """Why it may not take the VIPs, with the role that this means."""
         if self.around.is_stopping:
-            return Role.HELD, "stopping"
+            return HELD, "stopping"
         if self.is_held:
-            return Role.HELD, "paused by the operator"
+            return HELD, "paused by the operator"
         failure = self.dead_interface() or self.standing.fault or self.blind_interface()
         if failure:
-            return Role.FAULT, failure
+            return FAULT, failure
         if now_ms < self.fault_until_ms:
             self.wake(self.fault_until_ms)
-            return Role.FAULT, self.fault_text
+            return FAULT, self.fault_text
         if arbiter.forbids(self, now_ms) and not arbiter.is_awaited(self, now_ms):
-            return Role.FAULT, arbiter.REFUSAL
+            return FAULT, arbiter.REFUSAL
         return None
 
     def dead_interface(self) -> str:
@@ -182,7 +182,7 @@ class GroupState:
     def is_eligible(self, now_ms: int) -> bool:
         """It could take the VIPs now, or as soon as it has listened: of two that start together the
         one of lower priority waits for the other."""
-        if self.role not in {Role.STANDBY, Role.SUSPECT} or self.missing_report(now_ms):
+        if self.role not in WAITING or self.missing_report(now_ms):
             return False
         return self.obstacle(now_ms) is None
 
@@ -258,7 +258,7 @@ class GroupState:
         is_holding = self.role.is_holding
         request = None if is_holding else self._open_request()
         known = request.epoch if request is not None else self.seen_epoch
-        target = self.target if self.role is Role.YIELDING else ""
+        target = self.target if self.role is YIELDING else ""
         return GroupBeat(
             self.name,
             self.role,
@@ -437,7 +437,7 @@ class GroupState:
         self.release_ms = None
         self.announce_at_ms = None
         self.conflict_probes = 0
-        self.change(now_ms, Role.STANDBY, reason)
+        self.change(now_ms, STANDBY, reason)
         self._end_order(reason)
 
     def _end_order(self, reason: str) -> None:

@@ -32,7 +32,17 @@ from drctl.core.event import (
 from drctl.core.group import RETRY_MS, GroupState
 from drctl.core.peer import PeerView
 from drctl.core.reconfigure import Reconfiguration, begin
-from drctl.core.role import Role
+from drctl.core.role import (
+    ACTIVE,
+    CLAIMING,
+    FAULT,
+    HELD,
+    INSTALLED,
+    STANDBY,
+    SUSPECT,
+    TAKING,
+    YIELDING,
+)
 from drctl.core.value import NEVER_MS, Settings
 
 EPOCHS_RESERVED = 1000
@@ -41,17 +51,17 @@ STEPS_AT_ONCE = 4
 """A group may change its role so often within one event; what is left waits for the next one."""
 
 STEPS = {
-    Role.STANDBY: standby.step,
-    Role.SUSPECT: standby.step,
-    Role.FAULT: standby.step,
-    Role.HELD: standby.step,
-    Role.TAKING: taking.step,
-    Role.ACTIVE: active.step,
-    Role.YIELDING: yielding.step,
+    STANDBY: standby.step,
+    SUSPECT: standby.step,
+    FAULT: standby.step,
+    HELD: standby.step,
+    TAKING: taking.step,
+    ACTIVE: active.step,
+    YIELDING: yielding.step,
 }
 
 
-AWAITING = frozenset({Role.SUSPECT, Role.TAKING, Role.YIELDING})
+AWAITING = frozenset({SUSPECT, TAKING, YIELDING})
 """Roles in which a beat counts for when it was sent, even if it says nothing new."""
 
 
@@ -207,7 +217,7 @@ class Node:
         for theirs in beat.groups:
             group = self.groups.get(theirs.name)
             if group is not None:
-                is_new_claim = theirs.role is Role.TAKING and theirs.epoch > group.seen_epoch
+                is_new_claim = theirs.role is TAKING and theirs.epoch > group.seen_epoch
                 group.seen_epoch = max(group.seen_epoch, theirs.epoch)
                 self.around.beat_soon |= is_new_claim
         sent_after_ms = peer.echoed_ms(beat, self.around.boot, now_ms)
@@ -235,7 +245,7 @@ class Node:
         """It says nothing of now, but a claim with a higher epoch was made after ours."""
         for theirs in beat.groups:
             group = self.groups.get(theirs.name)
-            if group is None or theirs.role not in {Role.TAKING, Role.ACTIVE}:
+            if group is None or theirs.role not in CLAIMING:
                 continue
             if theirs.epoch > group.stale_epoch:
                 group.stale_epoch, group.stale_claimer = theirs.epoch, peer
@@ -262,11 +272,11 @@ class Node:
             elif outcome is Outcome.FAILED:
                 text = f"the VIPs cannot be dropped: {event.why}"
                 self.around.alarm(now_ms, ("kernel", group.name, kind), text)
-        elif group.role is Role.TAKING and kind in {"guard", "vips", "open"}:
+        elif group.role is TAKING and kind in {"guard", "vips", "open"}:
             taking.settled(group, now_ms, kind, outcome, event.why)
-        elif group.role is Role.ACTIVE:
+        elif group.role is ACTIVE:
             active.settled(group, now_ms, kind, outcome, event.why)
-        elif group.role is Role.YIELDING:
+        elif group.role is YIELDING:
             yielding.settled(group, now_ms, kind, outcome, event.why)
         elif outcome is Outcome.FAILED:
             self.around.alarm(now_ms, ("kernel", group.name, kind), f"{kind}: {event.why}")
@@ -275,7 +285,7 @@ class Node:
     def _restore_fence(self, now_ms: int) -> None:
         self.around.alarm(now_ms, ("fence",), "somebody removed the fence; it is put back")
         for group in self.groups.values():
-            is_open = group.role in {Role.ACTIVE, Role.YIELDING} or group.is_adopting
+            is_open = group.role in INSTALLED or group.is_adopting
             group.prepare_fence(now_ms, is_open=is_open, is_shut=is_open and group.is_shut)
 
     def _restore_address(self, event: AddressVanished) -> None:
@@ -287,7 +297,7 @@ class Node:
             text = f"somebody removed {event.address}; it is put back"
             self.around.alarm(event.now_ms, ("address", event.address), text)
             # nobody answered for it meanwhile: whom we do not hear may have taken it
-            if group.role is Role.TAKING or group.has_doubt(event.now_ms):
+            if group.role is TAKING or group.has_doubt(event.now_ms):
                 group.release(event.now_ms, text)
                 continue
             group.take_vips(event.now_ms, group.lease_end_ms())
@@ -340,7 +350,7 @@ class Node:
             self._next_beat_ms = now_ms + around.timing.heartbeat_ms
         self._send(now_ms)
         for group in self.groups.values():
-            has_vips = group.role in {Role.ACTIVE, Role.YIELDING} or group.is_adopting
+            has_vips = group.role in INSTALLED or group.is_adopting
             if has_vips and active.keeps_witness_rule(group, now_ms):
                 group.renew(now_ms)
             if active.looks_for_others(group, now_ms):

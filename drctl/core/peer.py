@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from drctl.core.beat import Beat, GroupBeat
-from drctl.core.role import Role
+from drctl.core.role import YIELDING
 from drctl.core.value import Peer, Timing
 
 OLD_BOOTS_KEPT = 8
@@ -146,7 +146,7 @@ class PeerView:
             self.know(beat.macs)
         self._judge()
         has_changed = has_changed or before is None or beat.digest != before.digest
-        return has_changed or any(group.role is Role.YIELDING for group in beat.groups)
+        return has_changed or any(group.role is YIELDING for group in beat.groups)
 
     def know(self, macs: Iterable[str]) -> None:
         """These are its own. Former ones are remembered: it may not know yet what was changed."""

@@ -16,7 +16,7 @@ from drctl.core.event import Outcome, Reconfigured, Settled
 from drctl.core.group import RETRY_MS, GroupState
 from drctl.core.layout import Holding, Layout, lay_out
 from drctl.core.peer import PeerView
-from drctl.core.role import Role
+from drctl.core.role import ACTIVE, PASSING, STANDBY, WAITING
 from drctl.core.sight import Sight
 from drctl.core.value import NEVER_MS, Group, Settings, Timing, Vip
 
@@ -100,7 +100,7 @@ class Reconfiguration:
             group = arrival.group
             if arrival.is_over:
                 del self._arrivals[name]
-            elif group.role is not Role.ACTIVE or group.is_shut or self._around.is_stopping:
+            elif group.role is not ACTIVE or group.is_shut or self._around.is_stopping:
                 self._call_off(name, arrival, now_ms)
             else:
                 arriving.step(arrival, now_ms)
@@ -113,7 +113,7 @@ class Reconfiguration:
 
     def _leave(self, place: GroupState, now_ms: int) -> None:
         """Its VIPs, which answer or may, must not."""
-        place.role = Role.STANDBY
+        place.role = STANDBY
         place.burst = None
         place.may_answer = True
         place.drop(now_ms)
@@ -132,7 +132,7 @@ class Reconfiguration:
         if self._is_timing_mixed and self._agrees(now_ms):
             self._use_timing(self._around.settings.timing, self._around.settings.timing)
             for group in self._groups.values():
-                if group.role is Role.ACTIVE and group.vips_until_ms:
+                if group.role is ACTIVE and group.vips_until_ms:
                     group.lease_anew(min(group.vips_until_ms))
         gone = [place for place in self._leaving if not place.may_answer]
         if gone:
@@ -153,10 +153,7 @@ class Reconfiguration:
             # an outcome that comes between the layout and its own would find other groups
             return False
         return not any(
-            group.role in {Role.TAKING, Role.YIELDING}
-            or group.is_shut
-            or group.is_adopting
-            or group.is_waiting
+            group.role in PASSING or group.is_shut or group.is_adopting or group.is_waiting
             for group in self._groups.values()
         )
 
@@ -173,7 +170,7 @@ class Reconfiguration:
         planned = lay_out(
             settings.groups,
             {
-                name: Holding(state.config, state.role is Role.ACTIVE, state.may_answer)
+                name: Holding(state.config, state.role is ACTIVE, state.may_answer)
                 for name, state in self._groups.items()
             },
             self._around.leftover,
@@ -204,7 +201,7 @@ class Reconfiguration:
         found = []
         for group in move.layout.groups:
             state = self._groups.get(group.name)
-            is_active = state is not None and state.role is Role.ACTIVE
+            is_active = state is not None and state.role is ACTIVE
             is_open = is_active or group.name in move.layout.adopted
             may_answer = is_open or (state is not None and state.may_answer)
             found.append(Place(group, is_open, is_guarded=may_answer))
@@ -272,7 +269,7 @@ class Reconfiguration:
         """The shell has the layout: what follows from it."""
         around, planned, old = self._around, move.layout, dict(self._groups)
         until_ms = min(
-            (at for one in old.values() if one.role is Role.ACTIVE for at in one.vips_until_ms),
+            (at for one in old.values() if one.role is ACTIVE for at in one.vips_until_ms),
             default=now_ms + around.timing.lease_ms,
         )
         self._groups.clear()
@@ -314,11 +311,11 @@ class Reconfiguration:
             track.name: state.reports_due_ms.get(track.name, now_ms + track.wait_ms)
             for track in group.tracks
         }
-        if state.role in {Role.SUSPECT, Role.STANDBY}:
+        if state.role in WAITING:
             state.burst = None
         if not group.is_preempting:
             state.wants = False
-        if state.role is not Role.ACTIVE:
+        if state.role is not ACTIVE:
             return
         state.fence_until_ms = min(state.fence_until_ms, now_ms + timing.fence_ms)
         state.renew_fence_at_ms = 0
@@ -328,10 +325,10 @@ class Reconfiguration:
             state.lease_anew(min(ends))
 
     def _forget(self, state: GroupState) -> None:
-        if state.role is not Role.STANDBY:
+        if state.role is not STANDBY:
             is_holding = state.role.is_holding
             epoch = state.epoch if is_holding else state.seen_epoch
-            self._around.emit(Report(state.name, state.role, Role.STANDBY, epoch, GONE))
+            self._around.emit(Report(state.name, state.role, STANDBY, epoch, GONE))
         if state.order is not None or state.request is not None:
             self._around.emit(Reply(state.name, is_done=False, text=GONE))
 

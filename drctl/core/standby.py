@@ -6,7 +6,7 @@ from drctl.core import arbiter, taking
 from drctl.core.beat import GroupBeat
 from drctl.core.group import GroupState
 from drctl.core.peer import PeerView
-from drctl.core.role import Role
+from drctl.core.role import STANDBY, SUSPECT, YIELDING, Role
 
 
 def step(group: GroupState, now_ms: int) -> None:
@@ -31,7 +31,7 @@ def step(group: GroupState, now_ms: int) -> None:
         return
     missing = group.missing_report(now_ms)
     if missing:
-        _calm(group, now_ms, Role.STANDBY, missing)
+        _calm(group, now_ms, STANDBY, missing)
         return
     _look(group, now_ms)
 
@@ -47,19 +47,19 @@ def _look(group: GroupState, now_ms: int) -> None:
     group.wants_since_ms = None
     if group.is_outranked(now_ms):
         group.is_adopting = False
-        _calm(group, now_ms, Role.STANDBY, "another director is to take it")
+        _calm(group, now_ms, STANDBY, "another director is to take it")
         return
     claimant = group.claimant(now_ms)
     if claimant:
         group.is_adopting = False
         _drop_leftover(group, now_ms)
-        _calm(group, now_ms, Role.STANDBY, f"{claimant} has VIPs in a group unknown here")
+        _calm(group, now_ms, STANDBY, f"{claimant} has VIPs in a group unknown here")
         return
     group.is_bidding = True
     if group.has_doubt(now_ms):
         _suspect(group, now_ms)
         return
-    _calm(group, now_ms, Role.STANDBY, "nobody holds it")
+    _calm(group, now_ms, STANDBY, "nobody holds it")
     if arbiter.is_missing(group, now_ms):
         group.is_adopting = False
     else:
@@ -83,12 +83,12 @@ def _drop_leftover(group: GroupState, now_ms: int) -> None:
 def _stand_beside(group: GroupState, now_ms: int, peer: PeerView, theirs: GroupBeat) -> None:
     """A living peer holds the group: take it only when it is given."""
     node = group.around.settings.node
-    if theirs.role is Role.YIELDING and theirs.target == node:
+    if theirs.role is YIELDING and theirs.target == node:
         end_ms = peer.beat_after_ms + group.around.timing.handover_ms * 9 // 10
         if now_ms < end_ms and not group.may_answer:
             taking.begin(group, now_ms, f"{peer.config.node} hands over", peer, end_ms)
             return
-    _calm(group, now_ms, Role.STANDBY, f"{peer.config.node} holds it")
+    _calm(group, now_ms, STANDBY, f"{peer.config.node} holds it")
     # of two that held it at the same time the one of higher priority has it in the end
     may_preempt = group.config.is_preempting or group.is_deposed
     if not (may_preempt and group.standing.priority > theirs.priority):
@@ -108,9 +108,9 @@ def _stand_beside(group: GroupState, now_ms: int, peer: PeerView, theirs: GroupB
 def _suspect(group: GroupState, now_ms: int) -> None:
     """Nobody says that he holds it, and not everybody was heard: ask the segment."""
     around = group.around
-    if group.role is not Role.SUSPECT:
+    if group.role is not SUSPECT:
         silent = ", ".join(peer.config.node for peer in around.silent(now_ms))
-        group.change(now_ms, Role.SUSPECT, f"silent: {silent}" if silent else "not sure")
+        group.change(now_ms, SUSPECT, f"silent: {silent}" if silent else "not sure")
     if group.burst is None:
         group.start_burst(now_ms)
     assert group.burst is not None

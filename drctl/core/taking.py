@@ -6,7 +6,7 @@ from drctl.core import active, arbiter
 from drctl.core.event import Outcome
 from drctl.core.group import RETRY_MS, GroupState, Phase
 from drctl.core.peer import PeerView
-from drctl.core.role import Role
+from drctl.core.role import TAKING, YIELDING
 from drctl.core.value import NEVER_MS
 
 
@@ -41,7 +41,7 @@ def begin(
     group.has_stood_down = group.is_deposed = False
     if yielder is not None:
         group.burst = None
-    group.change(now_ms, Role.TAKING, reason)
+    group.change(now_ms, TAKING, reason)
     group.tell_guard()
 
 
@@ -95,7 +95,7 @@ def _problem(group: GroupState, now_ms: int) -> str:
         return ""
     peer, theirs = holder
     if peer is group.yielder:
-        if theirs.role is Role.YIELDING and theirs.target == group.around.settings.node:
+        if theirs.role is YIELDING and theirs.target == group.around.settings.node:
             return ""
         return f"{peer.config.node} keeps it"
     if group.peer_key(peer) > group.key():

@@ -8,7 +8,7 @@ from drctl.core.beat import GroupBeat
 from drctl.core.event import Outcome
 from drctl.core.group import GroupState
 from drctl.core.peer import PeerView
-from drctl.core.role import Role
+from drctl.core.role import ACTIVE, YIELDING
 
 
 def consider(group: GroupState, now_ms: int) -> None:
@@ -55,7 +55,7 @@ def begin(group: GroupState, now_ms: int, peer: PeerView, reason: str) -> None:
     group.target = peer.config.node
     group.yield_ms = now_ms
     group.release_ms = None
-    group.change(now_ms, Role.YIELDING, reason)
+    group.change(now_ms, YIELDING, reason)
     if group.around.timing.has_fence:
         group.around.beat_soon = False
         group.is_waiting = True
@@ -80,7 +80,7 @@ def step(group: GroupState, now_ms: int) -> None:
     if holder is not None:
         peer, theirs = holder
         is_higher = group.peer_key(peer) > group.key()
-        if is_higher and theirs.role is Role.ACTIVE:
+        if is_higher and theirs.role is ACTIVE:
             group.release_ms = now_ms + timing.overlap_ms
             group.wake(group.release_ms)
             return
@@ -130,7 +130,7 @@ def _go_back(group: GroupState, now_ms: int) -> None:
     group.epoch = group.seen_epoch = group.seen_epoch + 1
     group.is_waiting = False
     group.burst = None
-    group.change(now_ms, Role.ACTIVE, f"{group.target} did not take it")
+    group.change(now_ms, ACTIVE, f"{group.target} did not take it")
     if not group.around.timing.has_fence:
         group.announce(now_ms, group.around.timing.garp_count)
 

@@ -144,7 +144,7 @@ MUTANTS = (
         "a claim ends a switchover before the other holds anything",
         "seamless",
         (
-            ("yielding", "if is_higher and theirs.role is Role.ACTIVE:", "if is_higher:"),
+            ("yielding", "if is_higher and theirs.role is ACTIVE:", "if is_higher:"),
             (
                 "yielding",
                 "            group.release_ms = now_ms + timing.overlap_ms\n",
@@ -207,7 +207,7 @@ MUTANTS = (
         (
             (
                 "frame",
-                "    is_open = group.role is Role.ACTIVE and not group.is_shut\n",
+                "    is_open = group.role is ACTIVE and not group.is_shut\n",
                 "    return False\n",
             ),
         ),

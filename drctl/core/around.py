@@ -37,8 +37,10 @@ class Around:
         "leftover",
         "lent_ms",
         "mac_of",
+        "macs",
         "number",
         "out",
+        "own_macs",
         "peers",
         "peers_at",
         "pending",
@@ -62,6 +64,11 @@ class Around:
         }
         self.host_macs = settings.macs
         self.mac_of = {interface.name: min(interface.macs) for interface in settings.interfaces}
+        self.macs: tuple[str, ...] = ()
+        """Hardware addresses that this host may answer by: any card answers for any address."""
+        self.own_macs: frozenset[str] = frozenset()
+        """All that it has, also where they are too many to be told."""
+        self.note_macs()
         self.out: list[Action] = []
         self.number = 0
         self.pending: dict[int, tuple[GroupState, str]] = {}
@@ -102,10 +109,11 @@ class Around:
             if each.name == link and (sight := self.sights.get(each.interface)) is not None:
                 sight.beat_ms = now_ms
 
-    @property
-    def macs(self) -> tuple[str, ...]:
-        """Hardware addresses that this host may answer by: any card answers for any address."""
-        return tuple(dict.fromkeys((*self.mac_of.values(), *self.host_macs)))[:MACS_LIMIT]
+    def note_macs(self) -> None:
+        """After hardware addresses have changed."""
+        every = dict.fromkeys((*self.mac_of.values(), *self.host_macs))
+        self.macs = tuple(every)[:MACS_LIMIT]
+        self.own_macs = frozenset(every)
 
     def change_macs(self, macs: Mapping[str, str]) -> set[str]:
         """The host's cards have these; the names of those that had another one before."""
@@ -115,6 +123,7 @@ class Around:
             self.mac_of[name] = macs[name]
             if sight := self.sights.get(name):
                 sight.config = replace(sight.config, macs=(macs[name],))
+        self.note_macs()
         return changed
 
     def emit(self, action: Action) -> None:

@@ -16,7 +16,7 @@ def heard(around: Around, group_of: Mapping[str, GroupState], event: FrameHeard)
     """Sort a frame by what it means for this node; false when no role has to look at it.
     `group_of` has the groups by their VIPs."""
     sight = around.sights.get(event.interface)
-    if sight is None or event.mac in around.mac_of.values() or event.mac in around.host_macs:
+    if sight is None or event.mac in around.own_macs:
         return False
     group = group_of.get(event.sender or event.target)
     if group is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from drctl.core import arbiter
 from drctl.core.action import (
@@ -118,6 +118,9 @@ class GroupState:
         self.no_yield_until_ms = 0
         self.request: Request | None = None
         self.order: tuple[str, str] | None = None
+        self._told: tuple[Any, ...] = ()
+        self._beat: GroupBeat | None = None
+        """The last one that was made, of what was `_told`: most say the same again."""
 
     # what it is
 
@@ -207,7 +210,7 @@ class GroupState:
             and peer.groups[self.name].is_eligible
             and (self.around.timing.has_fence or not self.around.is_other(peer))
         ]
-        return sorted(found, key=self._peer_rank, reverse=True)
+        return sorted(found, key=self._peer_rank, reverse=True) if len(found) > 1 else found
 
     def _peer_rank(self, peer: PeerView) -> tuple[bool, int, str]:
         group = peer.groups[self.name]
@@ -259,18 +262,21 @@ class GroupState:
         request = None if is_holding else self._open_request()
         known = request.epoch if request is not None else self.seen_epoch
         target = self.target if self.role is YIELDING else ""
-        return GroupBeat(
-            self.name,
+        told = (
             self.role,
             self.epoch if is_holding else known,
             self.claim_priority if is_holding else self.standing.priority,
-            is_eligible=self.is_eligible(now_ms),
-            may_answer=self.may_answer or not self.around.leftover.isdisjoint(self.wanted),
-            is_blind=bool(self.blind_interface()),
-            wants=self.wants,
-            is_asking=request is not None,
-            target=request.target if request is not None else target,
+            self.is_eligible(now_ms),
+            self.may_answer or not self.around.leftover.isdisjoint(self.wanted),
+            bool(self.blind_interface()),
+            self.wants,
+            request is not None,
+            request.target if request is not None else target,
         )
+        if self._beat is None or told != self._told:
+            self._told = told
+            self._beat = GroupBeat(self.name, *told)
+        return self._beat
 
     def _open_request(self) -> Request | None:
         """What is asked of the holder, as long as nobody has claimed the group since."""

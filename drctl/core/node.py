@@ -424,9 +424,10 @@ class Node:
                 lapse_ms = min(lapse_ms, group.lease_end_ms())
             if now_ms < group.wake_at_ms < at_ms:
                 at_ms = group.wake_at_ms
-        for place in self._change.places:
-            if now_ms < place.wake_at_ms < at_ms:
-                at_ms = place.wake_at_ms
+        if self._change.is_busy:
+            for place in self._change.places:
+                if now_ms < place.wake_at_ms < at_ms:
+                    at_ms = place.wake_at_ms
         self._lapse_ms = lapse_ms
         self._apart_ms = min(at_ms, lapse_ms)
         self._await_silence()

@@ -29,6 +29,7 @@ class PeerView:
     """
 
     __slots__ = (
+        "_hands_over",
         "_old_boots",
         "_sent",
         "beat",
@@ -65,6 +66,8 @@ class PeerView:
         """By which it may answer; the one that was heard of last is the last."""
         self.newest = 1
         """The newest version of the heartbeat that it is known to understand."""
+        self._hands_over = False
+        """It hands a group over, as it said last."""
         self._sent: dict[int, int] = {}
         self._old_boots: list[int] = []
 
@@ -139,6 +142,7 @@ class PeerView:
         has_changed = before is None or beat.groups != before.groups
         if has_changed:
             self.groups = {group.name: group for group in beat.groups}
+            self._hands_over = any(group.role is YIELDING for group in beat.groups)
         self.beat = beat
         self.heard_ms = now_ms
         self.beat_after_ms = sent_after_ms
@@ -146,7 +150,7 @@ class PeerView:
             self.know(beat.macs)
         self._judge()
         has_changed = has_changed or before is None or beat.digest != before.digest
-        return has_changed or any(group.role is YIELDING for group in beat.groups)
+        return has_changed or self._hands_over
 
     def know(self, macs: Iterable[str]) -> None:
         """These are its own. Former ones are remembered: it may not know yet what was changed."""

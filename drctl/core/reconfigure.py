@@ -390,6 +390,7 @@ class Reconfiguration:
                 sight.use(card, peers, vips)
             around.sights[card.name] = sight
             around.mac_of[card.name] = min(card.macs)
+        around.note_macs()
 
     def _use_timing(self, before: Timing, timing: Timing) -> None:
         """Until all that live have the same configuration, beat as often as the quicker of the two

@@ -117,8 +117,11 @@ class Sight:
         """Up to `count` stations: those which answered last, and the next ones in turn."""
         if len(self.stations) <= count:
             return tuple(self.stations)
-        known = sorted(self.stations, key=self._answered_ms, reverse=True)
-        chosen = known[: (count + 1) // 2]
+        if count <= 2:
+            chosen = [max(self.stations, key=self._answered_ms)]
+        else:
+            known = sorted(self.stations, key=self._answered_ms, reverse=True)
+            chosen = known[: (count + 1) // 2]
         rest = [address for address in self.stations if address not in chosen]
         if rest:
             self._turn = (self._turn + 1) % len(rest)

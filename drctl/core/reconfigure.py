@@ -51,6 +51,7 @@ class Reconfiguration:
         self._leaving: list[GroupState] = []
         self._arrivals: dict[str, Arrival] = {}
         self._count = 0
+        """Of looks for another layout: no place gets the name of an earlier one."""
         self._again_ms = 0
         self._is_timing_mixed = False
         self._has_other_leases = False
@@ -145,7 +146,11 @@ class Reconfiguration:
                 text = f"not reloaded: a takeover or a switchover has lasted for {PATIENCE_MS} ms"
                 self._end(is_done=False, text=text)
             return
-        self._lay_out(now_ms)
+        self._count += 1
+        if self._is_laid_out():
+            self._note_busy()
+        else:
+            self._lay_out(now_ms)
 
     def _is_calm(self) -> bool:
         """Nothing is on its way but what is here."""
@@ -158,6 +163,16 @@ class Reconfiguration:
         )
 
     # laying out
+
+    def _is_laid_out(self) -> bool:
+        """Every group has what it is to have, and the shell has nothing else: there is no other
+        layout."""
+        if self._asked is not None or self._leaving or self._arrivals:
+            return False
+        states = self._groups.values()
+        if any(len(state.config.vips) != len(state.wanted) for state in states):
+            return False
+        return self._laid == {state.name: state.config.vips for state in states}
 
     def _lay_out(self, now_ms: int) -> None:
         asked = self._asked
@@ -177,7 +192,6 @@ class Reconfiguration:
             arrived=[vip for one in ready for vip in one.place.config.vips],
             present=asked.present if asked is not None else frozenset(),
         )
-        self._count += 1
         move = _Move(planned, self._leaving_group(planned), self._arriving_groups(planned))
         places = self._places(move)
         move.laid.update((place.group.name, place.group.vips) for place in places)

@@ -74,7 +74,9 @@ class Director:
         return int((now_us - self.frozen_us) * self.drift)
 
     def now_ms(self) -> int:
-        return self.clock_us() // 1000
+        # asked for each event: the clock is not called, but read here too
+        now_us = self.frozen_at_us if self.is_frozen else self.world.now_us
+        return int((now_us - self.frozen_us) * self.drift) // 1000
 
     def _judge_running(self) -> None:
         self.is_running = self.node is not None and not self.is_paused and not self.is_frozen
@@ -311,13 +313,14 @@ class Director:
     def _send_beat(self, action: Any) -> int:
         """Of a beat in two versions the receiver takes the newer one that it understands."""
         understood = self.world.directors[action.peer].settings.newest_version
-        version = max((one for one in action.versions if one <= understood), default=None)
-        if version is None:
-            return 0
-        beat, wire = action.beat, self.world.core.wire
-        if version != max(wire.VERSIONS):
-            beat = wire.decode(wire.encode(beat, version))
-        self.world.send_beat(self.name, action.peer, beat)
+        wire = self.world.core.wire
+        for version in action.versions:
+            if version <= understood:
+                beat = action.beat
+                if version != wire.NEWEST_VERSION:
+                    beat = wire.decode(wire.encode(beat, version))
+                self.world.send_beat(self.name, action.peer, beat)
+                break
         return 0
 
     def _probe(self, action: Any) -> int:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import heapq
 import importlib
 from dataclasses import dataclass, replace
+from heapq import heappop, heappush
 from random import Random
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -149,16 +149,16 @@ class World:
 
     def after(self, delay_us: int, function: Callable[..., None], *arguments: Any) -> None:
         self._count += 1
-        entry = (self.now_us + delay_us, self._count, function, arguments)
-        heapq.heappush(self._queue, entry)
+        heappush(self._queue, (self.now_us + delay_us, self._count, function, arguments))
 
     def at(self, at_us: int, function: Callable[..., None], *arguments: Any) -> None:
-        self.after(max(0, at_us - self.now_us), function, *arguments)
+        self._count += 1
+        heappush(self._queue, (max(self.now_us, at_us), self._count, function, arguments))
 
     def run(self, until_us: int) -> None:
         queue = self._queue
         while queue and queue[0][0] <= until_us:
-            self.now_us, _, function, arguments = heapq.heappop(queue)
+            self.now_us, _, function, arguments = heappop(queue)
             function(*arguments)
         self.now_us = until_us
 

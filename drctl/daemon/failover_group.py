@@ -77,6 +77,11 @@ class GroupParts:
     place: Place | None = None
     left_out: tuple[Problem, ...] = ()
     """VIPs that the group has already, otherwise."""
+    vip_places: tuple[tuple[str, Place], ...] = ()
+
+    def place_of(self, address: str) -> Place | None:
+        """Where the VIP stands, or else the group."""
+        return dict(self.vip_places).get(address, self.place)
 
 
 def group_parts(
@@ -155,6 +160,7 @@ class _Maker:
                 ),
                 place=place,
                 left_out=left_out,
+                vip_places=_vip_places(members),
             ),
             members,
         )
@@ -247,6 +253,18 @@ class _Maker:
             * max(value(m, "garp_master_delay_s", _GARP_DELAY_S) for m in members),
             garp_refresh_ms=1000 * min((one for one in refresh if one), default=0),
         )
+
+
+def _vip_places(members: Sequence[VrrpInstance]) -> tuple[tuple[str, Place], ...]:
+    from drctl.units import ip_address
+
+    found: dict[str, Place] = {}
+    for one in members:
+        for vip in one.vips:
+            place = next(iter(vip.origins.values()), (None,))[0]
+            if place is not None:
+                found.setdefault(ip_address(vip.address) or vip.address, place)
+    return tuple(found.items())
 
 
 def _no_vip(address: str) -> str | None:

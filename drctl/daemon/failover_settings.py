@@ -232,7 +232,7 @@ def _check_ends(
         for vip in part.group.vips:
             if vip.address in ends:
                 reason = f"{vip.address} is a VIP, and {ends[vip.address]} address of a link too"
-                problems.append(_problem(part.place, reason))
+                problems.append(_problem(part.place_of(vip.address), reason))
 
 
 def _problem(place: Place | None, reason: str) -> Problem:

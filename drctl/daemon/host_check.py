@@ -25,16 +25,14 @@ log = logging.getLogger("drctl")
 
 def check_cards(parts: Sequence[GroupParts], host: Host) -> None:
     """Raises ConfigRefused with each card that VIPs are to lie on and that is not there."""
-    missing = [
-        Problem(
-            part.place.path if part.place else "",
-            part.place.line if part.place else 0,
-            f"{name} does not exist on this host, and {part.group.name} has VIPs on it",
-        )
-        for part in parts
-        for name in dict.fromkeys(vip.interface for vip in part.group.vips)
-        if host.get(name) is None
-    ]
+    missing = []
+    for part in parts:
+        for vip in {vip.interface: vip for vip in reversed(part.group.vips)}.values():
+            if host.get(vip.interface) is None:
+                place = part.place_of(vip.address)
+                why = f"{vip.interface} does not exist on this host, and is to have {vip.address}"
+                path, line = (place.path, place.line) if place else ("", 0)
+                missing.append(Problem(path, line, why))
     if missing:
         raise ConfigRefused(missing)
 

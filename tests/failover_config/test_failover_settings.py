@@ -262,7 +262,8 @@ def test_an_address_of_one_group_twice_is_told_and_held_once(tmp_path: Path) -> 
     ],
 )
 def test_an_address_that_cannot_move_is_refused(vip: str, reason: str, tmp_path: Path) -> None:
-    assert reason in _refused(tmp_path, BASIC.replace("192.0.2.11\n", f"{vip}\n"))
+    message = _refused(tmp_path, BASIC.replace("192.0.2.11\n", f"{vip}\n"))
+    assert f"keepalived.conf:9: {reason}" in message
 
 
 def test_what_is_on_by_default_is_no_statement(tmp_path: Path) -> None:

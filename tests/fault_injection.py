@@ -282,6 +282,14 @@ def firewall(rule: str) -> Injection:
     return do
 
 
+def closed_firewall(port: int) -> Injection:
+    """As many hosts have one."""
+    return firewall(
+        "policy drop; ct state established,related accept; iif lo accept\n"
+        f"meta l4proto {{ icmp, ipv6-icmp }} accept\ntcp dport {{ 22, {port} }} accept"
+    )
+
+
 def rewrite_answers(port: int) -> Injection:
     def do(scene: Scene) -> None:
         scene.nft(

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from drctl.adapters.addresses import SCOPES, Present
 from drctl.adapters.arp_rules import INPUT, OUTPUT
+from drctl.adapters.filter_rules import REJECT, Packet
 from drctl.adapters.nat_rules import Redirection
 from drctl.realserver.arp import DEAF, SILENT, answering, asking, effective, misplaced, unheard
 from drctl.realserver.boot import judge_boot
@@ -30,6 +31,7 @@ def compare(wanted: Wanted, kernel: Kernel | None, boot: Boot | None) -> tuple[D
         found += _tunnels(wanted, kernel)
         found += judge_ways(wanted, kernel)
         found += _services(wanted, kernel)
+        found += _filters(wanted, kernel)
     if boot is not None:
         found += judge_boot(wanted, boot)
     return tuple(dict.fromkeys(found))
@@ -257,6 +259,26 @@ def _services(wanted: Wanted, kernel: Kernel) -> Iterator[Difference]:
             wish += f", of {' or '.join(devices)} or of no device"
         effect = "connections that the director sends to this server are refused"
         yield Difference(what, wish, actual, effect)
+
+
+def _filters(wanted: Wanted, kernel: Kernel) -> Iterator[Difference]:
+    """Packet filters that keep every client of a service away."""
+    is_redirected = wanted.plan.method in REDIRECTING
+    for service in wanted.services:
+        address = service.own if is_redirected or service.is_own else service.vip
+        if not service.port or not address:
+            continue
+        devices = _devices_of(wanted, kernel, service)
+        packet = Packet(address, service.protocol, service.port, devices)
+        for verdict, rule in filter(None, (one.blocks(packet) for one in kernel.filter_chains)):
+            is_told = verdict == REJECT
+            refused = "connections that the director sends to this server are refused"
+            yield Difference(
+                f"firewall for {service.vip} {service.protocol}/{service.port}",
+                f"packets for {address} are let in",
+                rule,
+                refused if is_told else f"packets for it are dropped: {HANGS}",
+            )
 
 
 def _devices_of(wanted: Wanted, kernel: Kernel, service: Service) -> tuple[str, ...]:

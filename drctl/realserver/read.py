@@ -8,6 +8,7 @@ from drctl.adapters.addresses import Addresses
 from drctl.adapters.arp_rules import read_arp_chains
 from drctl.adapters.boot_addresses import boot_addresses
 from drctl.adapters.boot_units import is_started, read_text, start_links, unit_state
+from drctl.adapters.filter_rules import read_filter_chains
 from drctl.adapters.layers import read_layers
 from drctl.adapters.listening import listeners
 from drctl.adapters.nat_rules import read_redirections
@@ -40,6 +41,7 @@ def read_kernel(wanted: Wanted | None = None) -> Kernel:
         answers,
         read_layers(),
         conf_values("arp_notify"),
+        read_filter_chains(),
     )
 
 

@@ -8,6 +8,7 @@ from drctl.adapters.addresses import LinkState, Present
 from drctl.adapters.arp_rules import Chain
 from drctl.adapters.boot_addresses import BootAddress
 from drctl.adapters.boot_units import UnitState
+from drctl.adapters.filter_rules import FilterChain
 from drctl.adapters.layers import Layers
 from drctl.adapters.listening import Listener
 from drctl.adapters.nat_rules import Redirection
@@ -90,6 +91,7 @@ class Kernel:
     answers: tuple[Answer, ...] = ()
     layers: Layers = Layers()
     arp_notify: dict[str, int] = field(default_factory=dict)
+    filter_chains: tuple[FilterChain, ...] = ()
 
     @property
     def cards(self) -> tuple[str, ...]:

@@ -139,11 +139,29 @@ class Judge:
                 return True
         return False
 
+    def _can_be_answered(self, node: str, group: str) -> bool:
+        """Another director has some of the VIPs that this one takes. Between two reloads that
+        exchange them all nobody has: then no answer tells that the other is well, whose beats are
+        late."""
+        used = {
+            name: frozenset(
+                address
+                for one in each.node.settings.groups
+                if name != node or one.name == group
+                for address in one.addresses
+            )
+            for name, each in self.world.directors.items()
+            if each.node is not None
+        }
+        own = used.pop(node, frozenset())
+        return any(own & each for each in used.values())
+
     # what the directors report
 
     def claimed(self, node: str, group: str, epoch: int) -> None:
         """Monotony: a director's epochs only grow, over restarts too."""
         self.takeovers.append((self.world.now_us, node, group))
+        self.world.is_moving |= not self._can_be_answered(node, group)
         known = self.claims.get((node, group), 0)
         if epoch <= known:
             self.blame("monotony", f"{node} claims {group} with epoch {epoch} after {known}")

@@ -232,7 +232,7 @@ def test_run_check_names_what_is_not_carried_out_and_what_is_not_there(tmp_path:
         check=False,
     )
     assert bare.returncode == 2
-    assert f"{folder}/bare.conf:15: eth7 does not exist on this host" in bare.stderr
+    assert f"{folder}/bare.conf:16: eth7 does not exist on this host" in bare.stderr
     command.append(str(folder / "drctl.toml"))
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2

@@ -31,17 +31,22 @@ class GuestSuite:
         """A guest for the tests of each kernel."""
         items: dict[str, list[pytest.Item]] = {}
         for item in session.items:
-            if item.path.parent == self._folder:
+            if self._is_handed_over(item):
                 items.setdefault(_kernel_of(item), []).append(item)
         self._delegates = {name: Delegate(name, some) for name, some in items.items()}
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
         """In the guest it runs as any other test."""
-        if kernel_here() or item.path.parent != self._folder:
+        if kernel_here() or not self._is_handed_over(item):
             return None
         self._delegates[_kernel_of(item)].run(item)
         return True
+
+    def _is_handed_over(self, item: pytest.Item) -> bool:
+        """No guest is booted to find that a test is left out."""
+        is_left_out = any(mark.args[:1] == (True,) for mark in item.iter_markers("skipif"))
+        return item.path.parent == self._folder and not is_left_out
 
     def pytest_sessionfinish(self) -> None:
         """No guest is left."""

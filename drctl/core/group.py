@@ -118,9 +118,7 @@ class GroupState:
         self.no_yield_until_ms = 0
         self.request: Request | None = None
         self.order: tuple[str, str] | None = None
-        self._told: tuple[Any, ...] = ()
-        self._beat: GroupBeat | None = None
-        """The last one that was made, of what was `_told`: most say the same again."""
+        self._told: tuple[tuple[Any, ...], GroupBeat] | None = None
 
     # what it is
 
@@ -273,10 +271,10 @@ class GroupState:
             request is not None,
             request.target if request is not None else target,
         )
-        if self._beat is None or told != self._told:
-            self._told = told
-            self._beat = GroupBeat(self.name, *told)
-        return self._beat
+        # most say the same again
+        if self._told is None or told != self._told[0]:
+            self._told = (told, GroupBeat(self.name, *told))
+        return self._told[1]
 
     def _open_request(self) -> Request | None:
         """What is asked of the holder, as long as nobody has claimed the group since."""

@@ -32,17 +32,7 @@ from drctl.core.event import (
 from drctl.core.group import RETRY_MS, GroupState
 from drctl.core.peer import PeerView
 from drctl.core.reconfigure import Reconfiguration, begin
-from drctl.core.role import (
-    ACTIVE,
-    CLAIMING,
-    FAULT,
-    HELD,
-    INSTALLED,
-    STANDBY,
-    SUSPECT,
-    TAKING,
-    YIELDING,
-)
+from drctl.core.role import ACTIVE, CLAIMING, INSTALLED, TAKING, YIELDING, Role
 from drctl.core.value import NEVER_MS, Settings
 
 EPOCHS_RESERVED = 1000
@@ -51,17 +41,17 @@ STEPS_AT_ONCE = 4
 """A group may change its role so often within one event; what is left waits for the next one."""
 
 STEPS = {
-    STANDBY: standby.step,
-    SUSPECT: standby.step,
-    FAULT: standby.step,
-    HELD: standby.step,
-    TAKING: taking.step,
-    ACTIVE: active.step,
-    YIELDING: yielding.step,
+    Role.STANDBY: standby.step,
+    Role.SUSPECT: standby.step,
+    Role.FAULT: standby.step,
+    Role.HELD: standby.step,
+    Role.TAKING: taking.step,
+    Role.ACTIVE: active.step,
+    Role.YIELDING: yielding.step,
 }
 
 
-AWAITING = frozenset({SUSPECT, TAKING, YIELDING})
+AWAITING = frozenset({Role.SUSPECT, Role.TAKING, Role.YIELDING})
 """Roles in which a beat counts for when it was sent, even if it says nothing new."""
 
 

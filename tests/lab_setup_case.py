@@ -90,6 +90,38 @@ virtual_server 192.0.2.100 53 {
 that the lab must not run."""
 
 
+def _balanced(vip: str, first: str, second: str) -> str:
+    real = "".join(
+        f"    real_server {server} 80 {{\n        MISC_CHECK {{\n"
+        "            misc_path /not/there\n        }\n    }\n"
+        for server in (first, second)
+    )
+    head = "    delay_loop 1\n    lb_algo rr\n    lb_kind DR\n    protocol TCP\n"
+    return f"virtual_server {vip} 80 {{\n{head}{real}}}\n"
+
+
+BALANCED = f"""\
+vrrp_instance VI_1 {{
+    state MASTER
+    interface eth0
+    virtual_router_id 51
+    priority 150
+    unicast_src_ip 192.0.2.1
+    unicast_peer {{
+        192.0.2.2
+    }}
+    virtual_ipaddress {{
+        192.0.2.100/24
+    }}
+    virtual_ipaddress_excluded {{
+        2001:db8::100/64
+    }}
+}}
+{_balanced("192.0.2.100", "192.0.2.21", "192.0.2.22")}\
+{_balanced("2001:db8::100", "2001:db8::21", "2001:db8::22")}"""
+"""Two services with two real servers each, whose check is a program that is not there."""
+
+
 @cache
 def able() -> None:
     """Skip, or fail where everything must be there."""

@@ -22,7 +22,8 @@ class Request:
         is_udp = flow.protocol == "udp"
         with network_of(client):
             kind = socket.SOCK_DGRAM if is_udp else socket.SOCK_STREAM
-            self._socket = socket.socket(socket.AF_INET, kind)
+            family = socket.AF_INET6 if ":" in flow.vip else socket.AF_INET
+            self._socket = socket.socket(family, kind)
         self._socket.settimeout(limit_s)
         try:
             self._socket.connect((flow.vip, flow.port))

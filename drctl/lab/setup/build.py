@@ -22,7 +22,7 @@ from drctl.errors import DrctlError, FileRefused, ToolMissing
 from drctl.lab.pair.director import DRCTL
 from drctl.lab.pair.host import BRIDGE, CommandFailed, Host, run
 from drctl.lab.plan import DIRECTOR, LabHost
-from drctl.lab.setup import process, server, state
+from drctl.lab.setup import balancer, process, server, state
 from drctl.lab.setup.daemon import Daemon, await_active, await_pair
 from drctl.lab.setup.design import SWITCH, Design
 from drctl.realserver.apply import apply, changes
@@ -78,6 +78,7 @@ class Builder:
             ("ports", self._open_ports),
             ("real servers", self._make_real_servers),
             ("directors", self._make_directors),
+            ("IPVS", self._balance),
         )
         for name, step in steps:
             self._tell(name)
@@ -215,6 +216,10 @@ class Builder:
                     await_active(daemon)
             else:
                 process.send(daemon.pids(), signal.SIGCONT)
+
+    def _balance(self) -> None:
+        if not balancer.why_not(self.pair[0].host):
+            self.notes += balancer.balance(self.design, self.hosts, self._folder)
 
     def _take_vips_off(self, daemon: Daemon) -> None:
         """What was put there by hand while no daemon ran."""

@@ -19,9 +19,10 @@ from drctl.convert.options import ConvertOptions
 from drctl.convert.pairing import Directors
 from drctl.errors import UsageError
 from drctl.lab.pair.director import Settings, drctl_toml
-from drctl.lab.plan import BYSTANDER, CLIENT, DIRECTOR, REAL_SERVER, LabHost, Vip
+from drctl.lab.plan import BYSTANDER, CLIENT, DIRECTOR, REAL_SERVER, Flow, LabHost, Vip
 from drctl.lab.topology import Manner, topology_of, with_listeners
 from drctl.lab.workload import workload_of
+from drctl.model.check import TcpCheck
 from drctl.model.configuration import Configuration
 from drctl.model.pair import Settings as GlobalSettings
 from drctl.model.service import VirtualService
@@ -54,7 +55,7 @@ class Source:
 @dataclass(frozen=True)
 class Design:
     """Everything. `setup` are the machines as the conversion knows them, `views` the directors'
-    configurations; `files` are the directors' by node and name."""
+    configurations; `files` are the directors' by node and name; `flows` are what clients ask."""
 
     name: str
     source: Source
@@ -63,6 +64,7 @@ class Design:
     setup: tuple[SetupHost, ...]
     views: tuple[Configuration, ...]
     files: dict[str, dict[str, str]]
+    flows: tuple[Flow, ...]
     notes: tuple[str, ...]
 
     def namespace(self, host: str) -> str:
@@ -161,7 +163,8 @@ def design_of(
     pair = [host for host in hosts if DIRECTOR in host.roles]
     files = _files(pair, views, source, folder)
     known = tuple(_with_addresses(one, hosts) for one in setup)
-    return Design(name, source, hosts, topology.vips, known, views, files, topology.notes)
+    flows = workload.flows
+    return Design(name, source, hosts, topology.vips, known, views, files, flows, topology.notes)
 
 
 def _with_addresses(one: SetupHost, hosts: tuple[LabHost, ...]) -> SetupHost:
@@ -220,8 +223,8 @@ def _bare(addresses: tuple[str, ...]) -> list[str]:
 
 
 def _quiet(view: Configuration) -> Configuration:
-    """What failover needs of a director's configuration: nothing that runs a program, sends mail,
-    or is not about VIPs and real servers."""
+    """What failover and IPVS need of a director's configuration: nothing that runs a program,
+    sends mail, or is not about VIPs and real servers."""
     return replace(
         Configuration(),
         rank=view.rank,
@@ -252,8 +255,16 @@ def _quiet_instance(instance: VrrpInstance) -> VrrpInstance:
 
 
 def _quiet_service(service: VirtualService) -> VirtualService:
+    is_tcp = (service.protocol or "TCP").upper() == "TCP"
     servers = tuple(
-        replace(one, checks=(), hooks=(), sends_mail=None, leftovers=())
+        replace(
+            one,
+            # of all checks what the lab's servers can pass, without a program
+            checks=(TcpCheck(),) if one.checks and is_tcp else (),
+            hooks=(),
+            sends_mail=None,
+            leftovers=(),
+        )
         for one in service.real_servers
     )
     return replace(service, hooks=(), sends_mail=None, leftovers=(), real_servers=servers)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from drctl.lab.plan import LabHost
-from drctl.lab.setup import state
+from drctl.lab.setup import balancer, state
+from drctl.lab.setup.balancer import Served
 from drctl.lab.setup.design import Design
 from drctl.verify import show as verify_show
 from drctl.verify.value import Result
@@ -15,28 +15,19 @@ from drctl.verify.value import Result
 SCHEMA = 1
 NAME = "lab"
 """Of the lab that is meant where none is named."""
-NO_IPVS = (
-    "the kernel of this machine has no IPVS: the directors hold, move and announce the VIPs, but "
-    "send no requests on to the real servers. `drctl lab run FILE` tries that in a guest kernel "
-    "that has it (User-mode Linux or QEMU)"
-)
-IPVS_UNUSED = (
-    "drctl run does not program IPVS: the directors hold, move and announce the VIPs, but send no "
-    "requests on to the real servers. `drctl lab run FILE` tries that in a guest kernel, with "
-    "keepalived"
-)
 
 
 @dataclass(frozen=True)
 class Up:
-    """A lab that is there: who is active in each group, what its client sees, and what the kernel
-    cannot do."""
+    """A lab that is there: who is active in each group, what its client sees and is served, and
+    what the kernel cannot do."""
 
     design: Design
     active: dict[str, list[str]]
     result: Result
     notes: tuple[str, ...]
-    has_ipvs: bool
+    served: tuple[Served, ...]
+    is_balancing: bool
 
 
 def as_text(up: Up) -> list[str]:
@@ -53,7 +44,9 @@ def as_text(up: Up) -> list[str]:
     for group, holders in up.active.items():
         lines.append(f"  {group}: {' and '.join(holders) or 'nobody'} is active")
     lines += ["", *(f"  {line}" if line else "" for line in verify_show.as_text(up.result))]
-    lines += [f"  note: {note}" for note in _notes(up)]
+    if up.served:
+        lines += ["", *(f"  {line}" for line in balancer.as_text(up.served))]
+    lines += [f"  note: {note}" for note in up.notes]
     return [*lines, "", *_ways_in(design)]
 
 
@@ -80,10 +73,6 @@ def option(name: str) -> str:
     return "" if name == NAME else f" --name {name}"
 
 
-def _notes(up: Up) -> Sequence[str]:
-    return (IPVS_UNUSED if up.has_ipvs else NO_IPVS, *up.notes)
-
-
 def as_json(up: Up) -> dict[str, Any]:
     """As docs/lab.md describes it."""
     design = up.design
@@ -93,7 +82,7 @@ def as_json(up: Up) -> dict[str, Any]:
         "config": design.source.path,
         "method": design.source.method,
         "folder": str(state.folder_of(design.name)),
-        "has_ipvs": up.has_ipvs,
+        "is_balancing": up.is_balancing,
         "hosts": [
             {
                 "name": host.name,
@@ -114,5 +103,6 @@ def as_json(up: Up) -> dict[str, Any]:
         "vips": [vip.address for vip in design.vips],
         "groups": [{"name": name, "active": holders} for name, holders in up.active.items()],
         "verify": verify_show.as_json(up.result),
-        "notes": list(_notes(up)),
+        "requests": balancer.as_json(up.served),
+        "notes": list(up.notes),
     }

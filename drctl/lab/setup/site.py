@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from drctl.errors import DrctlError, UsageError
-from drctl.lab.setup import process, state
+from drctl.lab.setup import balancer, process, state
 from drctl.lab.setup.build import Builder, Tell, check_machine
 from drctl.lab.setup.design import NAMESPACE, Design, Source
 from drctl.lab.setup.play import Outcome, play
@@ -40,15 +40,11 @@ def bring_up(design: Design, tell: Tell) -> Up:
     tell("verify")
     client = builder.hosts[design.client.name]
     result = verdicts(design, client)
-    has_ipvs = "ip_vs" in _registered(builder, design)
-    notes = (*dict.fromkeys((*design.notes, *builder.notes)),)
-    return Up(design, groups, result, notes, has_ipvs)
-
-
-def _registered(builder: Builder, design: Design) -> set[str]:
-    """What a director's namespace has below /proc/net."""
-    with builder.hosts[design.directors[0].name].inside():
-        return {path.name for path in Path("/proc/thread-self/net").iterdir()}
+    idle = balancer.why_not(builder.hosts[design.directors[0].name])
+    served = () if idle else balancer.ask(design, client)
+    others = [idle] if idle else balancer.unasked(design.flows)
+    notes = (*dict.fromkeys((*others, *design.notes, *builder.notes)),)
+    return Up(design, groups, result, notes, served, is_balancing=not idle)
 
 
 def _check_outside() -> None:

@@ -1,8 +1,9 @@
 """Runs every suite of the tests and says how many minutes each took, and what was left out.
 
 A suite is a folder of tests/ (ruff and mypy are one more). Each runs in a process of its own, so
-that one that dies does not hide the others. Those that judge no times run two at a time; a
-line says that one has begun, what it says is kept until it ends, and is printed in one piece. Exit code 1 when one of them failed.
+that one that dies does not hide the others. Those that judge no times run two at a time: a line
+says that one has begun, and what it says is printed in one piece when it has ended. Exit code 1
+when one of them failed.
 """
 
 from __future__ import annotations

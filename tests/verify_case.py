@@ -70,6 +70,15 @@ class Setup:
         found = {one["vip"]: one for one in told["vips"]}
         return {**found, "code": done.returncode, "through": told["through"]}
 
+    def alone(self, *words: str) -> tuple[int, str]:
+        """The exit code and the first VIP's verdict of `drctl verify` without a configuration."""
+        command = [sys.executable, "-m", "drctl", "verify", "--json", *words]
+        done = subprocess.run(
+            self.hosts["mon"].command(*command), capture_output=True, text=True, check=False
+        )
+        assert done.returncode in {0, 1}, done.stderr
+        return done.returncode, str(json.loads(done.stdout)["vips"][0]["verdict"])
+
     def command(self, *words: str, at: str = "mon") -> subprocess.CompletedProcess[str]:
         """`drctl verify` on one of the hosts."""
         path = str(self.folder / "keepalived.conf")

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from drctl.cli._help import HelpFormatter
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from drctl.verify.plan import Machine, Plan
     from drctl.verify.value import Result
 
@@ -32,7 +34,7 @@ With --nagios: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.
 
 examples:
   drctl verify /etc/keepalived/keepalived.conf --through
-  drctl verify --vip 192.0.2.10 -i eth0 --watch
+  drctl verify --vip 192.0.2.10 -i eth0 --director 192.0.2.2 --director 192.0.2.3 --watch
 """
 _FORMATS = ("text", "json", "nagios", "prometheus")
 
@@ -64,6 +66,14 @@ def register(subparsers: Any) -> None:
     )
     parser.add_argument(
         "-i", "--interface", metavar="IFACE", help="ask here (the interface that reaches the VIP)"
+    )
+    parser.add_argument(
+        "--director",
+        metavar="ADDRESS",
+        action="append",
+        default=[],
+        help="a director's own address on the segment, where PATH does not name it (may be given "
+        "several times)",
     )
     parser.add_argument(
         "--count", metavar="N", type=_count, default=3, help="questions for each address (3)"
@@ -142,17 +152,12 @@ def _run(options: argparse.Namespace) -> int:
 
 def _plan(options: argparse.Namespace, machine: Machine) -> Plan:
     from drctl.errors import UsageError
-    from drctl.units import ip_address
-    from drctl.verify.plan import only, plan_of_vips
+    from drctl.verify.plan import only, plan_of_vips, with_directors
 
-    vips = []
-    for text in options.vip:
-        vip = ip_address(text)
-        if vip is None:
-            raise UsageError(f"--vip {text} is no IPv4 or IPv6 address")
-        vips.append(vip)
+    vips = _addresses("--vip", options.vip)
+    directors = _addresses("--director", options.director)
     if options.path is not None:
-        return only(_plan_of_path(options, machine), vips)
+        return only(_plan_of_path(options, machine, directors), vips)
     if not vips:
         raise UsageError("verify needs PATH, or --vip IP and -i IFACE")
     if options.through:
@@ -163,17 +168,29 @@ def _plan(options: argparse.Namespace, machine: Machine) -> Plan:
         if len(found) != 1:
             raise UsageError("no single interface reaches the VIP; name it by -i IFACE")
         interface = found.pop()
-    return plan_of_vips(vips, machine, interface)
+    return plan_of_vips(vips, machine, interface, with_directors((), (), directors))
 
 
-def _plan_of_path(options: argparse.Namespace, machine: Machine) -> Plan:
+def _addresses(option: str, texts: Iterable[str]) -> list[str]:
+    from drctl.errors import UsageError
+    from drctl.units import ip_address
+
+    found = []
+    for text in texts:
+        address = ip_address(text)
+        if address is None:
+            raise UsageError(f"{option} {text} is no IPv4 or IPv6 address")
+        found.append(address)
+    return found
+
+
+def _plan_of_path(options: argparse.Namespace, machine: Machine, directors: list[str]) -> Plan:
     from drctl.cli._setup import read_setup
-    from drctl.verify.plan import plan_of_hosts
+    from drctl.verify.plan import plan_of_hosts, with_directors
 
     setup = read_setup(options.path, options.dialect)
-    return plan_of_hosts(
-        setup.views, setup.hosts, machine, options.interface, is_through=options.through
-    )
+    hosts = with_directors(setup.views, setup.hosts, directors)
+    return plan_of_hosts(setup.views, hosts, machine, options.interface, is_through=options.through)
 
 
 def _active_here(plan: Plan) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 
 from drctl.verify.cause import Signature, cause_of_leak
@@ -18,6 +18,9 @@ from drctl.verify.value import (
     Target,
     Verdict,
 )
+
+_LAST = 9
+"""The rank of a director whom the configuration does not name: any other one is before it."""
 
 
 def judge(survey: Survey) -> tuple[Finding, ...]:
@@ -75,15 +78,21 @@ def _finding(target: Target, evidence: _Evidence) -> Finding:
         else:
             directors.append((mac, owner.host, owner.rank))
     leaks += _grasping(target, evidence)
+    if _may_be_directors(target, strangers, evidence):
+        directors += [(mac, known.describe(mac), _LAST) for mac in strangers]
+        strangers = []
     active = _active(directors, survey)
+    presumed = frozenset(mac for mac, _, _ in directors)
     answers = tuple(
-        Answer(mac, *_name_and_role(mac, ways, evidence, active), tuple(ways))
+        Answer(mac, *_name_and_role(mac, ways, evidence, active, presumed), tuple(ways))
         for mac, ways in mine.items()
     )
     directors.sort(key=lambda one: one[2])
     hosts = list(dict.fromkeys(host or mac for mac, host, _ in directors))
     if len(hosts) > 1:
-        return Finding(target.vip, Verdict.TWO_DIRECTORS, answers, *_two(hosts, leaks))
+        is_sure = all(rank < _LAST for _, _, rank in directors)
+        about = _two(hosts, leaks, is_sure=is_sure)
+        return Finding(target.vip, Verdict.TWO_DIRECTORS, answers, *about)
     if leaks:
         return _leak(target, answers, leaks, evidence)
     if strangers:
@@ -93,6 +102,15 @@ def _finding(target: Target, evidence: _Evidence) -> Finding:
         hint = "look at the directors (drctl status, or keepalived's log)"
         return Finding(target.vip, Verdict.UNANSWERED, answers, cause, hint)
     return Finding(target.vip, Verdict.OK, answers)
+
+
+def _may_be_directors(target: Target, strangers: Sequence[str], evidence: _Evidence) -> bool:
+    """Whether those whom nobody knows are no more than the directors whom nobody knows."""
+    survey = evidence.survey
+    is_here_unknown = target.vip in survey.here.held and survey.here.role is Role.UNKNOWN
+    return len(strangers) <= target.unnamed - is_here_unknown and not any(
+        mac in survey.proxies for mac in strangers
+    )
 
 
 def _active(directors: Sequence[tuple[str, str, int]], survey: Survey) -> str:
@@ -105,13 +123,13 @@ def _active(directors: Sequence[tuple[str, str, int]], survey: Survey) -> str:
 
 
 def _name_and_role(
-    mac: str, ways: Sequence[How], evidence: _Evidence, active: str
+    mac: str, ways: Sequence[How], evidence: _Evidence, active: str, directors: Container[str]
 ) -> tuple[str, str]:
     known = evidence.known
     owner = known.of(mac)
     if How.LOCAL in ways:
         return evidence.survey.here.host or "this host", "active" if mac == active else "standby"
-    if mac.startswith(VIRTUAL_MACS):
+    if mac.startswith(VIRTUAL_MACS) or (owner is None and mac in directors):
         return known.describe(mac), "active" if mac == active else "standby"
     if owner is None:
         return known.describe(mac), Role.UNKNOWN.value
@@ -150,9 +168,11 @@ def _stranger(strangers: Sequence[str], evidence: _Evidence) -> tuple[str, str]:
     return f"{names} {verb} no host of the configuration", hint
 
 
-def _two(hosts: Sequence[str], leaks: Sequence[Owner]) -> tuple[str, str]:
+def _two(hosts: Sequence[str], leaks: Sequence[Owner], *, is_sure: bool) -> tuple[str, str]:
     names = " and ".join(hosts)
     cause = f"{names} both hold it: they do not hear each other, or one did not let go"
+    if not is_sure:
+        cause += "; or one of them is no director"
     if leaks:
         cause += f"; beside them {', '.join(one.host for one in leaks)} answers"
     return cause, "take the VIP off the one that is not to have it, then see to their heartbeat"

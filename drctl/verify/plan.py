@@ -15,6 +15,9 @@ from drctl.model.service import MASQUERADE, TUNNEL
 from drctl.render.host import Host, canonical
 from drctl.verify.value import Here, Role, Station, Target
 
+_PAIR = 2
+"""Directors that may be there where none is known."""
+
 
 @dataclass(frozen=True, slots=True)
 class Connection:
@@ -80,24 +83,70 @@ def plan_of_hosts(
     if not vips:
         raise UsageError("the configuration has no VIP")
     stations = tuple(_stations(hosts, machine, interface))
-    targets = []
+    found = []
     for vip in vips:
         where = _interface_of(vip, views, stations, machine, interface)
         if where is None:
             notes.append(f"{vip} is on no segment of this host; -i names the interface to ask on")
         else:
-            targets.append(Target(vip, where))
-    if not targets:
+            found.append(Target(vip, where))
+    if not found:
         raise UsageError("; ".join(notes))
     connections = tuple(_connections(hosts, machine, interface)) if is_through else ()
-    here = _here(hosts, targets, machine)
-    return Plan(tuple(targets), stations, connections, here, tuple(notes))
+    here = _here(hosts, found, machine)
+    targets = tuple(
+        replace(one, unnamed=_unnamed(len(views), stations, here, one.interface)) for one in found
+    )
+    notes += _about_unnamed(targets)
+    return Plan(targets, stations, connections, here, tuple(notes))
 
 
-def plan_of_vips(vips: Iterable[str], machine: Machine, interface: str) -> Plan:
-    """Some VIPs, of whose hosts nothing is known."""
-    targets = tuple(Target(vip, interface) for vip in dict.fromkeys(vips))
-    return Plan(targets, here=_here((), targets, machine))
+def plan_of_vips(
+    vips: Iterable[str], machine: Machine, interface: str, directors: Sequence[Host] = ()
+) -> Plan:
+    """Some VIPs, of whose hosts no more is known than who the directors are, if that."""
+    unnamed = 0 if directors else _PAIR
+    targets = tuple(Target(vip, interface, unnamed) for vip in dict.fromkeys(vips))
+    here = _here(directors, targets, machine)
+    stations = tuple(_stations(directors, machine, interface))
+    return Plan(targets, stations, here=here, notes=tuple(_about_unnamed(targets)))
+
+
+def with_directors(
+    views: Sequence[Configuration], hosts: Sequence[Host], named: Iterable[str]
+) -> tuple[Host, ...]:
+    """The hosts with further directors, by their addresses: those that are `named`, and those whom
+    the directors speak VRRP with beside the pair."""
+    known = {address for host in hosts for address in host.addresses}
+    peers = [
+        address
+        for view in views
+        for instance in view.instances
+        for peer in instance.unicast_peers
+        if (address := canonical(peer.address))
+    ]
+    more = [address for address in dict.fromkeys((*named, *peers)) if address not in known]
+    return (*hosts, *(Host(one, (one,), rank=Rank.BACKUP) for one in more))
+
+
+def _unnamed(count: int, stations: Sequence[Station], here: Here, interface: str) -> int:
+    """How many of so many directors have no address there that is known."""
+    known = {
+        one.host for one in stations if one.role is Role.DIRECTOR and one.interface == interface
+    }
+    if here.role is Role.DIRECTOR:
+        known.add(here.host)
+    return max(0, count - len(known))
+
+
+def _about_unnamed(targets: Iterable[Target]) -> list[str]:
+    """What is presumed where directors are not known."""
+    interfaces = dict.fromkeys(one.interface for one in targets if one.unnamed)
+    return [
+        f"the directors' own addresses on {interface} are not all known: who else answers for a "
+        "VIP is taken for a director; --director ADDRESS names them"
+        for interface in interfaces
+    ]
 
 
 def only(plan: Plan, vips: Sequence[str]) -> Plan:

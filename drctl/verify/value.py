@@ -40,10 +40,12 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A VIP (canonical text), and the interface of this host on whose segment it is asked for."""
+    """A VIP (canonical text), and the interface of this host on whose segment it is asked for.
+    `unnamed`: how many directors may be there whose own addresses on it are not known."""
 
     vip: str
     interface: str
+    unnamed: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,7 +153,8 @@ def read(
 ) -> list[dict[str, Any]]:
     """The latest events, at most `limit`, the oldest of them first; each with its `id`.
 
-    `group` leaves out what other groups did, but not what concerns all. Raises `HistoryRefused`.
+    `group` leaves out what other groups did, but not what concerns all. Raises `HistoryRefused`,
+    also for a group that did nothing yet.
     """
     conditions, values = ["at_ms >= ?", "id > ?"], [since_ms, after_id]
     wanted: list[Any] = list(values)
@@ -181,12 +182,21 @@ def read(
             (version,) = connection.execute("PRAGMA user_version").fetchone()
             if version != SCHEMA:
                 raise HistoryRefused(f"{path} has schema {version}; this drctl reads {SCHEMA}")
+            if group:
+                _check_group(connection, path, group)
             rows = connection.execute(query, (*wanted, limit)).fetchall()
         finally:
             connection.close()
     except sqlite3.Error as cause:
         raise HistoryRefused(f"cannot read {path}: {cause}") from cause
     return [_event(row) for row in reversed(rows)]
+
+
+def _check_group(connection: sqlite3.Connection, path: Path, group: str) -> None:
+    found = connection.execute('SELECT DISTINCT "group" FROM event ORDER BY "group"').fetchall()
+    names = [name for (name,) in found if name]
+    if group not in names:
+        raise HistoryRefused(f"{path} has no group {group}; it has {', '.join(names) or 'none'}")
 
 
 def _row(event: dict[str, Any]) -> tuple[Any, ...]:

@@ -51,30 +51,7 @@ def register(subparsers: Any) -> None:
         epilog=_EPILOG,
         formatter_class=HelpFormatter,
     )
-    parser.add_argument(
-        "path",
-        metavar="PATH",
-        nargs="?",
-        help="keepalived.conf or lvs.cf that names VIPs and hosts",
-    )
-    parser.add_argument(
-        "--vip",
-        metavar="IP",
-        action="append",
-        default=[],
-        help="this VIP (may be given several times); with PATH, these of its VIPs only",
-    )
-    parser.add_argument(
-        "-i", "--interface", metavar="IFACE", help="ask here (the interface that reaches the VIP)"
-    )
-    parser.add_argument(
-        "--director",
-        metavar="ADDRESS",
-        action="append",
-        default=[],
-        help="a director's own address on the segment, where PATH does not name it (may be given "
-        "several times)",
-    )
+    _add_what(parser)
     parser.add_argument(
         "--count", metavar="N", type=_count, default=3, help="questions for each address (3)"
     )
@@ -105,6 +82,34 @@ def register(subparsers: Any) -> None:
     )
     add_dialect(parser)
     parser.set_defaults(run=run)
+
+
+def _add_what(parser: argparse.ArgumentParser) -> None:
+    """What is asked for, and who is who."""
+    parser.add_argument(
+        "path",
+        metavar="PATH",
+        nargs="?",
+        help="keepalived.conf or lvs.cf that names VIPs and hosts",
+    )
+    parser.add_argument(
+        "--vip",
+        metavar="IP",
+        action="append",
+        default=[],
+        help="this VIP (may be given several times); with PATH, these of its VIPs only",
+    )
+    parser.add_argument(
+        "-i", "--interface", metavar="IFACE", help="ask here (the interface that reaches the VIP)"
+    )
+    parser.add_argument(
+        "--director",
+        metavar="ADDRESS",
+        action="append",
+        default=[],
+        help="a director's own address on the segment, where PATH does not name it (may be given "
+        "several times)",
+    )
 
 
 def _count(text: str) -> int:

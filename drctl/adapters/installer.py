@@ -6,6 +6,7 @@ run has left is therefore told from one in use, and the next run takes it away.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import shutil
@@ -19,6 +20,10 @@ from drctl.errors import DrctlError, FileRefused
 
 _LIMIT_S = 300
 _PREFIX = "drctl-host-"
+_NOT_OURS = frozenset(
+    {errno.EWOULDBLOCK, errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EACCES, errno.EPERM}
+)
+"""Somebody uses the folder, has taken it away, or it is no folder, or somebody else's."""
 
 
 class InstallerFailed(DrctlError):
@@ -83,21 +88,22 @@ def _locked_folder() -> tuple[Path, int]:
 
 
 def _lock_of(folder: Path) -> int | None:
-    """The lock, when it is free and the folder this user's own, still in its place."""
+    """The lock, when it is free and the folder this user's own, still in its place. Raises
+    FileRefused when no lock can be had at all."""
+    lock = -1
+    is_ours = False
     try:
         lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except OSError:
-        return None  # it is gone, or somebody else's
-    try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if os.fstat(lock).st_uid == os.geteuid() and os.path.samestat(
-            os.fstat(lock), folder.lstat()
-        ):
-            return lock
-    except OSError:
-        pass  # somebody uses it, or has just taken it away
-    os.close(lock)
-    return None
+        there = os.fstat(lock)
+        is_ours = there.st_uid == os.geteuid() and os.path.samestat(there, folder.lstat())
+    except OSError as cause:
+        if cause.errno not in _NOT_OURS:
+            raise FileRefused("lock", str(folder), cause) from cause
+    finally:
+        if not is_ours and lock >= 0:
+            os.close(lock)
+    return lock if is_ours else None
 
 
 def _clear(folder: Path) -> None:

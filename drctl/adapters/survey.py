@@ -112,9 +112,13 @@ class Closing(Protocol):
 
 
 class Surveyor:
-    """Sockets on some interfaces; `survey` may be called again and again."""
+    """Sockets on some interfaces; `survey` may be called again and again. `strange` gives some
+    addresses of a card's network that may be nobody's."""
 
-    def __init__(self, cards: Sequence[Card]) -> None:
+    def __init__(
+        self, cards: Sequence[Card], strange: Callable[[Card], list[str]] | None = None
+    ) -> None:
+        self._strange = strange or _strange_addresses
         self._cards = {card.interface: card for card in cards}
         self._arp: dict[str, ArpSocket] = {}
         self._nd: dict[str, NdSocket] = {}
@@ -248,7 +252,7 @@ class Surveyor:
         return [
             Question(address, interface, is_as_client=True)
             for interface in interfaces
-            for address in _strange_addresses(self._cards[interface])
+            for address in self._strange(self._cards[interface])
         ]
 
     def _provoking(

@@ -11,7 +11,6 @@ import pytest
 from netns_case import Host
 from verify_case import OTHER_VIP, SERVERS, VIP, Setup, keep_silent, setup
 
-from drctl.adapters import survey
 from drctl.adapters.survey import Card, Provocation, Question, Record, Surveyor
 from drctl.verify.judge import judge
 from drctl.verify.look import sightings
@@ -27,11 +26,6 @@ def place(tmp_path: Path) -> Iterator[Setup]:
         yield made
 
 
-@pytest.fixture(autouse=True)
-def known_baits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(survey, "_strange_addresses", lambda _: BAITS)
-
-
 def waits_for(web: Host, *addresses: str) -> None:
     """It has asked for them a moment ago, and does not ask again whoever it is for."""
     with web.inside(), closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as one:
@@ -44,7 +38,7 @@ def provoke(place: Setup) -> Record:
     questions.append(Question(WEB1, "eth0"))
     provocations = [Provocation(WEB1, vip, "eth0") for vip in (VIP, OTHER_VIP)]
     with place.hosts["mon"].inside():
-        made = Surveyor([Card("eth0", (("192.0.2.9", 24),))])
+        made = Surveyor([Card("eth0", (("192.0.2.9", 24),))], lambda _: BAITS)
         with closing(made):
             return made.survey(questions, provocations, rounds=1)
 

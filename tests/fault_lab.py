@@ -11,7 +11,7 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from netns_case import Host, Segment, segment
+from netns_case import Host, Segment, segment, set_ipv4
 from verify_case import INSTANCE, VIP, VIP6
 from verify_case import OTHER_VIP as OTHER
 
@@ -77,11 +77,7 @@ class Scene:
 
     def sysctl(self, **values: int) -> None:
         """Settings of net.ipv4.conf: `all_arp_ignore=0`."""
-        words = []
-        for name, value in values.items():
-            card, _, key = name.partition("_")
-            words.append(f"net.ipv4.conf.{card}.{key}={value}")
-        self.web.run("sysctl", "-qw", *words)
+        set_ipv4(self.web, **values)
 
     def nft(self, text: str) -> None:
         """Rules for the real server."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from netns_case import Host, Segment, segment, wait_until
+from netns_case import Host, Segment, segment, set_ipv4, wait_until
 
 from drctl.cli.main import main
 
@@ -107,11 +107,7 @@ class Place:
 
     def sysctl(self, **values: int) -> None:
         """Settings of net.ipv4.conf on web1: `all_arp_ignore=0`."""
-        words = []
-        for name, value in values.items():
-            card, _, key = name.partition("_")
-            words.append(f"net.ipv4.conf.{card}.{key}={value}")
-        self.web.run("sysctl", "-qw", *words)
+        set_ipv4(self.web, **values)
 
     def active_slave(self) -> str:
         shown = json.loads(self.web.ip("-json", "-details", "link", "show", "bond0"))[0]

@@ -13,7 +13,7 @@ from drctl.lab.pair import host
 from drctl.lab.pair.host import Host, Segment, run
 from tools import need, need_root, refuse
 
-__all__ = ["Host", "Readable", "Segment", "is_readable", "run", "segment", "wait_until"]
+__all__ = ["Host", "Readable", "Segment", "is_readable", "run", "segment", "set_ipv4", "wait_until"]
 
 
 @contextmanager
@@ -27,6 +27,15 @@ def segment() -> Iterator[Segment]:
         except DrctlError as refused:
             refuse(f"no switch can be made: {refused}")
         yield made
+
+
+def set_ipv4(host: Host, **values: int) -> None:
+    """Settings of net.ipv4.conf in a host: `all_arp_ignore=0`."""
+    words = []
+    for name, value in values.items():
+        card, _, key = name.partition("_")
+        words.append(f"net.ipv4.conf.{card}.{key}={value}")
+    host.run("sysctl", "-qw", *words)
 
 
 class Readable(Protocol):

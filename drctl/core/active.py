@@ -22,12 +22,14 @@ def begin(group: GroupState, now_ms: int) -> None:
     group.is_shut = False
     group.conflict_probes = CONFLICT_PROBES
     group.conflict_probe_ms = now_ms + timing.confirm_gap_ms
-    group.announce_at_ms = now_ms + timing.garp_again_ms
+    again_ms = group.config.announcing.again_ms
+    group.announce_at_ms = now_ms + again_ms if again_ms else None
+    group.refreshed_ms = now_ms
     # who handed it over still accepts packets; do not pass it on before that is over
     group.no_yield_until_ms = now_ms + timing.overlap_ms + timing.heartbeat_ms
     group.wake(group.no_yield_until_ms)
     group.change(now_ms, ACTIVE, group.reason)
-    group.announce(now_ms, timing.garp_count)
+    group.announce(now_ms, group.config.announcing.count)
 
 
 def step(group: GroupState, now_ms: int) -> None:
@@ -169,14 +171,23 @@ def _outlive_rivals(group: GroupState, now_ms: int) -> None:
 
 
 def _announce_again(group: GroupState, now_ms: int) -> None:
-    timing = group.around.timing
-    if group.announce_at_ms is None:
-        return
-    if now_ms >= group.announce_at_ms:
-        group.announce(now_ms, timing.garp_count)
-        group.announce_at_ms = now_ms + timing.garp_refresh_ms if timing.garp_refresh_ms else None
+    if group.announce_at_ms is not None and now_ms >= group.announce_at_ms:
+        group.announce(now_ms, group.config.announcing.count)
+        group.announce_at_ms = None
     if group.announce_at_ms is not None:
         group.wake(group.announce_at_ms)
+    _refresh(group, now_ms)
+
+
+def _refresh(group: GroupState, now_ms: int) -> None:
+    """The interval counts from the last refresh, whatever else was announced meanwhile."""
+    announcing = group.config.announcing
+    if not announcing.refresh_ms:
+        return
+    if now_ms >= group.refreshed_ms + announcing.refresh_ms:
+        group.refreshed_ms = now_ms
+        group.announce(now_ms, announcing.refresh_count)
+    group.wake(group.refreshed_ms + announcing.refresh_ms)
 
 
 def contested(group: GroupState, now_ms: int, peer: PeerView | None) -> None:
@@ -215,7 +226,7 @@ def settled(group: GroupState, now_ms: int, kind: str, outcome: Outcome, why: st
             group.burst = None
             group.is_shut = False
             group.is_deposed = False
-            group.announce(now_ms, group.around.timing.garp_count)
+            group.announce(now_ms, group.config.announcing.count)
             return
         group.burst = None
     if outcome is Outcome.LAPSED:

@@ -119,17 +119,17 @@ def settled(arrival: Arrival, now_ms: int, outcome: Outcome, why: str) -> None:
 
 def merged(arrival: Arrival, now_ms: int) -> None:
     """They are the group's own now, and answer: say so."""
-    timing = arrival.place.around.timing
+    again_ms = arrival.group.config.announcing.again_ms
     arrival.is_merged = True
     arrival.probes = PROBES_AFTERWARDS
-    arrival.probe_at_ms = now_ms + timing.confirm_gap_ms
-    arrival.announce_at_ms = now_ms + timing.garp_again_ms
+    arrival.probe_at_ms = now_ms + arrival.place.around.timing.confirm_gap_ms
+    arrival.announce_at_ms = now_ms + again_ms if again_ms else NEVER_MS
     _announce(arrival, now_ms)
 
 
 def _announce(arrival: Arrival, now_ms: int) -> None:
-    count = arrival.group.around.timing.garp_count
-    arrival.group.announce(now_ms, count, arrival.place.config.addresses)
+    group = arrival.group
+    group.announce(now_ms, group.config.announcing.count, arrival.place.config.addresses)
 
 
 def _look_back(arrival: Arrival, now_ms: int) -> None:

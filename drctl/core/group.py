@@ -108,6 +108,7 @@ class GroupState:
         self.conflict_probe_ms = 0
         self.probe_turn = 0
         self.announce_at_ms: int | None = None
+        self.refreshed_ms = 0
         self.heard_rival_ms = 0
         self.rival: PeerView | None = None
         self.is_beside_rival = False

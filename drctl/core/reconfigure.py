@@ -352,7 +352,7 @@ class Reconfiguration:
         around.emit(DropVips(around.take_number(group, "remake"), group.name, addresses))
         number = around.take_number(group, "vips")
         around.emit(TakeVips(number, group.name, group.lease_end_ms(), addresses))
-        group.announce(now_ms, around.timing.garp_count, addresses)
+        group.announce(now_ms, group.config.announcing.count, addresses)
 
     def _go_on_arriving(self, move: _Move, now_ms: int) -> None:
         for arrival in self._arrivals.values():

@@ -37,8 +37,7 @@ class Timing:
 
     `lease_ms` is the lifetime of an address in the kernel (whole seconds), `fence_ms` that of the
     element which lets a group answer, 0 where there is no nftables. `confirm_probes` are sent
-    within `confirm_ms` before a takeover, `confirm_limit_ms` at most. `garp_*`: announcements at
-    once, again after a time, and ever again (0: never).
+    within `confirm_ms` before a takeover, `confirm_limit_ms` at most.
     """
 
     heartbeat_ms: int = 100
@@ -47,9 +46,6 @@ class Timing:
     lease_ms: int = 2000
     overlap_ms: int = 50
     handover_ms: int = 1000
-    garp_count: int = 5
-    garp_again_ms: int = 5000
-    garp_refresh_ms: int = 0
     confirm_limit_ms: int = 30
 
     @cached_property
@@ -122,6 +118,18 @@ class Track:
 
 
 @dataclass(frozen=True, slots=True)
+class Announcing:
+    """How often gratuitous ARP and unsolicited NA tell of a group's VIPs: `count` times when it is
+    taken, the same again after `again_ms`, and `refresh_count` times every `refresh_ms` as long as
+    it is held (0: never)."""
+
+    count: int = 5
+    again_ms: int = 5000
+    refresh_ms: int = 0
+    refresh_count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Member:
     """A vrrp_instance of a sync group: its priority and what changes it."""
 
@@ -147,6 +155,7 @@ class Group:
     preempt_delay_ms: int = 0
     tracks: tuple[Track, ...] = ()
     members: tuple[Member, ...] = ()
+    announcing: Announcing = Announcing()
 
     @cached_property
     def addresses(self) -> frozenset[str]:

@@ -132,7 +132,7 @@ def _go_back(group: GroupState, now_ms: int) -> None:
     group.burst = None
     group.change(now_ms, ACTIVE, f"{group.target} did not take it")
     if not group.around.timing.has_fence:
-        group.announce(now_ms, group.around.timing.garp_count)
+        group.announce(now_ms, group.config.announcing.count)
 
 
 def settled(group: GroupState, now_ms: int, kind: str, outcome: Outcome, why: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from drctl.core.value import Group, Vip
+from drctl.core.value import Announcing, Group, Vip
 from drctl.daemon.problem import Problem
 from drctl.daemon.tracked import Tracked, Watch
 from drctl.model.configuration import Configuration
@@ -19,7 +19,6 @@ from drctl.text.place import Place
 
 LVS = "lvs"
 """The one group of an lvs.cf."""
-_GARP_REPEAT, _GARP_DELAY_S = 5, 5
 MOST_GROUPS = 255
 LONGEST_NAME_BYTES = 255
 
@@ -71,9 +70,6 @@ class GroupParts:
     hooks: tuple[GroupHook, ...]
     mails: tuple[str, ...]
     owners: tuple[tuple[str, str], ...] = ()
-    garp_count: int = _GARP_REPEAT
-    garp_again_ms: int = 1000 * _GARP_DELAY_S
-    garp_refresh_ms: int = 0
     place: Place | None = None
     left_out: tuple[Problem, ...] = ()
     """VIPs that the group has already, otherwise."""
@@ -147,22 +143,20 @@ class _Maker:
             max(delays),
             tracked.tracks,
             tracked.members if len(tracked.members) > 1 else (),
+            self._announcing(members),
         )
-        return self._with_announcements(
-            GroupParts(
-                group,
-                tracked.watches,
-                _hooks(members, sync),
-                self._mails(members, sync),
-                (
-                    *(("INSTANCE", one.name) for one in members),
-                    *((("GROUP", sync.name),) if sync is not None else ()),
-                ),
-                place=place,
-                left_out=left_out,
-                vip_places=_vip_places(members),
+        return GroupParts(
+            group,
+            tracked.watches,
+            _hooks(members, sync),
+            self._mails(members, sync),
+            (
+                *(("INSTANCE", one.name) for one in members),
+                *((("GROUP", sync.name),) if sync is not None else ()),
             ),
-            members,
+            place=place,
+            left_out=left_out,
+            vip_places=_vip_places(members),
         )
 
     def _left_out(self, members: Sequence[VrrpInstance]) -> tuple[Problem, ...]:
@@ -237,7 +231,9 @@ class _Maker:
             if (bool(default) if one.sends_mail is None else one.sends_mail)
         )
 
-    def _with_announcements(self, parts: GroupParts, members: Sequence[VrrpInstance]) -> GroupParts:
+    def _announcing(self, members: Sequence[VrrpInstance]) -> Announcing:
+        """Of a sync group's members that differ the most, and the most often."""
+
         def value(instance: VrrpInstance, name: str, default: int) -> int:
             own: int | None = getattr(instance, name)
             if own is not None:
@@ -246,12 +242,16 @@ class _Maker:
             return default if shared is None else shared
 
         refresh = [value(one, "garp_master_refresh_s", 0) for one in members]
-        return replace(
-            parts,
-            garp_count=max(value(m, "garp_master_repeat", _GARP_REPEAT) for m in members),
-            garp_again_ms=1000
-            * max(value(m, "garp_master_delay_s", _GARP_DELAY_S) for m in members),
-            garp_refresh_ms=1000 * min((one for one in refresh if one), default=0),
+        usual = Announcing()
+        return Announcing(
+            count=max(value(one, "garp_master_repeat", usual.count) for one in members),
+            again_ms=max(
+                value(one, "garp_master_delay_s", usual.again_ms // 1000) * 1000 for one in members
+            ),
+            refresh_ms=1000 * min((one for one in refresh if one), default=0),
+            refresh_count=max(
+                value(one, "garp_master_refresh_repeat", usual.refresh_count) for one in members
+            ),
         )
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import astuple, dataclass, field, replace
+from dataclasses import astuple, dataclass, field
 
 from drctl.adapters.heartbeat_socket import HeartbeatLink
-from drctl.core.value import Group, Interface, Link, Peer, Settings, Timing
+from drctl.core.value import Announcing, Group, Interface, Link, Peer, Settings, Timing
 from drctl.daemon.arbiter import core_arbiter
 from drctl.daemon.config import DaemonConfig, LinkConfig
 from drctl.daemon.failover_group import GroupParts, Mail, group_parts
@@ -76,7 +76,7 @@ def build(
         closing = "--accept-unsupported starts without these" if not problems else ""
         raise ConfigRefused([*problems, *unsupported], closing)
     groups = tuple(part.group for part in parts)
-    timing = _timing(config, parts)
+    timing = _timing(config)
     return Failover(
         Settings(
             config.node,
@@ -131,11 +131,13 @@ def digest_of(groups: Sequence[Group], timing: Timing, arbiter: tuple[object, ..
         (group.name, sorted((v.address, v.prefix, v.scope) for v in group.vips))
         for group in sorted(groups, key=lambda one: one.name)
     ]
-    timed = astuple(timing)
-    if timing.confirm_limit_ms == Timing.confirm_limit_ms:
-        # the version before, which has no such setting, says the same
-        timed = timed[:-1]
-    text = repr((shown, timed, *arbiter))
+    # in the order, and only as far, as the version before says it: that knows no other limit, and
+    # announces all groups alike
+    *timed, limit_ms = astuple(timing)
+    timed += _announced([group.announcing for group in groups] or [Announcing()])
+    if limit_ms != Timing.confirm_limit_ms:
+        timed.append(limit_ms)
+    text = repr((shown, tuple(timed), *arbiter))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -294,6 +296,12 @@ def _peers(config: DaemonConfig, links: Sequence[HeartbeatLink], host: Host) -> 
     return tuple(found)
 
 
+def _announced(every: Sequence[Announcing]) -> tuple[int, int, int]:
+    refresh = [one.refresh_ms for one in every if one.refresh_ms]
+    counts, again = [one.count for one in every], [one.again_ms for one in every]
+    return max(counts), max(again), min(refresh, default=0)
+
+
 def _interfaces(
     groups: Sequence[Group], configuration: Configuration, config: DaemonConfig, host: Host
 ) -> tuple[Interface, ...]:
@@ -330,9 +338,8 @@ def _is_address(text: str) -> bool:
     return ip_address(text) is not None
 
 
-def _timing(config: DaemonConfig, parts: Sequence[GroupParts]) -> Timing:
-    refresh = [part.garp_refresh_ms for part in parts if part.garp_refresh_ms]
-    timing = Timing(
+def _timing(config: DaemonConfig) -> Timing:
+    return Timing(
         heartbeat_ms=config.heartbeat_ms,
         confirm_probes=config.confirm_probes,
         fence_ms=0 if config.fence_kind == "address" else config.fence_ms,
@@ -340,10 +347,4 @@ def _timing(config: DaemonConfig, parts: Sequence[GroupParts]) -> Timing:
         overlap_ms=config.overlap_ms,
         handover_ms=config.handover_ms,
         confirm_limit_ms=config.confirm_ms,
-    )
-    return replace(
-        timing,
-        garp_count=max((part.garp_count for part in parts), default=timing.garp_count),
-        garp_again_ms=max((part.garp_again_ms for part in parts), default=timing.garp_again_ms),
-        garp_refresh_ms=min(refresh, default=0),
     )

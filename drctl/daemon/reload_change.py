@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
 
-from drctl.core.value import Group, Settings, Timing
+from drctl.core.value import Announcing, Group, Settings, Timing
 from drctl.daemon.preparation import Preparation
 
 FIXED = {
@@ -90,8 +90,16 @@ def _group(old: Group, new: Group) -> Iterator[str]:
     changed = [f"{key} {a} -> {b}" for key, (a, b) in named.items() if a != b]
     if (old.tracks, old.members) != (new.tracks, new.members):
         changed.append("what is tracked, or its weights")
+    if old.announcing != new.announcing:
+        changed.append(f"announcements: {_announced(new.announcing)}")
     for line in (*changed, *_some(added), *_some(gone), *_some(remade)):
         yield f"group {new.name}: {line}"
+
+
+def _announced(rule: Announcing) -> str:
+    refresh = f", {rule.refresh_count} every {rule.refresh_ms} ms" if rule.refresh_ms else ""
+    again = f", again after {rule.again_ms} ms" if rule.again_ms else ""
+    return f"{rule.count}{again}{refresh}"
 
 
 def _some(lines: list[str]) -> Iterable[str]:

@@ -56,7 +56,6 @@ REPLACED_OF_INSTANCE = {
         },
         _WIRE,
     ),
-    "garp_master_refresh_repeat": "a refresh has as many messages as a takeover",
     "late_priority": "a late process loses its lease in the kernel instead",
     "debug_level": "the daemon's log has its own settings",
 }
@@ -95,7 +94,6 @@ REPLACED_OF_DEFAULTS = {
         },
         _WIRE,
     ),
-    "garp_master_refresh_repeat": "a refresh has as many messages as a takeover",
     "has_dynamic_interfaces": "a card may always come later",
     "interfaces_may_change": "a card may always come later",
     "garp_interval_us": "all announcements of a takeover go out at once",

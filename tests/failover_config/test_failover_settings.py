@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from corpus import keepalived_files, piranha_files
 
-from drctl.core.value import Timing, Track, Vip
+from drctl.core.value import Announcing, Timing, Track, Vip
 from drctl.daemon.config import DaemonConfig, LinkConfig, PeerConfig
 from drctl.daemon.config_reading import read_failover
 from drctl.daemon.failover_settings import Failover, digest_of
@@ -188,10 +188,26 @@ def test_a_fifo_is_told_of_every_instance_and_sync_group(tmp_path: Path) -> None
 
 
 def test_announcements_are_as_configured(tmp_path: Path) -> None:
-    timing = _built(
-        tmp_path, _with("garp_master_repeat 3", "garp_master_delay 2", "garp_master_refresh 60")
-    ).settings.timing
-    assert (timing.garp_count, timing.garp_again_ms, timing.garp_refresh_ms) == (3, 2000, 60_000)
+    text = _with(
+        "garp_master_repeat 3",
+        "garp_master_delay 2",
+        "garp_master_refresh 60",
+        "garp_master_refresh_repeat 2",
+    )
+    (group,) = _built(tmp_path, text).settings.groups
+    assert group.announcing == Announcing(3, 2000, 60_000, 2)
+    assert _built(tmp_path, BASIC).settings.groups[0].announcing == Announcing(5, 5000, 0, 1)
+
+
+def test_each_group_is_announced_as_its_own_instance_says(tmp_path: Path) -> None:
+    other = BASIC.replace("web", "mail").replace("192.0.2.1", "192.0.2.2")
+    other = other.replace("virtual_router_id 51", "virtual_router_id 52")
+    shared = "global_defs {\n vrrp_garp_master_delay 0\n vrrp_garp_master_refresh 30\n}\n"
+    built = _built(tmp_path, shared + _with("garp_master_repeat 1", "garp_master_delay 9") + other)
+    assert {group.name: group.announcing for group in built.settings.groups} == {
+        "web": Announcing(1, 9000, 30_000, 1),
+        "mail": Announcing(5, 0, 30_000, 1),
+    }
 
 
 @pytest.mark.parametrize(

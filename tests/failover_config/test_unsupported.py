@@ -23,6 +23,7 @@ HONOURED_OF_INSTANCE = {
     "hooks",
     "sends_mail",
     "garp_master_delay_s",
+    "garp_master_refresh_repeat",
     "garp_master_refresh_s",
     "garp_master_repeat",
     # the adapter sets it where the kernel would take the director's own address along
@@ -37,6 +38,7 @@ HONOURED_OF_INSTANCE = {
 HONOURED_OF_DEFAULTS = {
     "default_interface",
     "garp_master_delay_s",
+    "garp_master_refresh_repeat",
     "garp_master_refresh_s",
     "garp_master_repeat",
 }

@@ -8,7 +8,7 @@ from drctl.core.action import Reply
 from drctl.core.event import Command, OperatorAsked
 from drctl.core.group import GroupState
 from drctl.core.peer import PeerView
-from drctl.core.role import ACTIVE
+from drctl.core.role import ACTIVE, FAULT, HELD
 
 FIRST_VERSION = 2
 """Heartbeats can carry such a request from this version on."""
@@ -82,11 +82,39 @@ def _hindrance(group: GroupState, now_ms: int, holder: PeerView, target: str) ->
     if target in others:
         return ""
     if target not in {"", node}:
-        return f"{target} cannot take it"
+        return unable(group, now_ms, target)
     obstacle = group.obstacle(now_ms)
     if obstacle is None or (others and not target):
         return ""
     return f"{node} cannot take it: {obstacle[1]}"
+
+
+def unable(group: GroupState, now_ms: int, target: str) -> str:
+    """Why the target could not take it, or nobody else could (""), as far as it tells."""
+    peers = group.around.peers
+    if not target:
+        reasons = [f"{name} {_unable(group, now_ms, peer)}" for name, peer in peers.items()]
+        return ": ".join(("no other director can take it", *filter(None, ["; ".join(reasons)])))
+    if target not in peers:
+        return f"{target} cannot take it: no other director has that name"
+    return f"{target} cannot take it: it {_unable(group, now_ms, peers[target])}"
+
+
+def _unable(group: GroupState, now_ms: int, peer: PeerView) -> str:
+    theirs = peer.groups.get(group.name)
+    if now_ms >= peer.fresh_until_ms:
+        return "is not heard"
+    if theirs is None:
+        return "does not have the group"
+    if theirs.role is HELD:
+        return "is paused or stopping"
+    if theirs.is_blind:
+        return "gets no answer from any witness"
+    if theirs.role is FAULT:
+        return "is in fault"
+    if not group.around.timing.has_fence and group.around.is_other(peer):
+        return "has another configuration"
+    return "is not ready"
 
 
 def follow(group: GroupState, now_ms: int) -> None:

@@ -46,7 +46,7 @@ def _obey(group: GroupState, now_ms: int, candidates: list[PeerView]) -> None:
             begin(group, now_ms, peer, reason)
             return
     group.order = None
-    text = f"{target} cannot take it" if target else "no other director can take it"
+    text = command.unable(group, now_ms, target)
     group.around.emit(Reply(group.name, is_done=False, text=text))
 
 

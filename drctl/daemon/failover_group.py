@@ -43,6 +43,7 @@ class Mail:
     helo_name: str | None = None
     timeout_s: int = 30
     has_faults: bool = True
+    router_id: str | None = None
 
     @classmethod
     def of(cls, configuration: Configuration) -> Mail | None:
@@ -57,6 +58,7 @@ class Mail:
             given.smtp_helo_name,
             given.smtp_connect_timeout_s or 30,
             given.has_fault_mail,
+            given.router_id,
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import select
 import socket
@@ -25,6 +26,8 @@ from drctl.daemon.guard_protocol import (
     hold_body,
 )
 from drctl.errors import DrctlError, FileRefused
+
+log = logging.getLogger("drctl")
 
 _LOOK_AGAIN_S = 0.005
 _READ_BYTES = 64 << 10
@@ -55,6 +58,7 @@ class Lock:
         except OSError as cause:
             raise FileRefused("open the lock", str(path), cause) from cause
         end = time.monotonic() + timeout_ms / 1000
+        has_told = False
         while True:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -63,6 +67,9 @@ class Lock:
                     os.close(descriptor)
                     message = f"another drctl runs here, and holds {path}: stop it first"
                     raise LockTaken(message) from None
+                if not has_told:
+                    log.info("lock_awaited path=%s timeout_ms=%d", path, timeout_ms)
+                    has_told = True
                 time.sleep(_LOOK_AGAIN_S)
             except OSError as cause:
                 os.close(descriptor)

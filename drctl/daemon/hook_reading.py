@@ -194,7 +194,7 @@ def _mail(failover: Failover) -> MailSettings | None:
         int(port) if port.strip().isdigit() else SMTP_PORT,
         given.sender or "drctl",
         given.recipients,
-        failover.settings.node,
+        given.router_id or failover.settings.node,
         given.helo_name or "",
         given.timeout_s * 1000,
         has_faults=given.has_faults,

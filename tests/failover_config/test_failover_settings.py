@@ -172,6 +172,11 @@ def test_hooks_and_mail_come_along(tmp_path: Path) -> None:
     assert part.mails == ("web",)
     assert built.mail is not None
     assert built.mail.recipients == ("ops@example.net",)
+    for more, named in (("", "lb1"), (" router_id edge-7\n", "edge-7")):
+        text = text.replace("global_defs {\n", f"global_defs {{\n{more}")
+        mail = hook_settings(_built(tmp_path, text), "keepalived.conf").mail
+        assert mail is not None
+        assert mail.router_id == named
 
 
 def test_a_fifo_is_told_of_every_instance_and_sync_group(tmp_path: Path) -> None:

@@ -28,7 +28,15 @@ class Directors:
     def active(self) -> list[str]:
         group = self.world.topology.services[0]
         directors = self.world.directors.items()
-        return [name for name, one in directors if one.node.groups[group].role is Role.ACTIVE]
+        return [
+            name
+            for name, one in directors
+            if one.node is not None and one.node.groups[group].role is Role.ACTIVE
+        ]
+
+    def pause(self, name: str) -> None:
+        self.world.directors[name].put(OperatorAsked(0, Command.PAUSE))
+        self.world.run(self.world.now_us + 300_000)
 
     def switch(self, asked: str, target: str = "") -> list[str]:
         """What became of it, as the asked director answers."""
@@ -84,14 +92,27 @@ def test_switch_to_the_holder_is_done_already() -> None:
 @pytest.mark.parametrize("asked", ["lb1", "lb2"])
 def test_switch_to_nobody_is_refused(asked: str) -> None:
     directors = Directors()
-    assert directors.switch(asked, "lb9") == ["lb9 cannot take it"]
+    reason = "no other director has that name"
+    assert directors.switch(asked, "lb9") == [f"lb9 cannot take it: {reason}"]
+    assert directors.active() == ["lb1"]
+
+
+def test_switch_tells_why_each_of_the_others_cannot_take_it() -> None:
+    directors = Directors(3)
+    directors.pause("lb2")
+    assert directors.switch("lb1", "lb2") == ["lb2 cannot take it: it is paused or stopping"]
+    directors.world.directors["lb3"].kill(with_guard=True)
+    directors.world.run(directors.world.now_us + 3_000_000)
+    assert directors.switch("lb1", "lb3") == ["lb3 cannot take it: it is not heard"]
+    [answer] = directors.switch("lb1")
+    reasons = "lb2 is paused or stopping; lb3 is not heard"
+    assert answer == f"no other director can take it: {reasons}"
     assert directors.active() == ["lb1"]
 
 
 def test_switch_asked_of_a_director_that_is_not_fit_is_refused() -> None:
     directors = Directors()
-    directors.world.directors["lb2"].put(OperatorAsked(0, Command.PAUSE))
-    directors.world.run(directors.world.now_us + 300_000)
+    directors.pause("lb2")
     assert directors.switch("lb2") == ["lb2 cannot take it: paused by the operator"]
 
 

@@ -241,6 +241,20 @@ def test_lock_is_held_by_the_guard_of_a_dead_controller(start: Start) -> None:
     assert vips_present() == set()
 
 
+def test_lock_that_is_awaited_is_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    lock = Lock.acquire(tmp_path / "lock")
+    with caplog.at_level("INFO", "drctl"):
+        with pytest.raises(LockTaken):
+            Lock.acquire(tmp_path / "lock", 50)
+        lock.release()
+        Lock.acquire(tmp_path / "lock", 50).release()
+    assert [record.getMessage() for record in caplog.records] == [
+        f"lock_awaited path={tmp_path / 'lock'} timeout_ms=50"
+    ]
+
+
 def test_lock_is_held_by_a_controller_whose_guard_died(tmp_path: Path) -> None:
     lock = Lock.acquire(tmp_path / "lock")
     guard = GuardClient.spawn(lock)

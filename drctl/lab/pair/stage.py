@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -16,6 +15,7 @@ from pathlib import Path
 from types import FrameType
 
 from drctl.adapters.fence import unusable_reason
+from drctl.adapters.work_folder import work_folder
 from drctl.errors import DrctlError, ToolMissing
 from drctl.lab.pair.client import PERIOD_S, Client, be_punctual
 from drctl.lab.pair.director import DRCTL, Director, Settings, await_role, start_all
@@ -132,7 +132,7 @@ def stage(plan: Plan) -> Iterator[Stage]:
     Raises DrctlError when it does not come to that.
     """
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="drctl-pair-")))
+        folder = stack.enter_context(work_folder("drctl-pair-"))
         made = stack.enter_context(segment())
         hosts = {
             name: made.host(name, f"{NETWORKS['a']}{number}/24")

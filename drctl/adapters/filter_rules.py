@@ -21,12 +21,21 @@ DROP, REJECT, ACCEPT, CONTINUE, OTHER = "drop", "reject", "accept", "continue", 
 _PASSING = frozenset({"counter", "log", "comment"})
 _BY_IPTABLES = frozenset({("ip", "filter"), ("ip6", "filter")})
 _BITS = {"ip": 4, "ip6": 6}
-_NUMBERS = {"6": "tcp", "17": "udp", "1": "icmp", "58": "ipv6-icmp", "icmpv6": "ipv6-icmp"}
+_NUMBERS = {
+    "1": "icmp",
+    "4": "ipencap",
+    "6": "tcp",
+    "17": "udp",
+    "41": "ipv6",
+    "58": "ipv6-icmp",
+    "icmpv6": "ipv6-icmp",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """A client's first one for a service; it comes in on one of `devices`."""
+    """A client's first one for a service, or a director's that has it inside (`ipencap`, `ipv6`,
+    without a port); it comes in on one of `devices`."""
 
     address: str
     protocol: str

@@ -61,6 +61,14 @@ def encapsulation(words: Sequence[str]) -> Encapsulation:
     return Encapsulation(pairs.get("type", "ipip"), int(port) if port.isdecimal() else 0)
 
 
+def shown(how: Encapsulation, vip: str) -> str:
+    """What comes by such a tunnel for the VIP, as a firewall names it."""
+    if how.kind == "gue":
+        return f"UDP port {how.port}"
+    number = GRE if how.kind == "gre" else IP6 if ":" in vip else IPIP
+    return f"protocol {number}"
+
+
 def frame(source_mac: bytes, target_mac: bytes, packet: bytes) -> bytes:
     """The packet in an Ethernet frame."""
     ethertype = IPV6 if packet[0] >> 4 == 6 else IPV4

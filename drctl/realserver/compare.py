@@ -16,7 +16,9 @@ from drctl.realserver.value import Boot, Difference, Kernel, Service, Wanted
 from drctl.realserver.ways import judge_ways
 from drctl.render.real_server_plan import REDIRECTING, Redirect, VipAddress
 
-TUNNEL_DEVICES = frozenset({"tunl0", "sit0", "ip6tnl0"})
+TUNNEL_PROTOCOLS = {"tunl0": "ipencap", "sit0": "ipv6", "ip6tnl0": "ipv6"}
+"""What comes to a device is in packets of this protocol, 4 or 41."""
+TUNNEL_DEVICES = frozenset(TUNNEL_PROTOCOLS)
 _SCOPES = {number: name for name, number in SCOPES.items() if name}
 
 
@@ -269,6 +271,7 @@ def _filters(wanted: Wanted, kernel: Kernel) -> Iterator[Difference]:
         if not service.port or not address:
             continue
         devices = _devices_of(wanted, kernel, service)
+        yield from _tunnel_filters(wanted, kernel, service)
         packet = Packet(address, service.protocol, service.port, devices)
         for verdict, rule in filter(None, (one.blocks(packet) for one in kernel.filter_chains)):
             is_told = verdict == REJECT
@@ -278,6 +281,22 @@ def _filters(wanted: Wanted, kernel: Kernel) -> Iterator[Difference]:
                 f"packets for {address} are let in",
                 rule,
                 refused if is_told else f"packets for it are dropped: {HANGS}",
+            )
+
+
+def _tunnel_filters(wanted: Wanted, kernel: Kernel, service: Service) -> Iterator[Difference]:
+    """The same for what a service's packets come in."""
+    tunnels = {line.device for line in wanted.plan.addresses if line.vip == service.vip}
+    cards = tuple(sorted({one.interface for one in kernel.present if one.address == service.own}))
+    for device in sorted(tunnels & TUNNEL_DEVICES):
+        protocol = TUNNEL_PROTOCOLS[device]
+        packet = Packet(service.own, protocol, 0, cards)
+        for _, rule in filter(None, (one.blocks(packet) for one in kernel.filter_chains)):
+            yield Difference(
+                f"firewall for the tunnel of {service.vip}",
+                f"packets of protocol {protocol} for {service.own} are let in",
+                rule,
+                f"what the director sends through the tunnel is dropped: {HANGS}",
             )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
+from drctl.adapters import ip_packet
 from drctl.adapters.knock import Answer, Knock, Knocker, Reply, Tunnel
 from drctl.adapters.neighbours import Neighbour
 from drctl.adapters.survey import Card
@@ -87,7 +88,7 @@ _ROWS = (
     Row(
         lambda t: t.by_own is Answer.ACCEPTED and t.one.tunnel is not None,
         _LOST + "what comes by the tunnel is lost: no tunnel device or it is down, no VIP, or "
-        "rp_filter of the tunnel device is 1",
+        "rp_filter of the tunnel device is 1, or a firewall drops {packets}",
     ),
     Row(
         lambda t: t.by_own is Answer.ACCEPTED,
@@ -210,7 +211,9 @@ def _meaning(one: Connection, reply: Reply, by_own: Answer, reached: Reached) ->
         return _found(one, Passage.OK, "")
     made = Try(one, reply.answer, by_own, other)
     row = next(row for row in _ROWS if row.fits(made))
-    cause = row.text.format(port=one.port, other=f" ({other} answers)" if other else "")
+    packets = ip_packet.shown(one.tunnel, one.vip) if one.tunnel is not None else ""
+    who = f" ({other} answers)" if other else ""
+    cause = row.text.format(port=one.port, other=who, packets=packets)
     return _found(one, Passage.BLACK_HOLE, cause)
 
 

@@ -15,9 +15,13 @@ STRICT = (
     "answered to, and are dropped: connections that the director sends to this server hang"
 )
 DOWN = "device tunl0: down: what the director sends through the tunnel is dropped: "
+FILTERED = (
+    f"firewall for the tunnel of {VIP}: nft inet site input: meta l4proto ipencap drop: what the "
+    "director sends through the tunnel is dropped: "
+)
 LOST = (
     "port 80 is open on its own address, but what comes by the tunnel is lost: no tunnel device or "
-    "it is down, no VIP, or rp_filter of the tunnel device is 1"
+    "it is down, no VIP, or rp_filter of the tunnel device is 1, or a firewall drops protocol 4"
 )
 
 
@@ -70,6 +74,23 @@ def test_tunnel_device_is_down_tunnelled_packets_are_lost(place: Place) -> None:
         wrong(place, DOWN)
     finally:
         place.web.ip("link", "set", "tunl0", "up")
+    healthy(place)
+
+
+def test_firewall_drops_what_the_tunnel_brings_and_another_protocol_is_left_alone(
+    place: Place,
+) -> None:
+    place.sysctl(all_rp_filter=0, tunl0_rp_filter=2)
+    chain = ("inet", "site", "input")
+    rules = "table inet site { chain input { type filter hook input priority 0; }; }\n"
+    place.web.run("nft", "-f", "-", stdin=rules + "add rule inet site input meta l4proto 41 drop\n")
+    try:
+        healthy(place)
+        place.web.run("nft", "flush", "chain", *chain)
+        place.web.run("nft", "add", "rule", *chain, "meta", "l4proto", "4", "drop")
+        wrong(place, FILTERED)
+    finally:
+        place.web.run("nft", "delete", "table", "inet", "site")
     healthy(place)
 
 

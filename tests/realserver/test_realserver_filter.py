@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 from netns_case import segment
+from verify_case import CONFIGURATION
 
-from drctl.adapters.filter_rules import Packet, parse_iptables, read_filter_chains
+from drctl.adapters.addresses import Present
+from drctl.adapters.filter_rules import FilterChain, Packet, parse_iptables, read_filter_chains
+from drctl.cli._realserver_source import read_wanted
+from drctl.realserver.compare import compare
+from drctl.realserver.value import Kernel, Wanted
 from tools import need
 
 VIP = "192.0.2.100"
@@ -64,3 +73,65 @@ def test_rules_of_both_iptables_are_read(tool: str) -> None:
         with host.inside():
             found = {one.blocks(PACKET) for one in read_filter_chains()} - {None}
     assert found == {("drop", f"{tool} INPUT: -p tcp -m tcp --dport 80 -j DROP")}
+
+
+RULES_OF_4 = ("-p 4 -j DROP", "-p ipencap -j DROP", "-d 192.0.2.21/32 -p 4 -j DROP")
+RULES_OF_OTHERS = ("-p 41 -j DROP", "-p ipip -j DROP", "-p tcp -m tcp --dport 80 -j DROP")
+
+
+@pytest.mark.parametrize(
+    ("rules", "policy", "is_told"),
+    [
+        *(((rule,), "ACCEPT", True) for rule in RULES_OF_4),
+        *(((rule,), "ACCEPT", False) for rule in RULES_OF_OTHERS),
+        ((), "DROP", True),
+        (("-p tcp -m tcp --dport 80 -j ACCEPT",), "DROP", True),
+        (("-p ipencap -j ACCEPT",), "DROP", False),
+        (("-p 4 -s 192.0.2.2/32 -j ACCEPT",), "DROP", False),
+    ],
+)
+def test_rule_that_keeps_tunnelled_packets_away_is_told(
+    tmp_path: Path, rules: tuple[str, ...], policy: str, is_told: bool
+) -> None:
+    text = "\n".join([f":INPUT {policy} [0:0]", *(f"-A INPUT {rule}" for rule in rules)])
+    chains = tuple(parse_iptables(text, "iptables", 4))
+    found = [
+        one
+        for one in compare(_tunnelled(tmp_path), _kernel(chains), None)
+        if one.what == f"firewall for the tunnel of {VIP}"
+    ]
+    assert bool(found) == is_told, found
+    assert all("packets of protocol ipencap for 192.0.2.21" in one.wanted for one in found)
+    assert all(one.actual.startswith("iptables INPUT: ") for one in found)
+
+
+def _tunnelled(folder: Path) -> Wanted:
+    path = folder / "keepalived.conf"
+    path.write_text(CONFIGURATION.replace("lb_kind DR", "lb_kind TUN"))
+    words = {"path": str(path), "host": "192.0.2.21", "method": None, "net": None}
+    return read_wanted(argparse.Namespace(**words, dialect="auto"))[0]
+
+
+def _kernel(chains: tuple[FilterChain, ...]) -> Kernel:
+    own = Present("192.0.2.21", 24, "eth0", "", 0, -1)
+    return Kernel((own,), (), {}, {}, {}, (), (), (), filter_chains=chains)
+
+
+@pytest.mark.parametrize("tool", ["iptables-nft", "iptables-legacy", "nft"])
+def test_protocols_of_tunnels_are_read_as_the_tools_name_them(tool: str) -> None:
+    need("iptables", "iptables")
+    with segment() as made:
+        host = made.host("web1", "192.0.2.21/24")
+        for protocol, number in (("ipencap", 4), ("ipv6", 41)):
+            packet = Packet("192.0.2.21", protocol, 0, ("eth0",))
+            if tool == "nft":
+                chain = "table inet site { chain input { type filter hook input priority 0; }; }\n"
+                rule = f"add rule inet site input meta l4proto {number} drop\n"
+                host.run("nft", "-f", "-", stdin=chain + rule)
+            else:
+                host.run(tool, "-A", "INPUT", "-p", str(number), "-j", "DROP")
+            with host.inside():
+                chains = read_filter_chains()
+            assert any(one.blocks(packet) for one in chains), chains
+            assert not any(one.blocks(replace(packet, protocol="gre")) for one in chains)
+            assert not any(one.blocks(PACKET) for one in chains)

@@ -27,6 +27,8 @@ class ActiveDirector:
         self.actions: list[Action] = []
         self.now_ms = 1000
         self._sequence = 0
+        self.is_mute = False
+        """lb3 answers no beats meanwhile."""
         macs = tuple((name, MACS[name]) for name in ("lb1", "lb3"))
         self.feed(Started(self.now_ms, 7, 0, peer_macs=macs))
         self.run(1000)
@@ -42,7 +44,7 @@ class ActiveDirector:
                 number = getattr(action, "number", None)
                 if number is not None:
                     waiting.append(Settled(self.now_ms, number, Outcome.DONE))
-                if isinstance(action, SendBeat) and action.peer == "lb3":
+                if isinstance(action, SendBeat) and action.peer == "lb3" and not self.is_mute:
                     waiting.append(self._answer(action.beat))
 
     def _answer(self, beat: Beat) -> Event:

@@ -45,6 +45,10 @@ def _look(group: GroupState, now_ms: int) -> None:
         return
     group.wants = False
     group.wants_since_ms = None
+    successor = group.awaited_successor(now_ms)
+    if successor is not None:
+        group.wake(now_ms + group.around.timing.heartbeat_ms)
+        return
     if group.is_outranked(now_ms):
         group.is_adopting = False
         _calm(group, now_ms, STANDBY, "another director is to take it")

@@ -6,6 +6,7 @@ import pytest
 from core_case import VIP, ActiveDirector
 
 from drctl.core.action import DropVips, Probe, Reply
+from drctl.core.beat import GroupBeat
 from drctl.core.event import CarrierChanged, Command, FrameHeard, OperatorAsked
 from drctl.core.role import Role
 
@@ -53,6 +54,38 @@ def test_yielding_ends_when_the_target_answers_though_its_beats_do_not_say_so(
     assert yielder.group.role is Role.YIELDING
     yielder.run(1)
     assert not yielder.group.role.is_holding
+
+
+@pytest.mark.parametrize("does_hold", [True, False])
+def test_group_that_was_taken_is_not_taken_back_before_the_successor_has_said_a_word(
+    does_hold: bool,
+) -> None:
+    yielder = Yielder(has_fence=True)
+    yielder.run(80)
+    yielder.is_mute = True
+    yielder.hear_claim("lb3")
+    yielder.run(60)
+    assert yielder.group.role is Role.STANDBY
+    assert "handed over to lb3" in yielder.group.reason
+    epoch = yielder.group.seen_epoch + 1
+    if does_hold:
+        yielder.said = GroupBeat("web", Role.ACTIVE, epoch, 50, may_answer=True)
+    yielder.is_mute = False
+    yielder.run(1000)
+    assert yielder.group.role is (Role.STANDBY if does_hold else Role.ACTIVE)
+    assert (yielder.group.reason == "lb3 holds it") == does_hold
+
+
+def test_group_that_was_taken_is_taken_back_when_the_successor_falls_silent() -> None:
+    yielder = Yielder(has_fence=True)
+    yielder.run(80)
+    yielder.is_mute = True
+    yielder.hear_claim("lb3")
+    yielder.run(60)
+    assert yielder.group.role is Role.STANDBY
+    yielder.run(400)
+    assert yielder.group.role is Role.ACTIVE
+    assert "silent: " in yielder.group.reason
 
 
 def test_switchover_that_a_fault_ends_is_answered_and_not_made_up_for() -> None:

@@ -73,3 +73,37 @@ class ActiveDirector:
 
     def kinds(self) -> set[type]:
         return {type(action) for action in self.actions}
+
+
+def settings(**timing: int) -> Settings:
+    group = Group("web", (Vip("192.0.2.100", 24, "eth0"),), ("eth0",))
+    peer = Peer("lb2", (Link("a"),))
+    card = Interface("eth0", ("02:00:00:00:00:01",))
+    return Settings("lb1", (group,), (peer,), (card,), Timing(**timing))
+
+
+class Host:
+    """Feeds a node, and answers every action that wants it with DONE."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self.actions: list[Action] = []
+        self.outcomes: dict[type, Outcome] = {}
+
+    def feed(self, event: object) -> list[Action]:
+        """One event; all actions that follow from it, until nothing more does."""
+        waiting, done = [event], []
+        while waiting:
+            for action in self.node.feed(waiting.pop(0)):  # type: ignore[arg-type]
+                done.append(action)
+                number = getattr(action, "number", None)
+                if number is not None:
+                    outcome = self.outcomes.get(type(action), Outcome.DONE)
+                    waiting.append(Settled(event.now_ms, number, outcome, "why"))  # type: ignore[attr-defined]
+        self.actions += done
+        return done
+
+    def run(self, until_ms: int) -> None:
+        """Let time pass."""
+        while self.node.deadline_ms <= until_ms:
+            self.feed(TimeCame(self.node.deadline_ms))

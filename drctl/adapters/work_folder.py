@@ -24,16 +24,16 @@ _NOT_OURS = frozenset(
 
 
 @contextmanager
-def work_folder(prefix: str) -> Iterator[Path]:
-    """An empty one, locked; those of the same prefix that nobody uses any more are gone first.
+def work_folder(prefix: str, above: Path | None = None) -> Iterator[Path]:
+    """An empty one, locked, in `above` (the folder for temporary files); those of the same prefix
+    that nobody uses any more are gone then.
 
     Programs that inherit descriptors hold the lock too. Raises FileRefused.
     """
-    above = Path(tempfile.gettempdir())
-    for left in above.glob(f"{prefix}*"):
-        _clear(left)
-    folder, lock = _locked_folder(prefix)
+    above = Path(tempfile.gettempdir()) if above is None else above
+    folder, lock = _locked_folder(prefix, above)
     try:
+        _clear(prefix, above)
         yield folder
     finally:
         try:
@@ -42,14 +42,18 @@ def work_folder(prefix: str) -> Iterator[Path]:
             os.close(lock)
 
 
-def _locked_folder(prefix: str) -> tuple[Path, int]:
+def _locked_folder(prefix: str, above: Path) -> tuple[Path, int]:
     """Until it is locked, another run may take it for one that was left."""
     while True:
         try:
-            folder = Path(tempfile.mkdtemp(prefix=prefix))
+            folder = Path(tempfile.mkdtemp(prefix=prefix, dir=above))
         except OSError as cause:
-            raise FileRefused("make a folder in", tempfile.gettempdir(), cause) from cause
-        lock = _lock_of(folder)
+            raise FileRefused("make a folder in", str(above), cause) from cause
+        try:
+            lock = _lock_of(folder)
+        except FileRefused:
+            folder.rmdir()
+            raise
         if lock is not None:
             os.set_inheritable(lock, True)
             return folder, lock
@@ -74,9 +78,14 @@ def _lock_of(folder: Path) -> int | None:
     return lock if is_ours else None
 
 
-def _clear(folder: Path) -> None:
-    """When nobody uses it. What cannot be taken away is in nobody's way, and tried again."""
-    lock = _lock_of(folder)
-    if lock is not None:
-        shutil.rmtree(folder, ignore_errors=True)
-        os.close(lock)
+def _clear(prefix: str, above: Path) -> None:
+    """Those that nobody uses. What cannot be taken away is in nobody's way, and tried again."""
+    try:
+        left = sorted(above.glob(f"{prefix}*"))
+    except OSError as cause:
+        raise FileRefused("look for folders in", str(above), cause) from cause
+    for folder in left:
+        lock = _lock_of(folder)
+        if lock is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+            os.close(lock)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from test_node import Host, settings
+from core_case import Host, settings
 
 from drctl.core.action import Announce
 from drctl.core.event import Reconfigured, Started, TimeCame

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from core_case import Host, settings
+
 from drctl.core.action import (
     Action,
     Alarm,
@@ -20,50 +22,15 @@ from drctl.core.event import (
     GuardLost,
     OperatorAsked,
     Outcome,
-    Settled,
     Started,
     TimeCame,
     TrackReported,
 )
 from drctl.core.node import Node
 from drctl.core.role import Role
-from drctl.core.value import Group, Interface, Link, Peer, Settings, Timing, Track, Vip
+from drctl.core.value import Settings, Track
 
 ACTIVE_MS = 2000
-
-
-def settings(**timing: int) -> Settings:
-    group = Group("web", (Vip("192.0.2.100", 24, "eth0"),), ("eth0",))
-    peer = Peer("lb2", (Link("a"),))
-    card = Interface("eth0", ("02:00:00:00:00:01",))
-    return Settings("lb1", (group,), (peer,), (card,), Timing(**timing))
-
-
-class Host:
-    """Feeds a node, and answers every action that wants it with DONE."""
-
-    def __init__(self, node: Node) -> None:
-        self.node = node
-        self.actions: list[Action] = []
-        self.outcomes: dict[type, Outcome] = {}
-
-    def feed(self, event: object) -> list[Action]:
-        """One event; all actions that follow from it, until nothing more does."""
-        waiting, done = [event], []
-        while waiting:
-            for action in self.node.feed(waiting.pop(0)):  # type: ignore[arg-type]
-                done.append(action)
-                number = getattr(action, "number", None)
-                if number is not None:
-                    outcome = self.outcomes.get(type(action), Outcome.DONE)
-                    waiting.append(Settled(event.now_ms, number, outcome, "why"))  # type: ignore[attr-defined]
-        self.actions += done
-        return done
-
-    def run(self, until_ms: int) -> None:
-        """Let time pass."""
-        while self.node.deadline_ms <= until_ms:
-            self.feed(TimeCame(self.node.deadline_ms))
 
 
 def tracking(*tracks: Track, priority: int = 100) -> Settings:

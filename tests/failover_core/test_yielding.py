@@ -82,7 +82,7 @@ def test_group_that_was_taken_is_taken_back_when_the_successor_falls_silent() ->
     yielder.is_mute = True
     yielder.hear_claim("lb3")
     yielder.run(60)
-    assert yielder.group.role is Role.STANDBY
+    assert not yielder.group.role.is_holding
     yielder.run(400)
     assert yielder.group.role is Role.ACTIVE
     assert "silent: " in yielder.group.reason

@@ -185,14 +185,21 @@ class Devices:
 
     def answering_macs(self, kind: Kind) -> set[str]:
         """Hardware addresses that answer the kind's client."""
-        client = Client(
-            self.segment.hosts[_client_name(kind)], kind.vip, {}, period_s=self.pace.period_s
-        )
-        try:
+        return self.answering([kind])[kind]
+
+    def answering(self, kinds: Iterable[Kind]) -> dict[Kind, set[str]]:
+        """Hardware addresses that answer the clients of these kinds in the same while."""
+        with ExitStack() as stack:
+            clients = {}
+            for kind in kinds:
+                host = self.segment.hosts[_client_name(kind)]
+                clients[kind] = Client(host, kind.vip, {}, period_s=self.pace.period_s)
+                stack.callback(clients[kind].close)
             pass_time(max(1.0, 15 * self.pace.period_s))
-            return {mac for request in client.requests(0) for mac in request.holders}
-        finally:
-            client.close()
+            return {
+                kind: {mac for request in client.requests(0) for mac in request.holders}
+                for kind, client in clients.items()
+            }
 
     def seen(
         self, kinds: Iterable[Kind], since_ms: float, for_s: float = 0.0, *, twice: int = 0

@@ -48,6 +48,12 @@ virtual_server {VIP} {PORT} {{
 """
 
 
+LOST = (
+    "port 80 is open on its own address, but what comes by the tunnel is lost: no tunnel device or "
+    "it is down, no VIP, or rp_filter of the tunnel device is 1, or a firewall drops protocol 4"
+)
+
+
 @dataclass(frozen=True)
 class Said:
     """What `drctl verify --through` said: the verdict about the VIP with its cause, what becomes of
@@ -151,6 +157,23 @@ while True:
     with server.accept()[0] as client:
         client.sendall(b"web1")
 """
+
+
+def healthy_tunnel(place: Place) -> None:
+    """Nothing is wrong, and who asks is served."""
+    assert place.check("sysctl") == []
+    said = place.verify()
+    assert said.is_clean, said
+    assert place.is_served("mon")
+
+
+def wrong_tunnel(place: Place, told: str) -> None:
+    """`check` says that, `verify` that it is lost, and nobody is served."""
+    lines = place.check("sysctl")
+    assert any(told in line for line in lines), lines
+    said = place.verify()
+    assert (said.verdict, said.through, said.lost) == ("ok", "black-hole", LOST)
+    assert not place.is_served("mon", within_s=2)
 
 
 def until(is_it: Any, complaint: str) -> None:

@@ -19,7 +19,7 @@ from drctl.core.value import Vip
 from drctl.errors import DrctlError, KernelRefused
 
 SCOPES = {"": 0, "global": 0, "site": 200, "link": 253, "host": 254, "nowhere": 255}
-_LABEL_BYTES = 15
+LONGEST_LABEL_BYTES = 15
 _GROUPS = (1, 5, 9)
 """RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR."""
 
@@ -318,7 +318,7 @@ class Addresses:
 def _body(vip: Vip, index: int, packed: bytes, valid_s: int) -> bytes:
     extra = b""
     if vip.label:
-        if len(vip.label.encode()) > _LABEL_BYTES:
+        if len(vip.label.encode()) > LONGEST_LABEL_BYTES:
             raise KernelRefused(f"label {_name(vip)} {vip.label}", errno.ENAMETOOLONG)
         extra += am.label_attribute(vip.label)
     if vip.broadcast:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -108,7 +110,10 @@ class DaemonConfig:
 def read_config(path: str) -> DaemonConfig:
     """The configuration in a file; ConfigRefused has all that is wrong in it."""
     try:
-        with open(path, "rb") as file:  # noqa: PTH123 - a path as text
+        # without waiting for whoever writes to a FIFO
+        with open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as file:  # noqa: PTH123
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise FileRefused("read", path, "it is no regular file")
             raw = file.read(LARGEST_FILE_BYTES + 1)
     except OSError as refused:
         raise FileRefused("read", path, refused) from refused
@@ -196,7 +201,7 @@ class _Reader:
         if "keys" not in tree:
             self.refuse("", "[keys] is missing: secret = PATH of this node's key")
         peers: list[dict[str, Any]] = values.get("peer", [])
-        if "peer" not in tree:
+        if not tree.get("peer"):
             self.refuse("", "[[peer]] is missing: a director alone has nobody to fail over to")
         if len(peers) > MOST_PEERS:
             self.refuse(f"peer[{MOST_PEERS}]", f"{len(peers)} peers, at most {MOST_PEERS}")

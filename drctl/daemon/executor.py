@@ -50,6 +50,8 @@ from drctl.errors import DrctlError
 ANNOUNCED_AT_ONCE = 100
 """Of more VIPs the repeated announcements are spread over turns, so that beats go on."""
 
+FRAMES_AT_ONCE = 500
+
 LATE = (Outcome.LATE, "")
 DONE = (Outcome.DONE, "")
 
@@ -349,8 +351,9 @@ class Executor:
         if now_ms() >= action.before_ms:
             return
         vips = self._vips(action.group, action.only)
-        self._tell(vips, 1 if len(vips) > ANNOUNCED_AT_ONCE else action.count)
-        if len(vips) > ANNOUNCED_AT_ONCE and action.count > 1:
+        is_much = len(vips) > ANNOUNCED_AT_ONCE or len(vips) * action.count > FRAMES_AT_ONCE
+        self._tell(vips, 1 if is_much else action.count)
+        if is_much and action.count > 1:
             waiting = self._repeats.get(action.group) if action.only else None
             more = waiting.vips if waiting is not None else ()
             again = more + vips * (action.count - 1)

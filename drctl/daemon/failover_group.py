@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 from drctl.core.value import Announcing, Group, Vip
+from drctl.daemon.failover_vip import vip_of
 from drctl.daemon.problem import Problem
 from drctl.daemon.tracked import Tracked, Watch
 from drctl.model.configuration import Configuration
@@ -21,6 +21,8 @@ LVS = "lvs"
 """The one group of an lvs.cf."""
 MOST_GROUPS = 255
 LONGEST_NAME_BYTES = 255
+MOST_REPEATS = 100
+"""Of an announcement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,32 +196,11 @@ class _Maker:
         return instance.interface or (defaults.default_interface if defaults else None)
 
     def _vip(self, vip: ModelVip, card: str | None) -> Vip | None:
-        from drctl.units import ip_address
-
-        address = ip_address(vip.address)
-        place = next(iter(vip.origins.values()), (None,))[0]
-        if address is None:
-            self._refuse(place, f"{vip.address} is no IP address")
+        try:
+            return vip_of(vip, card)
+        except ValueError as reason:
+            self._refuse(next(iter(vip.origins.values()), (None,))[0], str(reason))
             return None
-        device = vip.device or card
-        if not device:
-            self._refuse(
-                place, f"{address} has no interface, neither of its own nor the instance's"
-            )
-            return None
-        if (kind := _no_vip(address)) is not None:
-            self._refuse(place, f"{address} can be no VIP, it is {kind}")
-            return None
-        options = dict(pairwise((*vip.options, "")))
-        bits = 128 if ":" in address else 32
-        return Vip(
-            address,
-            bits if vip.prefix is None else vip.prefix,
-            device,
-            vip.label or "",
-            options.get("scope", ""),
-            options.get("brd", options.get("broadcast", "")),
-        )
 
     def _mails(self, members: Sequence[VrrpInstance], sync: SyncGroup | None) -> tuple[str, ...]:
         settings = self._of.settings
@@ -246,15 +227,20 @@ class _Maker:
         refresh = [value(one, "garp_master_refresh_s", 0) for one in members]
         usual = Announcing()
         return Announcing(
-            count=max(value(one, "garp_master_repeat", usual.count) for one in members),
+            count=_repeats(value(one, "garp_master_repeat", usual.count) for one in members),
             again_ms=max(
                 value(one, "garp_master_delay_s", usual.again_ms // 1000) * 1000 for one in members
             ),
             refresh_ms=1000 * min((one for one in refresh if one), default=0),
-            refresh_count=max(
+            refresh_count=_repeats(
                 value(one, "garp_master_refresh_repeat", usual.refresh_count) for one in members
             ),
         )
+
+
+def _repeats(given: Iterable[int]) -> int:
+    """keepalived takes 0 for 1."""
+    return min(max(1, *given), MOST_REPEATS)
 
 
 def _vip_places(members: Sequence[VrrpInstance]) -> tuple[tuple[str, Place], ...]:
@@ -267,21 +253,6 @@ def _vip_places(members: Sequence[VrrpInstance]) -> tuple[tuple[str, Place], ...
             if place is not None:
                 found.setdefault(ip_address(vip.address) or vip.address, place)
     return tuple(found.items())
-
-
-def _no_vip(address: str) -> str | None:
-    """Why no host can have the address for others, None when it can."""
-    from ipaddress import ip_address
-
-    made = ip_address(address)
-    for is_so, kind in (
-        (made.is_multicast, "a multicast address"),
-        (made.is_loopback, "a loopback address"),
-        (made.is_unspecified, "no address of a host"),
-    ):
-        if is_so:
-            return kind
-    return None
 
 
 def _preempt_delay_ms(instance: VrrpInstance) -> int:

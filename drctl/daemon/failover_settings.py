@@ -8,10 +8,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, field
 
 from drctl.adapters.heartbeat_socket import HeartbeatLink
+from drctl.core.beat import Beat, GroupBeat
+from drctl.core.role import Role
 from drctl.core.value import Announcing, Group, Interface, Link, Peer, Settings, Timing
+from drctl.core.wire import MACS_LIMIT, SIZE_LIMIT_BYTES, encode
 from drctl.daemon.arbiter import core_arbiter
 from drctl.daemon.config import DaemonConfig, LinkConfig
-from drctl.daemon.failover_group import GroupParts, Mail, group_parts
+from drctl.daemon.failover_group import (
+    LONGEST_NAME_BYTES,
+    MOST_GROUPS,
+    GroupParts,
+    Mail,
+    group_parts,
+)
 from drctl.daemon.host import Host
 from drctl.daemon.problem import ConfigRefused, Problem
 from drctl.daemon.tracked import Watch
@@ -24,6 +33,7 @@ from drctl.text.place import Place
 from drctl.text.secret import masked
 
 DEFAULT_PORT = 5390
+DIGEST_CHARACTERS = 16
 _MOST_WITNESSES = 64
 
 
@@ -72,6 +82,7 @@ def build(
     _check_once(parts, problems)
     links = _links(config, reading.configuration, rank, problems)
     _check_ends(parts, links, problems)
+    _check_size(parts, config, problems)
     if problems or (unsupported and not accepts_unsupported):
         closing = "--accept-unsupported starts without these" if not problems else ""
         raise ConfigRefused([*problems, *unsupported], closing)
@@ -138,7 +149,7 @@ def digest_of(groups: Sequence[Group], timing: Timing, arbiter: tuple[object, ..
     if limit_ms != Timing.confirm_limit_ms:
         timed.append(limit_ms)
     text = repr((shown, tuple(timed), *arbiter))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return hashlib.sha256(text.encode()).hexdigest()[:DIGEST_CHARACTERS]
 
 
 def _unreadable(reading: Reading, told: frozenset[tuple[str, int]]) -> list[Problem]:
@@ -235,6 +246,23 @@ def _check_ends(
             if vip.address in ends:
                 reason = f"{vip.address} is a VIP, and {ends[vip.address]} address of a link too"
                 problems.append(_problem(part.place_of(vip.address), reason))
+
+
+def _check_size(parts: Sequence[GroupParts], config: DaemonConfig, problems: list[Problem]) -> None:
+    """A heartbeat tells of all groups at once, at most while every one of them is handed over."""
+    target = max((peer.node for peer in config.peers), key=len, default="")
+    groups = tuple(
+        GroupBeat(part.group.name, Role.YIELDING, 0, 0, target=target)
+        for part in parts[:MOST_GROUPS]
+        if len(part.group.name.encode()) <= LONGEST_NAME_BYTES
+    )
+    macs = ("02:00:00:00:00:00",) * MACS_LIMIT
+    largest = Beat(config.node, 0, 0, digest="0" * DIGEST_CHARACTERS, macs=macs, groups=groups)
+    size = len(encode(largest))
+    if size > SIZE_LIMIT_BYTES:
+        reason = f"{len(parts)} groups with names as long as these do not fit into a heartbeat"
+        limit = f"{size} bytes, at most {SIZE_LIMIT_BYTES}: shorter names, or fewer groups"
+        problems.append(Problem(config.config, 0, f"{reason} ({limit})"))
 
 
 def _problem(place: Place | None, reason: str) -> Problem:

@@ -128,6 +128,11 @@ _ON_BY_DEFAULT = {"has_local_igmp"}
 _REFUSED_OPTIONS = frozenset(
     {"peer", "home", "mngtmpaddr", "noprefixroute", "autojoin", "use_vmac", "track_group"}
 )
+_REPLACED_OPTIONS = {
+    "-nodad": "the segment is asked for it before it is taken",
+    "no_track": "an address that somebody removes is always put back",
+    "preferred_lft": "the lease says how long an address lives",
+}
 _NOT_UNDERSTOOD = "it is not understood"
 _REFUSED_EVENTS = frozenset({"startup", "shutdown", "notify_fifo", "vrrp_notify_fifo"})
 _SYNC = "syncs_connections"
@@ -206,6 +211,9 @@ def _vip(vip: Vip) -> Iterator[Statement]:
         if word in _REFUSED_OPTIONS:
             yield from _at(vip, "options", f"the option {word} of an address is not set")
             return
+    for word, why in _REPLACED_OPTIONS.items():
+        if word in vip.options:
+            yield from _at(vip, "options", why, is_replaced=True)
 
 
 def _sync_group(group: SyncGroup) -> Iterator[Statement]:

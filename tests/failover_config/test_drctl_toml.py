@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from pathlib import Path
 
 import pytest
 from corpus import PROJECT
@@ -273,3 +275,14 @@ def test_a_reference_point_is_asked_with_every_heartbeat_at_most() -> None:
     config = _parsed('[timing]\nheartbeat = "1s"\n[arbiter]\nkind = "gateway"\n')
     assert config.arbiter.interval_or(config.heartbeat_ms) == 1000
     assert config.arbiter.hold_ms(config.heartbeat_ms) == 3100
+
+
+def test_a_fifo_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "drctl.toml")
+    with pytest.raises(FileRefused, match="it is no regular file"):
+        read_config(str(tmp_path / "drctl.toml"))
+
+
+def test_no_peers_are_as_bad_as_none_at_all() -> None:
+    text = "peer = []\n" + GOOD[: GOOD.index("[[peer]]")]
+    assert any("[[peer]] is missing" in line for line in _refused(text))

@@ -11,6 +11,7 @@ from corpus import keepalived_files, piranha_files
 from drctl.core.value import Announcing, Timing, Track, Vip
 from drctl.daemon.config import DaemonConfig, LinkConfig, PeerConfig
 from drctl.daemon.config_reading import read_failover
+from drctl.daemon.failover_group import MOST_REPEATS
 from drctl.daemon.failover_settings import Failover, digest_of
 from drctl.daemon.hook_reading import hook_settings
 from drctl.daemon.host import Host, HostInterface
@@ -202,6 +203,15 @@ def test_announcements_are_as_configured(tmp_path: Path) -> None:
     (group,) = _built(tmp_path, text).settings.groups
     assert group.announcing == Announcing(3, 2000, 60_000, 2)
     assert _built(tmp_path, BASIC).settings.groups[0].announcing == Announcing(5, 5000, 0, 1)
+
+
+@pytest.mark.parametrize(("given", "count"), [(0, 1), (7, 7), (4_000_000_000, MOST_REPEATS)])
+def test_takeover_is_announced_at_least_once_and_not_without_end(
+    given: int, count: int, tmp_path: Path
+) -> None:
+    text = _with(f"garp_master_repeat {given}", f"garp_master_refresh_repeat {given}")
+    (group,) = _built(tmp_path, text).settings.groups
+    assert (group.announcing.count, group.announcing.refresh_count) == (count, count)
 
 
 def test_each_group_is_announced_as_its_own_instance_says(tmp_path: Path) -> None:
@@ -453,3 +463,74 @@ def test_longer_confirmation_spreads_the_probes_and_both_directors_need_it() -> 
     assert digest_of((), longer) != digest_of((), Timing(heartbeat_ms=1000))
     # as a director says it that does not know the setting yet
     assert digest_of((), Timing()) == "85493bbe03db1ee2"
+
+
+@pytest.mark.parametrize(
+    ("line", "broadcast"),
+    [
+        ("192.0.2.11/24 brd + dev eth0", "192.0.2.255"),
+        ("192.0.2.11/24 broadcast -", "192.0.2.0"),
+        ("192.0.2.11/31 brd +", ""),
+        ("192.0.2.11 brd +", ""),
+        ("192.0.2.11/24 brd 192.0.2.127", "192.0.2.127"),
+    ],
+)
+def test_broadcast_address_is_what_keepalived_makes_of_it(
+    line: str, broadcast: str, tmp_path: Path
+) -> None:
+    built = _built(tmp_path, BASIC.replace("192.0.2.11\n", f"{line}\n"))
+    assert built.settings.groups[0].vips[1].broadcast == broadcast
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("192.0.2.11/24 brd 192.0.2", "192.0.2.11/24 has the broadcast address 192.0.2, which is"),
+        ("192.0.2.11/24 scope galaxy", "192.0.2.11 has the unknown scope galaxy: global, site,"),
+        ("192.0.2.11/24 scope 256", "192.0.2.11 has the unknown scope 256: "),
+        ("192.0.2.11/24 label eth0:a-long-label", "the label eth0:a-long-label of 192.0.2.11 is"),
+        ("2001:db8::11/64 brd +", "2001:db8::11 can have no broadcast address"),
+    ],
+)
+def test_what_the_kernel_would_not_take_of_an_address_is_refused_before_it_is_needed(
+    line: str, reason: str, tmp_path: Path
+) -> None:
+    message = _refused(tmp_path, BASIC.replace("192.0.2.11\n", f"{line}\n"))
+    assert f"keepalived.conf:9: {reason}" in message
+
+
+def test_scopes_are_names_and_numbers_and_ipv6_has_none(tmp_path: Path) -> None:
+    lines = (
+        "192.0.2.11/24 scope 0xc8\n 192.0.2.12/24 scope link\n 2001:db8::1/64 scope link label a"
+    )
+    (group,) = _built(tmp_path, BASIC.replace("192.0.2.11\n", f"{lines}\n")).settings.groups
+    assert [vip.scope for vip in group.vips] == ["", "200", "link", ""]
+    assert group.vips[-1] == Vip("2001:db8::1", 64, "eth0")
+
+
+def test_options_of_addresses_that_are_done_otherwise_are_listed_as_replaced(
+    tmp_path: Path,
+) -> None:
+    line = "2001:db8::11/64 -nodad no_track preferred_lft 0"
+    built = _built(tmp_path, BASIC.replace("192.0.2.11\n", f"{line}\n"))
+    told = [str(one) for one in built.replaced if one.line == 9]
+    assert [each.rpartition(": ")[2] for each in told] == [
+        "an address that somebody removes is always put back",
+        "the lease says how long an address lives",
+        "the segment is asked for it before it is taken",
+    ]
+
+
+def test_groups_that_do_not_fit_into_a_heartbeat_are_refused(tmp_path: Path) -> None:
+    def groups(count: int, name: str) -> str:
+        return "".join(
+            BASIC.replace("web", f"{name}{n}", 1)
+            .replace("eth0:web", "eth0:1")
+            .replace("192.0.2.10/", f"198.18.0.{n}/")
+            .replace("192.0.2.11", f"198.18.1.{n}")
+            for n in range(1, count + 1)
+        )
+
+    assert len(_built(tmp_path, groups(250, "web")).settings.groups) == 250
+    message = _refused(tmp_path, groups(250, "w" * 60))
+    assert "250 groups with names as long as these do not fit into a heartbeat" in message

@@ -61,6 +61,16 @@ def test_announce_many_vips_first_all_once_then_some_in_each_turn() -> None:
     assert sum(paper.told) == 3000
 
 
+def test_announce_few_vips_many_times_does_not_keep_the_loop() -> None:
+    paper = Paper()
+    hands = executor(VIPS[:50], paper)
+    hands.carry_out((Announce("web", 100, now_ms() + 60_000),))
+    assert paper.told == [50]
+    while hands.go_on():
+        assert paper.told[-1] == ANNOUNCED_AT_ONCE
+    assert sum(paper.told) == 50 * 100
+
+
 @pytest.mark.parametrize("end", [ShutArp(1, "web"), CloseFence(1, "web"), DropVips(1, "web")])
 def test_announce_many_vips_let_go_meanwhile_nothing_more_is_told(end: Action) -> None:
     paper = Paper()

@@ -8,9 +8,11 @@ import subprocess
 import sys
 
 from drctl.daemon.preparation import Preparation, Unready
+from drctl.daemon.preparation_shape import shape
 from drctl.errors import DrctlError
 
 LIMIT_MS = 30_000
+OTHER = "is not the one that runs: restart the daemon, which hands over first"
 _MOST_BYTES = 64 << 20
 _READ_BYTES = 1 << 18
 
@@ -64,8 +66,12 @@ class Reader:
                 return Unready(["the configuration is too large"])
 
     def _whole(self) -> Preparation | Unready:
+        head, end, body = self._received.partition(b"\n")
+        if end and head + end != shape():
+            version = head.decode("ascii", "replace").partition(" ")[0]
+            return Unready([f"the drctl that is installed ({version}) {OTHER}"])
         try:
-            found = pickle.loads(self._received)
+            found = pickle.loads(body)
         except (EOFError, pickle.UnpicklingError):
             return Unready(["the process that reads the configuration has died"])
         return found if isinstance(found, Preparation) else Unready(found)

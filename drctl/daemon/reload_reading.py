@@ -1,7 +1,8 @@
 """Reads the configuration for a reload, in a process of its own: the controller's loop has no time.
 
 Started as `python -m drctl.daemon.reload_reading CHANNEL PATH FENCE ACCEPTS`. What it has to say, a
-`Preparation` or the lines of reasons against one, goes to the channel, pickled.
+`Preparation` or the lines of reasons against one, goes to the channel, pickled, after a line that
+says of what shape it is.
 """
 
 from __future__ import annotations
@@ -24,8 +25,14 @@ def main(arguments: list[str]) -> int:
     descriptor, path, fence, accepts = arguments
     with begin(NAME, descriptor) as channel:
         found = _read(path, has_fence=fence == YES, accepts_unsupported=accepts == YES)
-        channel.sendall(pickle.dumps(found))
+        channel.sendall(_shape() + pickle.dumps(found))
     return 0
+
+
+def _shape() -> bytes:
+    from drctl.daemon.preparation_shape import shape
+
+    return shape()
 
 
 def _read(

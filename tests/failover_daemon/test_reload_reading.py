@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import pickle
 import select
 import signal
+import socket
 import time
 from dataclasses import replace
 from pathlib import Path
 
 from corpus import PROJECT
 
+from drctl import __version__
 from drctl.adapters.heartbeat_socket import HeartbeatLink
 from drctl.adapters.key_files import write_keys
 from drctl.adapters.keys import Keyring, SecretKey
@@ -18,6 +21,7 @@ from drctl.core.value import Group, Interface, Link, Peer, Settings, Timing, Vip
 from drctl.daemon.config import DaemonConfig, PeerConfig
 from drctl.daemon.hook_value import HookSettings
 from drctl.daemon.preparation import Preparation, Unready
+from drctl.daemon.preparation_shape import shape
 from drctl.daemon.reload_change import FIXED, MOST_NAMED, differences, fixed
 from drctl.daemon.reload_reader import Reader, reaped
 
@@ -102,6 +106,44 @@ def test_reader_that_dies_is_told(tmp_path: Path) -> None:
     assert isinstance(found, Unready)
     assert "has died" in found.lines[0]
     reader.close().wait()
+
+
+def _told(*said: bytes) -> Preparation | Unready:
+    """What a reader makes of it, in place of what its process says."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    reader = Reader("/nonexistent/drctl.toml", 0, has_fence=True, accepts=False)
+    try:
+        ours.setblocking(False)
+        os.dup2(ours.fileno(), reader.fileno())
+        theirs.sendall(b"".join(said))
+        theirs.close()
+        while (found := reader.receive()) is None:
+            select.select([reader], [], [], 1)
+        return found
+    finally:
+        ours.close()
+        reader.close().wait()
+
+
+def test_preparation_of_another_drctl_is_refused_unread() -> None:
+    """Its classes may have other fields, and pickled objects take them in their order."""
+    found = _told(b"9.9.9 0123456789abcdef\n", b"cno_such_module\nno_such_class\n.")
+    assert isinstance(found, Unready)
+    (line,) = found.lines
+    assert "(9.9.9) is not the one that runs: restart the daemon" in line
+    found = _told(shape(), pickle.dumps(("one", "two")))
+    assert isinstance(found, Unready)
+    assert found.lines == ("one", "two")
+    assert shape().startswith(f"{__version__} ".encode())
+
+
+def test_preparation_that_is_cut_off_anywhere_is_none() -> None:
+    whole = shape() + pickle.dumps(_preparation())
+    assert _told(whole) == _preparation()
+    for size in range(0, len(whole), 97):
+        found = _told(whole[:size])
+        assert isinstance(found, Unready)
+        assert "has died" in found.lines[0]
 
 
 GROUP = Group("web", (Vip("192.0.2.100", 24, "eth0"), Vip("192.0.2.101", 24, "eth0")), ("eth0",))

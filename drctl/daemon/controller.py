@@ -56,7 +56,6 @@ class Counters:
 
     beats_refused: int = 0
     frames_unsent: int = 0
-    last_refusal: str = ""
 
 
 @dataclass(slots=True)
@@ -86,6 +85,8 @@ class Controller:
         """Called now and then: for what nobody waits for."""
         self.on_denied: Callable[[LinkDenied | StrangerDenied], None] = lambda _: None
         """Is told of connections that were refused."""
+        self.on_unread: Callable[[str, wire.WireError], None] = lambda *_: None
+        """Is told of heartbeats of a peer that could not be read."""
         self._heard_ms = 0
         self._macs: dict[str, str] = {}
         """Hardware addresses of this host's cards, by interface."""
@@ -336,7 +337,7 @@ class Controller:
                 beat = wire.decode(payload, self.settings.newest_version)
             except wire.WireError as error:
                 self._of.counters.beats_refused += 1
-                self._of.counters.last_refusal = f"{peer}: {error}"
+                self.on_unread(peer, error)
                 continue
             yield BeatHeard(now_ms(), peer, link, beat)
         for event in links:

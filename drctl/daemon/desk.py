@@ -14,6 +14,7 @@ from drctl.core.action import Alarm, Reply, Report
 from drctl.core.event import Command, Event, OperatorAsked
 from drctl.core.node import Node
 from drctl.core.role import Role
+from drctl.core.wire import OtherVersion, WireError
 from drctl.daemon.control import ControlServer, Request
 from drctl.daemon.executor import at_once, now_ms
 from drctl.daemon.hook_client import Hooks
@@ -31,6 +32,9 @@ log = logging.getLogger("drctl")
 COMMANDS = {command.value: command for command in (Command.SWITCH, Command.PAUSE, Command.RESUME)}
 DEFAULT_WAIT_S = 30.0
 LONGEST_WAIT_S = 3600.0
+UNREAD_MS = 10_000
+"""So long after the last heartbeat that could not be read that is still told."""
+NEIGHBOURS = "directors may be one version of drctl apart"
 STRANGERS_MS = 60_000
 """A line about strangers that were refused at most so often."""
 
@@ -49,6 +53,8 @@ class Desk:
         self._alarms: dict[tuple[str, ...], str] = {}
         self._link_watch = LinkWatch()
         self._strangers = self._strangers_again_ms = 0
+        self._unread: dict[str, tuple[str, int]] = {}
+        """Peers whose heartbeats could not be read, why, and when the last one came."""
         self._introduced: set[str] = set()
         """Groups of which hooks have been told."""
         self.node: Node | None = None
@@ -124,6 +130,20 @@ class Desk:
             words = (event.address, event.key, self._strangers)
             log.warning("stranger_denied address=%s key=%r others=%d", *words)
             self._strangers, self._strangers_again_ms = 0, now_ms() + STRANGERS_MS
+
+    def unread(self, peer: str, error: WireError) -> None:
+        """A peer's heartbeat cannot be read. One that is not known to understand the newest version
+        sends each in the one before too, so as long as it is heard all is well."""
+        assert self.node is not None
+        view = self.node.around.peers.get(peer)
+        if view is None or view.is_fresh(now_ms()):
+            return
+        way = f"; {NEIGHBOURS}" if isinstance(error, OtherVersion) else ""
+        text = f"heartbeats of {peer} cannot be read: {error}{way}"
+        before = self._unread.get(peer)
+        self._unread[peer] = (text, now_ms())
+        if before is None or before[0] != text or now_ms() - before[1] >= UNREAD_MS:
+            log.warning("beat_refused peer=%s text=%r", peer, text)
 
     def link_falls(self) -> dict[tuple[str, str], int]:
         """How often each heartbeat link was down, by peer and link."""
@@ -266,6 +286,7 @@ class Desk:
     def _facts(self) -> Facts:
         alarms = [*self._alarms.values()]
         alarms += [str(news) for news in self._link_watch.down()]
+        alarms += [text for text, at_ms in self._unread.values() if now_ms() - at_ms < UNREAD_MS]
         alarms += [text for text in (self._recorder.trouble, self._hooks.trouble) if text]
         arbiter = self.arbiter()
         if arbiter is not None and arbiter["trouble"]:

@@ -41,7 +41,7 @@ from drctl.daemon.preparation import Own, keyring_of, preparation_of, without_fe
 from drctl.daemon.recorder_client import Recorder
 from drctl.daemon.reload import Crew, Reloader
 from drctl.daemon.rival_check import RivalRuns, check_rivals
-from drctl.daemon.state import Memory, State, StateDamaged, written_addresses
+from drctl.daemon.state import Memory, State, StateDamaged, open_folder, written_addresses
 from drctl.daemon.status import roles_in_words
 from drctl.errors import DrctlError, FileRefused, KernelRefused
 
@@ -127,8 +127,7 @@ class _Daemon:
         check_cards(failover.parts, self._host)
         check_host(vips, self._addresses, has_fence=fence is not None)
         with ExitStack() as stack:
-            state = State.open(config.state_dir)
-            lock = Lock.acquire(Path(config.state_dir, "lock"))
+            lock, state = _locked_state(Path(config.state_dir))
             self._drop_former(state, frozenset(vip.address for vip in vips))
             _write_down(state, [vip.address for vip in vips])
             server = ControlServer(config.control)
@@ -248,6 +247,7 @@ class _Daemon:
         desk.on_disk = controller.on_disk
         desk.on_leave = controller.leave
         controller.on_denied = desk.denied
+        controller.on_unread = desk.unread
         desk.guard_pid = controller.guard_pid
         desk.links = {(one.peer, one.name): (one.local, one.remote) for one in self._failover.links}
         loop = controller.loop
@@ -353,6 +353,13 @@ def _on_hangup(controller: Controller, reload: Callable[[], None]) -> None:
 
 def _labels(peer: str, link: str) -> tuple[tuple[str, str], ...]:
     return (("peer", peer), ("link", link))
+
+
+def _locked_state(folder: Path) -> tuple[Lock, State]:
+    """The state as it is when nobody else writes to it any more."""
+    open_folder(folder)
+    lock = Lock.acquire(folder / "lock")
+    return lock, State.open(folder)
 
 
 def _write_down(state: State, addresses: list[str]) -> None:

@@ -75,7 +75,7 @@ class State:
     def open(cls, path: Path | str) -> State:
         """Open it, and make it when there is none. Raises `FileRefused` or `StateDamaged`."""
         state = cls(Path(path))
-        state._open_directory()
+        open_folder(state.path)
         try:
             state._open_epochs()
             state._read_paused()
@@ -223,24 +223,25 @@ class State:
         self._remembered = memory
         return ""
 
-    def _open_directory(self) -> None:
-        path = self.path
-        try:
-            path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            found = path.stat()
-        except FileExistsError as cause:
-            raise FileRefused("use the state directory", str(path), "not a directory") from cause
-        except OSError as cause:
-            raise FileRefused("make the state directory", str(path), cause) from cause
-        if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-            mode = stat.S_IMODE(found.st_mode)
-            why = f"others may write to it (mode {mode:04o}); chmod 0700 {path}"
-            raise FileRefused("use the state directory", str(path), why)
-        if found.st_uid not in {0, os.geteuid()}:
-            why = f"it belongs to user {found.st_uid}; chown it to the one that drctl runs as"
-            raise FileRefused("use the state directory", str(path), why)
-        if not os.access(path, os.R_OK | os.W_OK | os.X_OK, effective_ids=True):
-            raise FileRefused("use the state directory", str(path), "it cannot be written to")
+
+def open_folder(path: Path) -> None:
+    """Have the state directory, and nobody else write to it. Raises `FileRefused`."""
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = path.stat()
+    except FileExistsError as cause:
+        raise FileRefused("use the state directory", str(path), "not a directory") from cause
+    except OSError as cause:
+        raise FileRefused("make the state directory", str(path), cause) from cause
+    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        mode = stat.S_IMODE(found.st_mode)
+        why = f"others may write to it (mode {mode:04o}); chmod 0700 {path}"
+        raise FileRefused("use the state directory", str(path), why)
+    if found.st_uid not in {0, os.geteuid()}:
+        why = f"it belongs to user {found.st_uid}; chown it to the one that drctl runs as"
+        raise FileRefused("use the state directory", str(path), why)
+    if not os.access(path, os.R_OK | os.W_OK | os.X_OK, effective_ids=True):
+        raise FileRefused("use the state directory", str(path), "it cannot be written to")
 
 
 def written_addresses(path: Path) -> frozenset[str] | None:

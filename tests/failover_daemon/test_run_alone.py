@@ -15,7 +15,9 @@ import pytest
 
 from drctl.cli.main import main
 from drctl.daemon.control_client import NotAnswered, ask
+from drctl.daemon.guard_client import Lock
 from drctl.daemon.history import read
+from drctl.daemon.state import State
 from tools import need, need_root
 
 NETWORK = (
@@ -168,5 +170,31 @@ def test_daemon_drops_leased_vips_of_an_earlier_run_that_are_not_configured(
         daemon.terminate()
         assert daemon.wait(20) == 0
     finally:
+        daemon.kill()
+        daemon.wait()
+
+
+def test_daemon_reads_its_state_when_the_one_before_has_written_it_all(tmp_path: Path) -> None:
+    need_root()
+    need("ip", "iproute2")
+    prepare(tmp_path)
+    before = State.open(tmp_path / "state")
+    lock = Lock.acquire(tmp_path / "state" / "lock")
+    command = [need("unshare", "util-linux"), "--net", "sh", "-c"]
+    line = f"{NETWORK} {sys.executable} -m drctl run -c {tmp_path}/drctl.toml"
+    with (tmp_path / "log").open("wb") as log:
+        daemon = subprocess.Popen([*command, line], stderr=log)
+    try:
+        until(lambda: "lock_awaited" in (tmp_path / "log").read_text())
+        before.reserve(5000)
+        before.set_paused({"web"})
+        lock.release()
+        until(lambda: group(tmp_path)["role"] or daemon.poll() is not None)
+        found = group(tmp_path)
+        assert (found["role"], found["epoch"]) == ("held", 5000)
+        daemon.terminate()
+        assert daemon.wait(20) == 0
+    finally:
+        before.close()
         daemon.kill()
         daemon.wait()

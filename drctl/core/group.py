@@ -99,25 +99,20 @@ class GroupState:
         self.before_ms = NEVER_MS
 
         self.fence_until_ms = NEVER_MS
-        self.renew_fence_at_ms = 0
+        self.renew_fence_at_ms = self.renew_turn = 0
         self.vips_until_ms: list[int] = []
-        self.renew_turn = 0
         self.renews_all = False
         self.is_shut = False
-        self.conflict_probes = 0
-        self.conflict_probe_ms = 0
-        self.probe_turn = 0
+        self.conflict_probes = self.conflict_probe_ms = self.probe_turn = 0
         self.announce_at_ms: int | None = None
-        self.refreshed_ms = 0
-        self.heard_rival_ms = 0
+        self.refreshed_ms = self.heard_rival_ms = 0
         self.rival: PeerView | None = None
         self.is_beside_rival = False
 
         self.target = ""
         self.yield_ms = 0
         self.release_ms: int | None = None
-        self.successor = ""
-        self.succeeded_ms = 0
+        self.successor, self.succeeded_ms = "", 0
         self.no_yield_until_ms = 0
         self.request: Request | None = None
         self.order: tuple[str, str] | None = None

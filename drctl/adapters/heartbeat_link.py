@@ -14,6 +14,9 @@ _AGAIN_S = 0.1
 """Pause after a handshake that failed."""
 _SILENT_S = 1.0
 """A connection that is not back by then is made anew: libzmq gives some up without a word."""
+_DENIALS = 3
+"""Handshakes in a row that fail before that is told, and more than there are keys: a process that
+is killed leaves one behind."""
 _SETTLE_S = 1.0
 """So long a door waits for its peers after its key has changed, before the next door changes."""
 _MOST_EARLY_S = 0.9
@@ -111,6 +114,7 @@ class Path:
         self._own = own
         self._keys = keys
         self._is_denied = False
+        self._denials = 0
         self._again_at = 0.0
         self._silent_since: float | None = None
         self._next: Connection | None = None
@@ -146,15 +150,15 @@ class Path:
             self.is_up = is_up
             found.append(LinkUp(*names) if is_up else LinkDown(*names))
             if is_up:
-                self._is_denied = False
+                self._is_denied, self._denials = False, 0
             elif len(self._keys) > 1:
                 # it may have changed its key just now
                 self._replace(now)
         if not is_up:
-            if self._connection.is_stuck and not self._is_denied:
+            self._try_again(now)
+            if self._denials >= max(_DENIALS, len(self._keys) + 1) and not self._is_denied:
                 self._is_denied = True
                 found.append(LinkDenied(*names))
-            self._try_again(now)
         return found
 
     def change(self, own: SecretKey, keys: tuple[str, ...]) -> None:
@@ -195,6 +199,10 @@ class Path:
         if self._silent_since is None:
             self._silent_since = now
         is_silent = now - self._silent_since >= _SILENT_S
+        if self._connection.is_stuck and now >= self._again_at:
+            self._denials += 1
+        elif is_silent:
+            self._denials = 0
         if (self._connection.is_stuck and now >= self._again_at) or is_silent:
             self._replace(now)
 

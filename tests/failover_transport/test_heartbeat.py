@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -145,6 +145,33 @@ def test_a_node_with_a_key_of_nobody_is_denied_and_told() -> None:
         assert first.heard == []
         assert first.events.count(expected) >= 1
         assert second.events.count(LinkDenied("lb1", "link0")) == 1
+
+
+@pytest.mark.parametrize(("count", "is_denied"), [(1, False), (10_000, True)])
+def test_peer_that_dies_in_a_handshake_is_not_taken_for_another_one(
+    count: int, is_denied: bool
+) -> None:
+    """The kernel of one that was killed may have taken a connection for it."""
+    keys, port = keys_of(2), free_port()
+    with (
+        socket.create_server((address(2), port)) as listener,
+        end_of(links_between(1, [2], port), keyring(keys, "lb1")) as first,
+    ):
+        listener.settimeout(0.01)
+        taken = 0
+
+        def is_told() -> bool:
+            nonlocal taken
+            if taken < count:
+                with suppress(TimeoutError):
+                    listener.accept()[0].close()
+                    taken += 1
+            else:
+                listener.close()
+            return LinkDenied("lb2", "link0") in first.events
+
+        assert turn_until((first,), is_told, 2.0) == is_denied
+        assert taken
 
 
 def test_a_node_that_was_denied_is_let_in_after_its_key_is_known() -> None:

@@ -323,10 +323,11 @@ def _body(vip: Vip, index: int, packed: bytes, valid_s: int) -> bytes:
         extra += am.label_attribute(vip.label)
     if vip.broadcast:
         extra += am.broadcast_attribute(socket.inet_aton(vip.broadcast))
-    return am.new_address((index, vip.prefix, _scope(vip)), packed, valid_s, extra)
+    return am.new_address((index, vip.prefix, scope_number(vip)), packed, valid_s, extra)
 
 
-def _scope(vip: Vip) -> int:
+def scope_number(vip: Vip) -> int:
+    """As the kernel has it."""
     number = SCOPES.get(vip.scope)
     if number is None:
         if not vip.scope.isdecimal() or int(vip.scope) > 255:

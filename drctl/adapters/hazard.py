@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from drctl.adapters.addresses import LinkState, Present
+from drctl.adapters.addresses import SCOPES, LinkState, Present, scope_number
 from drctl.core.value import Vip
 from drctl.errors import FileRefused
 
@@ -51,6 +51,7 @@ def findings(vips: Sequence[Vip], host: Host) -> list[Finding]:
         found += _about_link(link)
         if any(not vip.is_v6 for vip in mine):
             found += about_arp(interface, mine, host)
+            found += about_scopes(interface, mine, host)
         if any(vip.is_v6 for vip in mine):
             found += about_ipv6(interface, has_fence=host.has_fence)
         found += about_subnets(mine, host)
@@ -95,6 +96,32 @@ def about_arp(interface: str, vips: Sequence[Vip], host: Host) -> list[Finding]:
         words = ", only the fence hinders it" if host.has_fence else ""
         found.append(Finding(not host.has_fence, text + words))
     return found
+
+
+def about_scopes(interface: str, vips: Sequence[Vip], host: Host) -> list[Finding]:
+    """IPv4 VIPs that the kernel takes beside no other address of their subnet on the interface,
+    since all that are equally long have one scope."""
+    names = {vip.address for vip in vips}
+    entries = [
+        (each.address, each.prefix, each.scope, False)
+        for each in host.present
+        if each.interface == interface and ":" not in each.address and each.address not in names
+    ]
+    entries += [(vip.address, vip.prefix, scope_number(vip), True) for vip in vips if not vip.is_v6]
+    first: dict[object, tuple[str, int]] = {}
+    found = []
+    for address, prefix, scope, is_vip in entries:
+        network = ipaddress.ip_interface(f"{address}/{prefix}").network
+        before, wanted = first.setdefault(network, (address, scope))
+        if is_vip and scope != wanted and prefix < 32:
+            text = f"{address}/{prefix} is to have scope {_scope_name(scope)} on {interface}, but "
+            text += f"{before} has {_scope_name(wanted)}: the kernel takes one scope for a subnet"
+            found.append(Finding(True, text))
+    return found
+
+
+def _scope_name(number: int) -> str:
+    return next((name for name, of in SCOPES.items() if of == number and name), str(number))
 
 
 def about_ipv6(interface: str, *, has_fence: bool) -> list[Finding]:

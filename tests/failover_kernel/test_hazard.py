@@ -80,6 +80,24 @@ def test_interface_without_ipv6_is_refused_for_an_ipv6_vip(stage: Stage) -> None
     assert found([VIP]) == []
 
 
+def test_vip_of_another_scope_than_its_subnet_s_is_refused(stage: Stage) -> None:
+    assert stage.director
+    linked = Vip("192.0.2.80", 24, "eth0", scope="link")
+    (finding,) = found([linked])
+    assert finding.is_refused
+    assert "192.0.2.80/24 is to have scope link on eth0, but 192.0.2.1 has global" in finding.text
+    others = [Vip("198.51.100.80", 24, "eth0", scope="link"), Vip("198.51.100.81", 24, "eth0")]
+    assert [each.is_refused for each in found(others)] == [True]
+    assert found([others[0], Vip("198.51.100.81", 25, "eth0")]) == []
+    assert found([Vip("192.0.2.80", 32, "eth0", scope="link")]) == []
+    addresses = Addresses()
+    try:
+        refused = [bool(addresses.add([vip], 60_000)) for vip in (linked, *others)]
+        assert refused == [True, False, True], "the kernel does what the finding says"
+    finally:
+        addresses.close()
+
+
 def test_vip_beside_its_subnet_is_reported(stage: Stage) -> None:
     assert stage.director
     run("ip", "link", "add", "other", "type", "veth", "peer", "name", "end")

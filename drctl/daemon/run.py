@@ -15,6 +15,7 @@ from drctl.adapters.addresses import Addresses
 from drctl.adapters.fence import Fence, unusable_reason
 from drctl.adapters.heartbeat import Heartbeat
 from drctl.adapters.metrics_http import MetricsServer
+from drctl.adapters.rights import missing_rights
 from drctl.adapters.sd_notify import SdNotify
 from drctl.adapters.segment import Segment
 from drctl.adapters.urgency import be_urgent, begin_urgent
@@ -60,6 +61,9 @@ def run(path: str, *, accepts_unsupported: bool = False) -> bool:
     Raises DrctlError with the reasons when it cannot start.
     """
     config = read_config(path)
+    if missing := missing_rights():
+        hint = "run it as root, or by the units that `drctl run --units` writes"
+        raise DrctlError(f"it needs {' and '.join(missing)}: {hint}")
     addresses = Addresses()
     host = read_host(addresses)
     failover = read_failover(config, host, accepts_unsupported=accepts_unsupported)
@@ -75,7 +79,8 @@ def check(path: str, *, accepts_unsupported: bool = False) -> tuple[Failover, li
     """What `run` would start with, and what else is to be known; raises what it would. A program
     that moves the same VIPs may run: it is to be ended before the start, not before this."""
     config = read_config(path)
-    notes: list[str] = []
+    missing = " and ".join(missing_rights())
+    notes = [f"the daemon needs {missing}, which this user has not"] if missing else []
     addresses = Addresses()
     try:
         host = read_host(addresses)

@@ -243,3 +243,12 @@ def test_run_check_names_what_is_not_carried_out_and_what_is_not_there(tmp_path:
     )
     assert accepted.returncode == 0, accepted.stderr
     assert "web: 2 VIPs, priority 150" in accepted.stdout
+    assert "the daemon needs" not in accepted.stdout
+    # root without the rights, as in a container that nobody gave them to
+    bounded = [need("setpriv", "util-linux"), "--bounding-set=-net_raw", "--inh-caps=-net_raw"]
+    words = [*command[:6], *bounded, DRCTL, "run", "-c", command[-1], "--accept-unsupported"]
+    noted = subprocess.run([*words, "--check"], capture_output=True, text=True, check=False)
+    assert "note: the daemon needs CAP_NET_RAW, which this user has not" in noted.stdout, noted
+    refused = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert refused.returncode == 2
+    assert "it needs CAP_NET_RAW: run it as root" in refused.stderr

@@ -123,6 +123,10 @@ def _finish(group: GroupState, now_ms: int, successor: str) -> None:
 
 def _go_back(group: GroupState, now_ms: int) -> None:
     """The other did not take it. He may still do: outbid him, and answer only when nobody does."""
+    if group.around.is_stopping or group.standing.fault:
+        # there is nothing to go back to, and who does not take it so may do when nobody has it
+        group.release(now_ms, f"{group.target} did not take it")
+        return
     group.no_yield_until_ms = now_ms + 10 * group.around.timing.heartbeat_ms
     if group.order is not None:
         text = f"{group.target} did not take it"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from core_case import VIP, ActiveDirector
 
-from drctl.core.action import DropVips, Probe, Reply
+from drctl.core.action import DropVips, Probe, Reply, Stop
 from drctl.core.beat import GroupBeat
-from drctl.core.event import CarrierChanged, Command, FrameHeard, OperatorAsked
+from drctl.core.event import CarrierChanged, Command, FrameHeard, OperatorAsked, TrackReported
 from drctl.core.role import Role
+from drctl.core.value import Track
 
 
 class Yielder(ActiveDirector):
@@ -96,6 +99,21 @@ def test_switchover_that_a_fault_ends_is_answered_and_not_made_up_for() -> None:
     yielder.feed(CarrierChanged(yielder.now_ms, "eth0", is_up=True))
     yielder.run(1000)
     assert yielder.group.role is Role.ACTIVE
+
+
+@pytest.mark.parametrize("why", ["stop", "fault"])
+def test_director_that_must_let_go_does_so_when_the_other_does_not_take_it(why: str) -> None:
+    holder = ActiveDirector()
+    if why == "stop":
+        holder.feed(OperatorAsked(holder.now_ms, Command.STOP))
+    else:
+        holder.group.config = replace(holder.group.config, tracks=(Track("script:alive"),))
+        holder.feed(TrackReported(holder.now_ms, "script:alive", is_up=False))
+    assert holder.group.role is Role.YIELDING
+    holder.run(1500)
+    assert holder.group.role is (Role.HELD if why == "stop" else Role.FAULT)
+    assert DropVips in holder.kinds()
+    assert (Stop in holder.kinds()) == (why == "stop")
 
 
 def test_pause_that_a_fault_ends_is_a_pause() -> None:

@@ -11,7 +11,7 @@ from drctl.core.beat import GroupBeat
 from drctl.core.peer import PeerView
 from drctl.core.role import PASSING
 from drctl.core.sight import Sight
-from drctl.core.value import Settings, Timing
+from drctl.core.value import NEVER_MS, Settings, Timing
 from drctl.core.wire import MACS_LIMIT
 
 if TYPE_CHECKING:
@@ -142,6 +142,20 @@ class Around:
     def fresh(self, now_ms: int) -> list[PeerView]:
         """Peers that live, as far as beats can tell."""
         return [peer for peer in self.peers.values() if now_ms < peer.fresh_until_ms]
+
+    def silence_ms(self, now_ms: int, *, is_beside: bool) -> int:
+        """When the next peer or witness is silent, unless it is heard before; `is_beside`: or the
+        beat of a peer late."""
+        at_ms = NEVER_MS
+        for peer in self.peers.values():
+            if now_ms < peer.fresh_until_ms < at_ms:
+                at_ms = peer.fresh_until_ms
+            if is_beside and now_ms < peer.late_from_ms < at_ms:
+                at_ms = peer.late_from_ms
+        for sight in self.sights.values():
+            if (wake_ms := sight.wake_ms()) < at_ms:
+                at_ms = max(wake_ms, now_ms)
+        return at_ms
 
     def silent(self, now_ms: int) -> list[PeerView]:
         return [peer for peer in self.peers.values() if now_ms >= peer.fresh_until_ms]

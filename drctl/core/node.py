@@ -32,7 +32,7 @@ from drctl.core.event import (
 from drctl.core.group import RETRY_MS, GroupState
 from drctl.core.peer import PeerView
 from drctl.core.reconfigure import Reconfiguration, begin
-from drctl.core.role import ACTIVE, CLAIMING, INSTALLED, TAKING, YIELDING, Role
+from drctl.core.role import ACTIVE, CLAIMING, INSTALLED, STANDBY, TAKING, YIELDING, Role
 from drctl.core.value import NEVER_MS, Settings
 
 EPOCHS_RESERVED = 1000
@@ -69,6 +69,8 @@ class Node:
         self._apart_ms = 0
         self._is_for_silence = False
         """The deadline is the silence of a peer or of witnesses, and puts itself off."""
+        self._is_beside = False
+        """Some group is standby: it matters at once that a beat is late."""
         self._lapse_ms = NEVER_MS
         """When the first lease of what is held ends."""
         self._late_ms = NEVER_MS
@@ -409,7 +411,9 @@ class Node:
     def _look_ahead(self) -> None:
         """When time alone changes something again."""
         at_ms, lapse_ms, now_ms = self._next_beat_ms, NEVER_MS, self._stepped_ms
+        self._is_beside = False
         for group in self.groups.values():
+            self._is_beside |= group.role is STANDBY
             if group.role.is_holding:
                 lapse_ms = min(lapse_ms, group.lease_end_ms())
             if now_ms < group.wake_at_ms < at_ms:
@@ -424,13 +428,7 @@ class Node:
 
     def _await_silence(self) -> None:
         """The deadline: what the groups wait for, or before that the silence of somebody."""
-        at_ms, now_ms = self._apart_ms, self._stepped_ms
-        for peer in self.around.peers.values():
-            if now_ms < peer.fresh_until_ms < at_ms:
-                at_ms = peer.fresh_until_ms
-        for sight in self.around.sights.values():
-            if (wake_ms := sight.wake_ms()) < at_ms:
-                at_ms = max(wake_ms, now_ms)
+        at_ms = self.around.silence_ms(self._stepped_ms, is_beside=self._is_beside)
         self._is_for_silence = at_ms < self._apart_ms
-        self.deadline_ms = at_ms
+        self.deadline_ms = min(at_ms, self._apart_ms)
         self._late_ms = self.deadline_ms + self.around.timing.heartbeat_ms // 2 + 1

@@ -40,6 +40,7 @@ class PeerView:
         "groups",
         "heard_ms",
         "is_gone",
+        "late_from_ms",
         "links",
         "macs",
         "newest",
@@ -56,6 +57,8 @@ class PeerView:
         self.heard_ms: int | None = None
         self.fresh_until_ms = 0
         """It lives, as far as beats can tell, before this instant."""
+        self.late_from_ms = 0
+        """Its next beat is late from this instant on."""
         self.is_gone = True
         """Every connection to it ended: most likely its process did."""
         self.beat_after_ms = 0
@@ -84,9 +87,13 @@ class PeerView:
     def _judge(self) -> None:
         """Whether it lives, after what is known of it has changed."""
         if self.heard_ms is None or self.is_gone:
-            self.fresh_until_ms = 0
+            self.fresh_until_ms = self.late_from_ms = 0
         else:
-            self.fresh_until_ms = self.heard_ms + self.timing.suspect_ms + 1
+            timing = self.timing
+            self.fresh_until_ms = self.heard_ms + timing.suspect_ms + 1
+            self.late_from_ms = max(
+                self.heard_ms + timing.late_ms, self.fresh_until_ms - timing.confirm_ms
+            )
 
     def use(self, config: Peer, timing: Timing) -> None:
         """Other links, or another timing."""

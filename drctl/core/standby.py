@@ -92,7 +92,11 @@ def _stand_beside(group: GroupState, now_ms: int, peer: PeerView, theirs: GroupB
         if now_ms < end_ms and not group.may_answer:
             taking.begin(group, now_ms, f"{peer.config.node} hands over", peer, end_ms)
             return
-    _calm(group, now_ms, STANDBY, f"{peer.config.node} holds it")
+    if now_ms < peer.late_from_ms or group.is_outranked(now_ms):
+        group.burst = None
+    else:
+        _ask_early(group, now_ms)
+    group.change(now_ms, STANDBY, f"{peer.config.node} holds it")
     # of two that held it at the same time the one of higher priority has it in the end
     may_preempt = group.config.is_preempting or group.is_deposed
     if not (may_preempt and group.standing.priority > theirs.priority):
@@ -107,6 +111,19 @@ def _stand_beside(group: GroupState, now_ms: int, peer: PeerView, theirs: GroupB
     group.wants = now_ms >= due_ms
     if not group.wants:
         group.wake(due_ms)
+
+
+def _ask_early(group: GroupState, now_ms: int) -> None:
+    """The holder's beat is late. Should he turn out to be silent, it is known by then whether his
+    kernel answers; and as long as he is heard nothing follows from it."""
+    if group.burst is None:
+        group.start_burst(now_ms)
+    assert group.burst is not None
+    if group.run_burst(now_ms):
+        # the last probe is to be a fresh one when it comes to that
+        if not group.burst.is_pending:
+            group.probe(now_ms)
+        group.wake(group.burst.sent_ms + group.burst.gap_ms)
 
 
 def _suspect(group: GroupState, now_ms: int) -> None:

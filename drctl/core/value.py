@@ -9,6 +9,8 @@ from drctl.core.beat import NEWEST_VERSION
 
 NEVER_MS = 1 << 62
 """An instant that does not come."""
+LATE_MS = 15
+"""A beat that is less late than that is none that anybody cares about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,12 @@ class Timing:
     def suspect_ms(self) -> int:
         """Silence that makes a peer suspect: one and a half heartbeats."""
         return self.heartbeat_ms + (self.heartbeat_ms + 1) // 2
+
+    @cached_property
+    def late_ms(self) -> int:
+        """Age of the last beat from which on the next one is late. Beats of a busy machine are late
+        by a few milliseconds all the time."""
+        return self.heartbeat_ms + max(LATE_MS, self.heartbeat_ms // 5)
 
     @cached_property
     def confirm_ms(self) -> int:

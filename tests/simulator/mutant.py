@@ -364,7 +364,7 @@ MUTANTS = (
         (
             (
                 "peer",
-                "self.fresh_until_ms = self.heard_ms + self.timing.suspect_ms + 1",
+                "self.fresh_until_ms = self.heard_ms + timing.suspect_ms + 1",
                 "self.fresh_until_ms = self.heard_ms + 3600_000",
             ),
         ),

@@ -109,7 +109,7 @@ def test_director_that_must_let_go_does_so_when_the_other_does_not_take_it(why: 
     else:
         holder.group.config = replace(holder.group.config, tracks=(Track("script:alive"),))
         holder.feed(TrackReported(holder.now_ms, "script:alive", is_up=False))
-    assert holder.group.role is Role.YIELDING
+    assert (holder.group.role, holder.group.target) == (Role.YIELDING, "lb3")
     holder.run(1500)
     assert holder.group.role is (Role.HELD if why == "stop" else Role.FAULT)
     assert DropVips in holder.kinds()

@@ -31,7 +31,7 @@ NEWADDR, DELADDR, GETADDR = 20, 21, 22
 IFF_UP, IFF_NOARP, IFF_LOWER_UP = 0x1, 0x80, 0x10000
 FOREVER_S = 0xFFFFFFFF
 
-_NODAD = 0x02
+_NODAD, _OPTIMISTIC, _DADFAILED, _TENTATIVE = 0x02, 0x04, 0x08, 0x40
 _NOT_THERE = frozenset({errno.EADDRNOTAVAIL, errno.ENODEV})
 _MESSAGES_A_CALL = 256
 _ADDRESS = struct.Struct("=BBBBI")
@@ -42,10 +42,11 @@ _LIFETIME = struct.Struct("=IIII")
 class KernelAddress:
     """An address as the kernel has it; what is not asked for is not decoded."""
 
-    __slots__ = ("_of", "family", "index", "packed", "prefix", "scope")
+    __slots__ = ("_flags", "_of", "family", "index", "packed", "prefix", "scope")
 
     def __init__(self, body: bytes) -> None:
-        self.family, self.prefix, _, self.scope, self.index = _ADDRESS.unpack_from(body)
+        head = _ADDRESS.unpack_from(body)
+        self.family, self.prefix, self._flags, self.scope, self.index = head
         self._of = attributes(body[8:])
         self.packed = self._of.get(2) or self._of.get(1) or b""
 
@@ -64,6 +65,13 @@ class KernelAddress:
         """Seconds that it still lives; FOREVER_S when it does not end."""
         lifetime = self._of.get(6)
         return _LIFETIME.unpack(lifetime)[1] if lifetime else FOREVER_S
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether it is answered for: of IPv6 after the detection of duplicates, unless that is
+        optimistic (RFC 4429)."""
+        is_tentative = bool(self._flags & _TENTATIVE) and not self._flags & _OPTIMISTIC
+        return self.family != socket.AF_INET6 or not (is_tentative or self._flags & _DADFAILED)
 
 
 class KernelLink:

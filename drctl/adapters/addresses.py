@@ -26,7 +26,8 @@ _GROUPS = (1, 5, 9)
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """An address that the kernel has; `valid_ms` is -1 when it has no end."""
+    """An address that the kernel has; `valid_ms` is -1 when it has no end. `is_usable`: it is no
+    duplicate of somebody else's, and not under suspicion (IPv6)."""
 
     address: str
     prefix: int
@@ -34,6 +35,7 @@ class Present:
     label: str
     scope: int
     valid_ms: int
+    is_usable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +161,7 @@ class Addresses:
                 each.label,
                 each.scope,
                 -1 if each.valid_s == am.FOREVER_S else each.valid_s * 1000,
+                each.is_usable,
             )
             for each in am.addresses(self._netlink, (socket.AF_INET, socket.AF_INET6))
             if each.index in names and (not interfaces or names[each.index] in interfaces)

@@ -3,35 +3,46 @@
 from __future__ import annotations
 
 import ipaddress
-import json
 import shutil
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from drctl.adapters.rule_tool import has_legacy_table, said
+from drctl.adapters.rule_tool import has_legacy_table, listed_rules, ruleset, said
 
 Network = ipaddress.IPv4Network
 INPUT, OUTPUT = "input", "output"
 DROP, ACCEPT, CONTINUE, OTHER = "drop", "accept", "continue", "other"
+JUMP, GOTO, RETURN = "jump", "goto", "return"
 CHAINS = {"INPUT": INPUT, "IN": INPUT, "OUTPUT": OUTPUT, "OUT": OUTPUT}
 _FILTER_OF_ARPTABLES = "filter"
 _ALWAYS_SO = frozenset({"arp htype", "arp ptype", "arp hlen", "arp plen", "arp operation"})
 """What requests on Ethernet have in common."""
+_OF_ETHERNET = {
+    "--h-type": {"1", "Ethernet"},
+    "--h-length": {"6"},
+    "--proto-type": {"0x800", "2048", "IPv4"},
+    "--opcode": {"1", "Request"},
+}
+"""The same in arptables' words."""
+_BY_CARD = frozenset({"iifname", "oifname", "iif", "oif"})
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One rule: of `sources` and `targets` (addresses of an ARP packet) one has to fit, none given
-    fits all. `interface` "" is any; `is_narrow`: it looks at more than these. `verdict` is one of
-    the constants; `mangled` the source address that it writes, "" for none."""
+    fits all. `interfaces` none is any, but for those `spared`; `*` at the end stands for more.
+    `is_narrow`: it looks at more than these. `verdict` is one of the constants, `chain` the one
+    that it leads to; `mangled` the source address that it writes, "" for none."""
 
     text: str
     sources: tuple[Network, ...] = ()
     targets: tuple[Network, ...] = ()
-    interface: str = ""
+    interfaces: tuple[str, ...] = ()
+    spared: tuple[str, ...] = ()
     is_narrow: bool = False
     verdict: str = CONTINUE
+    chain: str = ""
     mangled: str = ""
 
     def means(self, other: Rule) -> bool:
@@ -40,19 +51,34 @@ class Rule:
 
     def fits(self, source: str, target: str, interface: str) -> bool:
         """Whether it sees a packet with these addresses. A narrow rule may not."""
-        if self.interface not in {"", interface}:
+        if self.interfaces and not _is_among(interface, self.interfaces):
+            return False
+        if _is_among(interface, self.spared):
             return False
         return _is_in(source, self.sources) and _is_in(target, self.targets)
 
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """The rules that packets pass at a hook, in order, and what becomes of those that pass."""
+    """The rules that packets pass at a hook, in order, and what becomes of those that pass;
+    `others` are the chains that a rule may lead to."""
 
     owner: str
     hook: str
     rules: tuple[Rule, ...]
     policy: str = ACCEPT
+    others: Mapping[str, tuple[Rule, ...]] = field(default_factory=dict)
+
+    def reached(self) -> tuple[Rule, ...]:
+        """Its rules, with those of all chains that they lead to."""
+        found, waiting, seen = [], [self.rules], set()
+        while waiting:
+            for rule in waiting.pop(0):
+                found.append(rule)
+                if rule.chain and rule.chain not in seen:
+                    seen.add(rule.chain)
+                    waiting.append(self.others.get(rule.chain, ()))
+        return tuple(found)
 
 
 def _is_in(address: str, networks: tuple[Network, ...]) -> bool:
@@ -60,6 +86,13 @@ def _is_in(address: str, networks: tuple[Network, ...]) -> bool:
         return True
     wanted = ipaddress.IPv4Address(address or "0.0.0.0")
     return any(wanted in network for network in networks)
+
+
+def _is_among(interface: str, names: tuple[str, ...]) -> bool:
+    return any(
+        interface.startswith(name[:-1]) if name.endswith("*") else interface == name
+        for name in names
+    )
 
 
 def read_arp_chains() -> tuple[Chain, ...]:
@@ -71,7 +104,7 @@ def read_arp_chains() -> tuple[Chain, ...]:
         chains += parse_arptables(said("arptables-legacy", "-L", "-n", "-v"), "arptables-legacy")
     listed = ""
     if shutil.which("nft") is not None:
-        listed = said("nft", "-j", "list", "ruleset")
+        listed = listed_rules()
         chains += parse_nft(listed)
     if shutil.which("arptables-nft") is not None and (not listed or _has_arptables(listed)):
         chains += parse_arptables(said("arptables-nft", "-L", "-n", "-v"), "arptables-nft")
@@ -79,10 +112,13 @@ def read_arp_chains() -> tuple[Chain, ...]:
 
 
 def _has_arptables(listed: str) -> bool:
-    tables = (entry.get("table", {}) for entry in json.loads(listed).get("nftables", []))
-    return any(
-        one.get("family") == "arp" and one.get("name") == _FILTER_OF_ARPTABLES for one in tables
-    )
+    return any(_is_by_arptables(one) for entry in ruleset(listed) if (one := entry.get("chain")))
+
+
+def _is_by_arptables(chain: Mapping[str, Any]) -> bool:
+    """Whether a chain is one of those that arptables makes."""
+    place = chain.get("family"), chain.get("table")
+    return place == ("arp", _FILTER_OF_ARPTABLES) and chain.get("name") in CHAINS
 
 
 def parse_arptables(text: str, owner: str) -> list[Chain]:
@@ -90,7 +126,9 @@ def parse_arptables(text: str, owner: str) -> list[Chain]:
     rules: dict[str, list[Rule]] = {}
     policies: dict[str, str] = {}
     chain = ""
-    for line in text.splitlines():
+    lines = text.splitlines()
+    names = {words[1] for line in lines if (words := line.split())[:1] == ["Chain"]}
+    for line in lines:
         words = line.split()
         if words[:1] == ["Chain"]:
             chain = words[1]
@@ -99,120 +137,211 @@ def parse_arptables(text: str, owner: str) -> list[Chain]:
                 policies[chain] = words[3].strip(")").lower()
         elif words:
             shown = line.partition(" , pcnt=")[0].strip()
-            rules.setdefault(chain, []).append(_arptables_rule(shown.split(), f"{chain} {shown}"))
+            rule = _arptables_rule(shown.split(), names)
+            rules.setdefault(chain, []).append(replace(rule, text=f"{chain} {shown}"))
+    others = {name: tuple(found) for name, found in rules.items() if name not in CHAINS}
     return [
-        Chain(owner, hook, tuple(rules[name]), policies.get(name, ACCEPT))
+        Chain(owner, hook, tuple(rules[name]), policies.get(name, ACCEPT), others)
         for name, hook in CHAINS.items()
         if name in rules
     ]
 
 
-def _arptables_rule(words: list[str], line: str) -> Rule:
-    sources: tuple[Network, ...] = ()
-    targets: tuple[Network, ...] = ()
-    interface = mangled = ""
-    verdict, is_narrow = CONTINUE, False
+def _arptables_rule(words: list[str], chains: set[str]) -> Rule:
+    rule, is_not = Rule(""), False
     rest = iter(words)
     for word in rest:
+        if word == "!":
+            is_not = True
+            continue
         if word in {"-s", "--source-ip", "--src-ip"}:
-            sources = _networks([next(rest)])
+            rule = _by_address(rule, "sources", [next(rest)], is_not=is_not)
         elif word in {"-d", "--destination-ip", "--dst-ip"}:
-            targets = _networks([next(rest)])
+            rule = _by_address(rule, "targets", [next(rest)], is_not=is_not)
         elif word in {"-i", "-o", "--in-interface", "--out-interface"}:
             named = next(rest)
-            interface = interface if named in {"*", "any"} else named
+            if named not in {"*", "any"}:
+                name = f"{named[:-1]}*" if named.endswith("+") else named
+                rule = _by_card(rule, (name,), is_not=is_not)
         elif word in {"-j", "--jump"}:
-            verdict = _verdict_of(next(rest))
+            rule = _led_by(rule, next(rest), chains)
         elif word == "--mangle-ip-s":
-            mangled = next(rest)
+            rule = replace(rule, mangled=next(rest))
         elif word == "--mangle-target":
-            verdict = _verdict_of(next(rest))
-        elif word == "--opcode":
-            is_narrow |= next(rest) not in {"1", "Request"}
-        elif word.startswith(("-", "!")):
-            is_narrow = True
-    return Rule(line, sources, targets, interface, is_narrow, verdict, mangled)
+            rule = _led_by(rule, next(rest), chains)
+        elif word in _OF_ETHERNET:
+            if is_not or next(rest) not in _OF_ETHERNET[word]:
+                rule = replace(rule, is_narrow=True)
+        elif word.startswith("-"):
+            rule = replace(rule, is_narrow=True)
+        is_not = False
+    return rule
 
 
-def _verdict_of(target: str) -> str:
+def _led_by(rule: Rule, target: str, chains: set[str]) -> Rule:
+    if target in chains:
+        return replace(rule, verdict=JUMP, chain=target)
     # arptables' mangle accepts unless told otherwise
     known = {"DROP": DROP, "ACCEPT": ACCEPT, "mangle": ACCEPT, "CONTINUE": CONTINUE}
-    return known.get(target, OTHER)
+    return replace(rule, verdict=known.get(target, RETURN if target == "RETURN" else OTHER))
 
 
-def _networks(texts: list[str]) -> tuple[Network, ...]:
-    found = []
+def _by_address(rule: Rule, end: str, texts: Sequence[str], *, is_not: bool) -> Rule:
+    """The rule for these addresses at one end alone, or for all but them."""
+    networks = _networks(texts)
+    if networks is not None and is_not:
+        networks = _all_but(networks)
+    if not networks:
+        return replace(rule, is_narrow=True)
+    if end == "sources":
+        return replace(rule, sources=networks)
+    return replace(rule, targets=networks)
+
+
+def _by_card(rule: Rule, names: tuple[str, ...], *, is_not: bool) -> Rule:
+    return replace(rule, spared=names) if is_not else replace(rule, interfaces=names)
+
+
+def _networks(texts: Sequence[str]) -> tuple[Network, ...] | None:
+    """None for what is no address, network or range of addresses."""
+    found: list[Network] = []
     for text in texts:
+        first, _, last = text.partition("-")
         try:
-            found.append(ipaddress.IPv4Network(text, strict=False))
+            if last:
+                ends = ipaddress.IPv4Address(first), ipaddress.IPv4Address(last)
+                found += ipaddress.summarize_address_range(*ends)
+            else:
+                found.append(Network(text, strict=False))
         except ValueError:
-            return ()
+            return None
     return tuple(found)
+
+
+def _all_but(networks: Sequence[Network]) -> tuple[Network, ...]:
+    left = [Network("0.0.0.0/0")]
+    for gone in networks:
+        parts = (one.address_exclude(gone) if gone.subnet_of(one) else [one] for one in left)
+        left = [one for part in parts for one in part if not one.subnet_of(gone)]
+    return tuple(left)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sets:
+    """The sets and maps of family arp, by table and name."""
+
+    elements: Mapping[tuple[str, str], list[Any]]
+
+    def texts(self, value: Any, table: str) -> list[str]:
+        """What stands at the right of a match; "?" for what is not known."""
+        return list(self._texts(value, table))
+
+    def _texts(self, value: Any, table: str) -> Iterator[str]:
+        if isinstance(value, list):
+            for one in value:
+                yield from self._texts(one, table)
+        elif isinstance(value, Mapping):
+            if "set" in value:
+                yield from self._texts(value["set"], table)
+            elif "elem" in value:
+                yield from self._texts(value["elem"].get("val"), table)
+            elif "prefix" in value:
+                yield f"{value['prefix']['addr']}/{value['prefix']['len']}"
+            elif "range" in value:
+                yield "-".join(map(str, value["range"]))
+            else:
+                yield "?"
+        elif isinstance(value, str) and value.startswith("@"):
+            yield from self._texts(self.elements.get((table, value[1:]), "?"), table)
+        else:
+            yield str(value)
+
+    def pairs(self, data: Any, table: str) -> list[Any]:
+        """Keys of a map of verdicts, each with its verdict."""
+        if isinstance(data, str):
+            return self.elements.get((table, data.removeprefix("@")), [])
+        return list(data.get("set", ())) if isinstance(data, Mapping) else []
 
 
 def parse_nft(text: str) -> list[Chain]:
     """The base chains of family arp in `nft -j list ruleset`; those of arptables are left out,
     which it cannot show."""
-    if not text.strip():
-        return []
-    listed = json.loads(text).get("nftables", [])
-    bases: dict[tuple[str, str], dict[str, Any]] = {}
-    rules: dict[tuple[str, str], list[Rule]] = {}
+    listed = [entry for entry in ruleset(text) if _family(entry) == "arp"]
+    kinds = ("set", "map")
+    found = (one for entry in listed for kind in kinds if (one := entry.get(kind)) is not None)
+    sets = _Sets({(one["table"], one["name"]): one.get("elem", []) for one in found})
+    rules: dict[str, dict[str, tuple[Rule, ...]]] = {}
     for entry in listed:
-        for kind in ("chain", "rule"):
-            value = entry.get(kind)
-            if value is None or value.get("family") != "arp":
-                continue
-            if value["table"] == _FILTER_OF_ARPTABLES:
-                continue
-            if kind == "chain" and value.get("hook") in (INPUT, OUTPUT):
-                bases[value["table"], value["name"]] = value
-            elif kind == "rule":
-                key = value["table"], value["chain"]
-                rules.setdefault(key, []).append(_nft_rule(value))
-    ordered = sorted(bases.items(), key=lambda one: int(one[1].get("prio", 0)))
-    return [
-        Chain(
-            f"nft arp {key[0]}", base["hook"], tuple(rules.get(key, ())), base.get("policy", ACCEPT)
-        )
-        for key, base in ordered
+        if (value := entry.get("rule")) is not None:
+            of = rules.setdefault(value["table"], {})
+            of[value["chain"]] = (*of.get(value["chain"], ()), *_nft_rules(value, sets))
+    bases = [
+        one
+        for entry in listed
+        if (one := entry.get("chain")) is not None
+        and one.get("hook") in (INPUT, OUTPUT)
+        and not _is_by_arptables(one)
     ]
+    made = []
+    for base in sorted(bases, key=lambda one: int(one.get("prio", 0))):
+        of = rules.get(base["table"], {})
+        name, policy = f"nft arp {base['table']}", base.get("policy", ACCEPT)
+        made.append(Chain(name, base["hook"], of.get(base["name"], ()), policy, of))
+    return made
 
 
-def _nft_rule(value: Mapping[str, Any]) -> Rule:
-    sources: tuple[Network, ...] = ()
-    targets: tuple[Network, ...] = ()
-    interface = mangled = ""
-    verdict, is_narrow = CONTINUE, False
-    shown = []
+def _family(entry: Mapping[str, Any]) -> str:
+    return next((str(body.get("family")) for body in entry.values()), "")
+
+
+def _nft_rules(value: Mapping[str, Any], sets: _Sets) -> Iterator[Rule]:
+    """The rule; several when it leads by a map of verdicts."""
+    rule = Rule("")
+    shown: list[str] = []
+    start = f"{value['table']} {value['chain']}: "
     for expression in value.get("expr", []):
         (name, body), *_ = expression.items()
-        if name == "match":
-            field, right = _field(body), _right(body)
-            shown.append(f"{field} {', '.join(right)}")
-            if body.get("op") not in {"==", "in"}:
-                is_narrow = True
-            elif field in _ALWAYS_SO and right != ["reply"]:
-                continue
-            elif field == "arp saddr ip":
-                sources = _networks(right)
-            elif field == "arp daddr ip":
-                targets = _networks(right)
-            elif field in {"iifname", "oifname", "iif", "oif"} and len(right) == 1:
-                interface = right[0]
+        if name == "vmap":
+            key = _field({"left": body.get("key")})
+            for right, verdict in sets.pairs(body.get("data"), value["table"]):
+                texts = sets.texts(right, value["table"])
+                (deed, to), *_ = verdict.items()
+                one = _ended(_matched(rule, key, texts, is_not=False), deed, to)
+                words = (*shown, f"{key} vmap {', '.join(texts)} {deed}")
+                yield replace(one, text=start + " ".join(words))
+        elif name == "match":
+            what, right = _field(body), sets.texts(body.get("right"), value["table"])
+            op = body.get("op")
+            if op in {"==", "in", "!="}:
+                rule = _matched(rule, what, right, is_not=op == "!=")
             else:
-                is_narrow = True
-        elif name in {DROP, ACCEPT}:
-            verdict = name
-            shown.append(name)
+                rule = replace(rule, is_narrow=True)
+            shown.append(f"{what} {'!= ' if op == '!=' else ''}{', '.join(right)}")
         elif name == "mangle" and _field({"left": body.get("key")}) == "arp saddr ip":
-            mangled = str(body.get("value"))
-            shown.append(f"arp saddr ip set {mangled}")
+            rule = replace(rule, mangled=str(body.get("value")))
+            shown.append(f"arp saddr ip set {rule.mangled}")
         elif name not in {"counter", "log", "comment"}:
-            verdict = OTHER
-            shown.append(name)
-    chain = f"{value['table']} {value['chain']}: {' '.join(shown)}"
-    return Rule(chain, sources, targets, interface, is_narrow, verdict, mangled)
+            rule = _ended(rule, name, body)
+            shown.append(name if rule.chain == "" else f"{name} {rule.chain}")
+    if rule.verdict != CONTINUE or rule.mangled:
+        yield replace(rule, text=start + " ".join(shown))
+
+
+def _matched(rule: Rule, what: str, right: Sequence[str], *, is_not: bool) -> Rule:
+    if what in _ALWAYS_SO and not is_not and list(right) != ["reply"]:
+        return rule
+    if what in {"arp saddr ip", "arp daddr ip"}:
+        end = "sources" if what == "arp saddr ip" else "targets"
+        return _by_address(rule, end, right, is_not=is_not)
+    if what in _BY_CARD and right and "?" not in right:
+        return _by_card(rule, tuple(right), is_not=is_not)
+    return replace(rule, is_narrow=True)
+
+
+def _ended(rule: Rule, deed: str, body: Any) -> Rule:
+    if deed in {JUMP, GOTO} and isinstance(body, Mapping):
+        return replace(rule, verdict=deed, chain=str(body.get("target")))
+    return replace(rule, verdict=deed if deed in {DROP, ACCEPT, CONTINUE, RETURN} else OTHER)
 
 
 def _field(body: Mapping[str, Any]) -> str:
@@ -223,22 +352,3 @@ def _field(body: Mapping[str, Any]) -> str:
     if isinstance(payload, Mapping):
         return f"{payload.get('protocol')} {payload.get('field')}"
     return str(meta["key"]) if isinstance(meta, Mapping) else ""
-
-
-def _right(body: Mapping[str, Any]) -> list[str]:
-    return list(_texts(body.get("right")))
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, Mapping):
-        if "set" in value:
-            yield from _texts(value["set"])
-        elif "prefix" in value:
-            yield f"{value['prefix']['addr']}/{value['prefix']['len']}"
-        else:
-            yield "?"
-    elif isinstance(value, list):
-        for one in value:
-            yield from _texts(one)
-    else:
-        yield str(value)

@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from drctl.adapters.rule_tool import has_legacy_table, said
+from drctl.adapters.rule_tool import has_legacy_table, listed_rules, ruleset, said
 
 DROP, REJECT, ACCEPT, CONTINUE, OTHER = "drop", "reject", "accept", "continue", "other"
 _PASSING = frozenset({"counter", "log", "comment"})
@@ -110,7 +110,7 @@ def read_filter_chains() -> tuple[FilterChain, ...]:
     found: list[FilterChain] = []
     tables: Collection[tuple[str, str]] = ()
     if shutil.which("nft") is not None:
-        listed = said("nft", "-j", "list", "ruleset")
+        listed = listed_rules()
         found += parse_nft(listed)
         tables = _tables(listed)
     for name, version in (("iptables", 4), ("ip6tables", 6)):
@@ -139,13 +139,14 @@ def parse_iptables(text: str, owner: str, version: int) -> list[FilterChain]:
         if words[:1] == [":INPUT"]:
             policy = words[1].lower()
         elif words[:2] == ["-A", "INPUT"]:
-            rules.append(_iptables_rule(line, words[2:]))
+            rules.append(iptables_rule(line, words[2:]))
     if not rules and policy == ACCEPT:
         return []
     return [FilterChain(f"{owner} INPUT", tuple(rules), policy, version)]
 
 
-def _iptables_rule(line: str, words: list[str]) -> FilterRule:
+def iptables_rule(line: str, words: list[str]) -> FilterRule:
+    """What the words after `-A CHAIN` ask for, up to the target."""
     rule = FilterRule(line.removeprefix("-A INPUT "))
     rest = iter(words)
     for word in rest:
@@ -195,10 +196,9 @@ def _by_state(rule: FilterRule, states: Iterable[str]) -> FilterRule:
 
 def parse_nft(text: str) -> list[FilterChain]:
     """The base chains of nftables at the hook input; those of iptables are left to it."""
-    listed = json.loads(text or "{}").get("nftables", [])
     rules: dict[tuple[str, str, str], list[FilterRule]] = {}
     bases = []
-    for entry in listed:
+    for entry in ruleset(text):
         chain, rule = entry.get("chain"), entry.get("rule")
         if chain and chain.get("hook") == "input" and chain.get("type") == "filter":
             if chain["family"] in {"ip", "ip6", "inet"}:
@@ -223,7 +223,7 @@ def _nft_rule(value: Mapping[str, Any]) -> FilterRule:
     for expression in value.get("expr", []):
         (name, body), *_ = expression.items()
         if name == "match":
-            rule = _nft_match(rule, body)
+            rule = nft_match(rule, body)
             shown.append(_words(body))
         elif name in {DROP, REJECT, ACCEPT}:
             rule = replace(rule, verdict=name)
@@ -236,7 +236,8 @@ def _nft_rule(value: Mapping[str, Any]) -> FilterRule:
     return replace(rule, text=" ".join(shown))
 
 
-def _nft_match(rule: FilterRule, body: Mapping[str, Any]) -> FilterRule:
+def nft_match(rule: FilterRule, body: Mapping[str, Any]) -> FilterRule:
+    """The rule with one more thing that it asks for."""
     left, right = body.get("left"), list(_texts(body.get("right")))
     field = _field(left)
     if body.get("op") not in {"==", "in"} or "?" in right:

@@ -17,7 +17,7 @@ from typing import Any
 
 from drctl.adapters import host_route
 from drctl.adapters.arp_rules import CHAINS, parse_arptables
-from drctl.adapters.rule_tool import said
+from drctl.adapters.rule_tool import listed_rules, said
 from drctl.errors import DrctlError, FileRefused, ToolMissing
 
 _LIMIT_S = 30
@@ -238,7 +238,7 @@ def _undo_arptables(step: Step, before: str) -> None:
 
 
 def _look_at_nft(step: Step) -> str:
-    mine = _nft_entries(step, said("nft", "-j", "list", "ruleset"))
+    mine = _nft_entries(step, listed_rules())
     return json.dumps(mine, sort_keys=True) if mine else ""
 
 
@@ -272,7 +272,7 @@ def _in_fresh_namespace(command: str, stdin: str) -> str | None:
 def _load_nft(step: Step) -> None:
     """Over a table of ours alone: one of that name that looks different is somebody else's."""
     chains = set(re.findall(r"^\s*chain (\S+) \{", step.value, re.MULTILINE))
-    for entry in _nft_entries(step, said("nft", "-j", "list", "ruleset")):
+    for entry in _nft_entries(step, listed_rules()):
         for kind, value in entry.items():
             name = value.get("name", value.get("chain"))
             if kind not in {"table", "chain", "rule"} or (kind != "table" and name not in chains):

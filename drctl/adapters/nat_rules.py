@@ -2,77 +2,102 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
-from drctl.adapters.rule_tool import has_legacy_table, said
+from drctl.adapters.filter_rules import FilterRule, Packet, iptables_rule, nft_match
+from drctl.adapters.rule_tool import has_legacy_table, listed_rules, ruleset, said
 
 _WORD = re.compile(r'"[^"]*"|\S+')
+_JUMPS = frozenset({"jump", "goto"})
 
 
 @dataclass(frozen=True, slots=True)
 class Redirection:
-    """Packets for `address` go to `target` ("": the card's own address). `protocol` "" is every
-    one, `port` 0 every port; `to_port` 0 leaves it as it is. `path` are the owner and the chain."""
+    """What `rule` asks for goes to `target` ("": the card's own address). `path` are the owner and
+    the chain, `to_port` 0 leaves the port as it is. `is_spared`: it is left as it is instead, and
+    no later rule of the owner is asked."""
 
-    address: str
-    protocol: str
-    port: int
+    rule: FilterRule
     target: str
     path: str
     to_port: int = 0
+    is_spared: bool = False
+
+    @property
+    def owner(self) -> str:
+        """The tool, or the table."""
+        return self.path.rpartition(" ")[0]
+
+    def fits(self, packet: Packet) -> bool:
+        """Whether it sees the packet, for all that is known: one that looks at more may be about
+        the address that it names."""
+        is_open = self.rule.is_narrow and (self.is_spared or not self.rule.addresses)
+        return not is_open and not self.rule.excludes(packet)
+
+
+def deciding(redirections: Iterable[Redirection], packet: Packet) -> list[Redirection]:
+    """Those that see the packet, but for what an earlier rule of the same owner has spared."""
+    found, spared = [], set()
+    for one in redirections:
+        if one.owner in spared or not one.fits(packet):
+            continue
+        if one.is_spared:
+            spared.add(one.owner)
+        else:
+            found.append(one)
+    return found
 
 
 def read_redirections() -> tuple[Redirection, ...]:
     """All that are reached from PREROUTING, or from a chain of nftables at that hook."""
     found: list[Redirection] = []
     for name in ("iptables", "ip6tables"):
+        version = 6 if name.startswith("ip6") else 4
         tools = [f"{name}-nft-save"]
         if has_legacy_table(f"{name[:-1].removesuffix('table')}_tables_names", "nat"):
             tools.append(f"{name}-legacy-save")
         for tool in tools:
             if (path := shutil.which(tool)) is not None:
-                found += parse_iptables(said(path, "-t", "nat"), tool.removesuffix("-save"))
+                told = said(path, "-t", "nat")
+                found += parse_iptables(told, tool.removesuffix("-save"), version)
     if shutil.which("nft") is not None:
-        found += parse_nft(said("nft", "-j", "list", "ruleset"))
-    return tuple(dict.fromkeys(found))
+        found += parse_nft(listed_rules())
+    return tuple(found)
 
 
-def parse_iptables(text: str, owner: str) -> list[Redirection]:
-    """The redirections of an `iptables-save` that a packet can come to."""
+def parse_iptables(text: str, owner: str, version: int) -> list[Redirection]:
+    """The redirections of an `iptables-save` that a packet can come to, in the order in which it
+    does."""
     rules: dict[str, list[list[str]]] = {}
     for line in text.splitlines():
         words = [word.strip('"') for word in _WORD.findall(line)]
         if words[:1] == ["-A"]:
             rules.setdefault(words[1], []).append(words[2:])
-    found, waiting, seen = [], ["PREROUTING"], set()
-    while waiting:
-        chain = waiting.pop(0)
-        if chain in seen:
-            continue
-        seen.add(chain)
+
+    def reached(chain: str, above: tuple[str, ...]) -> Iterator[Redirection]:
         for words in rules.get(chain, []):
             target = _after(words, "-j")
-            if target in rules:
-                waiting.append(target)
-            elif target in {"REDIRECT", "DNAT"}:
-                found.append(_redirection(words, target, f"{owner} {chain}"))
-    return found
+            if target in rules and target not in above:
+                yield from reached(target, (*above, target))
+            elif target in {"REDIRECT", "DNAT", "ACCEPT"} or (target == "RETURN" and not above[1:]):
+                yield _redirection(words, target, f"{owner} {chain}", version)
+
+    return list(reached("PREROUTING", ("PREROUTING",)))
 
 
-def _redirection(words: list[str], target: str, path: str) -> Redirection:
-    address = _after(words, "-d").partition("/")[0]
-    port = _after(words, "--dport")
+def _redirection(words: list[str], target: str, path: str, version: int) -> Redirection:
+    rule = replace(iptables_rule(" ".join(words), words), version=version)
     to = to_port = ""
     if target == "DNAT":
         to, to_port = _end(_after(words, "--to-destination"))
-    else:
+    elif target == "REDIRECT":
         to_port = _after(words, "--to-ports")
-    return Redirection(address, _after(words, "-p"), _number(port), to, path, _number(to_port))
+    is_spared = target in {"ACCEPT", "RETURN"}
+    return Redirection(rule, to, path, _number(to_port), is_spared)
 
 
 def _end(text: str) -> tuple[str, str]:
@@ -99,50 +124,50 @@ def _after(words: Iterable[str], option: str) -> str:
 
 
 def parse_nft(text: str) -> list[Redirection]:
-    """Those of chains at the hook prerouting; what iptables made there it shows itself."""
-    if not text.strip():
-        return []
-    listed = json.loads(text).get("nftables", [])
-    bases = {
-        (one["family"], one["table"], one["name"])
-        for entry in listed
-        if (one := entry.get("chain")) and one.get("hook") == "prerouting"
-    }
-    found = []
-    for entry in listed:
-        rule = entry.get("rule")
-        if rule is None or (rule["family"], rule["table"], rule["chain"]) not in bases:
-            continue
-        made = _nft_redirection(rule)
-        if made is not None:
-            found.append(made)
+    """Those of chains at the hook prerouting, and of chains that these lead to; what iptables made
+    there it shows itself."""
+    rules: dict[tuple[str, str, str], list[Mapping[str, Any]]] = {}
+    bases = []
+    for entry in ruleset(text):
+        chain, rule = entry.get("chain"), entry.get("rule")
+        if chain is not None and (chain.get("hook"), chain.get("type")) == ("prerouting", "nat"):
+            bases.append(chain)
+        elif rule is not None:
+            rules.setdefault((rule["family"], rule["table"], rule["chain"]), []).append(rule)
+
+    def reached(place: tuple[str, str, str], above: tuple[str, ...]) -> Iterator[Redirection]:
+        for rule in rules.get(place, []):
+            for expression in rule.get("expr", []):
+                (name, body), *_ = expression.items()
+                if name in _JUMPS and body["target"] not in above:
+                    yield from reached((*place[:2], body["target"]), (*above, body["target"]))
+            made = _nft_redirection(rule)
+            if made is not None:
+                yield made
+
+    found: list[Redirection] = []
+    for base in sorted(bases, key=lambda one: int(one.get("prio", 0))):
+        found += reached((base["family"], base["table"], base["name"]), (base["name"],))
     return found
 
 
-def _nft_redirection(rule: Mapping[str, Any]) -> Redirection | None:
-    address, protocol, port, target = "", "", 0, None
-    to_port = 0
-    for expression in rule.get("expr", []):
+def _nft_redirection(value: Mapping[str, Any]) -> Redirection | None:
+    rule, target, to_port, is_spared = FilterRule(""), None, 0, False
+    for expression in value.get("expr", []):
         (name, body), *_ = expression.items()
         if name == "match":
-            left = body.get("left", {})
-            payload = left.get("payload", {}) if isinstance(left, Mapping) else {}
-            field, right = payload.get("field"), body.get("right")
-            if field == "daddr":
-                address = str(right)
-            elif field == "dport" and isinstance(right, int):
-                protocol, port = payload.get("protocol", ""), right
-            elif isinstance(left, Mapping) and left.get("meta", {}).get("key") == "l4proto":
-                protocol = str(right)
+            rule = nft_match(rule, body)
         elif name == "redirect":
             target, to_port = "", _port_of(body)
         elif name == "dnat":
             to_port = _port_of(body)
             target = str(body.get("addr", "")) if isinstance(body, Mapping) else ""
-    if target is None or not address:
+        elif name == "accept":
+            target, is_spared = "", True
+    if target is None:
         return None
-    path = f"nft {rule['family']} {rule['table']} {rule['chain']}"
-    return Redirection(address, protocol, port, target, path, to_port)
+    path = f"nft {value['family']} {value['table']} {value['chain']}"
+    return Redirection(rule, target, path, to_port, is_spared)
 
 
 def _port_of(body: object) -> int:

@@ -40,6 +40,7 @@ NEWSETELEM, GETSETELEM, DELSETELEM = 12, 13, 14
 NEWGEN, GETGEN = 15, 16
 
 _SUBSYSTEM = 10
+_DORMANT = 1
 _BATCH_BEGIN, _BATCH_END = 16, 17
 _BATCH_GENID = 1
 _MOST_ELEMENTS = 200
@@ -339,6 +340,14 @@ class Tables:
             family: _number(of.get(2, b""))
             for family, of in found
             if cstring(of.get(1, b"")) == name
+        }
+
+    def dormant(self) -> set[tuple[int, str]]:
+        """Family and name of the tables whose chains see no packets."""
+        return {
+            (family, cstring(of.get(1, b"")))
+            for family, of in self._dump(GETTABLE, 0, b"", "list tables")
+            if _number(of.get(2, b"")) & _DORMANT
         }
 
     def chains(self, table: str) -> Iterator[tuple[int, str, Hook | None]]:

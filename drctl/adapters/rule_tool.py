@@ -3,14 +3,19 @@ goes wrong is an error, since rules that nobody could read are not rules that ar
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
+from drctl.adapters.nftables import Tables
 from drctl.errors import DrctlError, ToolMissing
 
 _LIMIT_S = 20
 _PACKAGES = {"nft": "nftables", "iptables-save": "iptables", "ip6tables-save": "iptables"}
+_DORMANT = "dormant"
+_FAMILIES = {1: "inet", 2: "ip", 3: "arp", 5: "netdev", 7: "bridge", 10: "ip6"}
 _LACKING = re.compile(
     r"not supported|No such file|does not exist|Unable to init|can't initialize|No chain/target"
 )
@@ -45,3 +50,41 @@ def said(*command: str) -> str:
     if _LACKING.search(reason):
         return ""
     raise RulesUnreadable(f"{' '.join(command)}: {reason or done.returncode}")
+
+
+def listed_rules() -> str:
+    """`nft -j list ruleset`, with the flag of dormant tables, which older versions leave out."""
+    listed = said("nft", "-j", "list", "ruleset")
+    asleep = _dormant_tables() if listed.strip() else set()
+    if not asleep:
+        return listed
+    told = json.loads(listed)
+    for entry in told["nftables"]:
+        table = entry.get("table")
+        if table is not None and (table["family"], table["name"]) in asleep:
+            table["flags"] = _DORMANT
+    return json.dumps(told)
+
+
+def _dormant_tables() -> set[tuple[str, str]]:
+    tables = Tables()
+    try:
+        return {(_FAMILIES.get(family, ""), name) for family, name in tables.dormant()}
+    finally:
+        tables.close()
+
+
+def ruleset(listed: str) -> list[dict[str, Any]]:
+    """What `listed_rules` has said, but for what is in dormant tables: that sees no
+    packets."""
+    entries: list[dict[str, Any]] = json.loads(listed or "{}").get("nftables", [])
+    asleep = {
+        (one["family"], one["name"])
+        for entry in entries
+        if (one := entry.get("table")) and _DORMANT in one.get("flags", ())
+    }
+    return [
+        entry
+        for entry in entries
+        if not any((one.get("family"), one.get("table")) in asleep for one in entry.values())
+    ]

@@ -6,8 +6,9 @@ question is answered otherwise, it is asked once so too: by proxy ARP a router a
 broadcasts late, but at once what is sent to itself (net/ipv4/arp.c). Questions are spread in time.
 
 A station can be made to ask for an address itself: an echo request to a VIP of its own, from an
-address on the segment that nobody has (a bait), which it then has to ask for by ARP. Who answers
-for the baits themselves answers for everything. VRRP advertisements are heard meanwhile.
+address on the segment that nobody has (a bait), which it then has to ask for by ARP; if it does not
+answer echo requests, by the start of a connection, which is reset at once. Who answers for the
+baits themselves answers for everything. VRRP advertisements are heard meanwhile.
 """
 
 from __future__ import annotations
@@ -59,11 +60,13 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Provocation:
-    """A station that is to be made to send from an address of its own, by a packet for that."""
+    """A station that is to be made to send from an address of its own, by a packet for that.
+    `port`: of TCP, where it takes connections."""
 
     station: str
     vip: str
     interface: str
+    port: int = 80
 
 
 @dataclass(slots=True)
@@ -187,7 +190,8 @@ class Surveyor:
             again = [one for one in provocations if (one.station, one.vip) in silent]
             for number, one in enumerate(again):
                 again_s = time.monotonic() + number * GAP_S
-                self._plan(queue, again_s, self._provoking(one, baits, record))
+                provoke = self._provoking(one, baits, record, is_again=True)
+                self._plan(queue, again_s, provoke)
 
         self._plan(queue, at_s + _SECOND_TRY_S, try_again)
         self._run(queue, at_s + max(LAST_S, listen_s), record)
@@ -256,7 +260,12 @@ class Surveyor:
         ]
 
     def _provoking(
-        self, one: Provocation, baits: Sequence[Question], record: Record
+        self,
+        one: Provocation,
+        baits: Sequence[Question],
+        record: Record,
+        *,
+        is_again: bool = False,
     ) -> Callable[[], None]:
         def provoke() -> None:
             macs = record.macs.get(one.station, set())
@@ -269,15 +278,28 @@ class Surveyor:
             pair = (one.station, one.vip)
             bait = free[record.used[one.station]]
             record.used[one.station] += 1
-            source, target = socket.inet_aton(bait), socket.inet_aton(one.vip)
-            request = ip_packet.echo_request(source, target, secrets.randbits(16))
+            ends = socket.inet_aton(bait), socket.inet_aton(one.vip)
+            packets = [ip_packet.echo_request(*ends, secrets.randbits(16))]
+            if is_again:
+                packets += _begun_and_reset(ends, one.port)
             raw = self._raw[one.interface]
             record.laid.update({(mac, bait): pair for mac in macs})
-            frames = [ip_packet.frame(raw.mac(), mac_bytes(mac), request) for mac in sorted(macs)]
+            frames = [
+                ip_packet.frame(raw.mac(), mac_bytes(mac), packet)
+                for mac in sorted(macs)
+                for packet in packets
+            ]
             raw.send(frames, f"provoke {one.station}")
             record.tried.add(pair)
 
         return provoke
+
+
+def _begun_and_reset(ends: tuple[bytes, bytes], port: int) -> list[bytes]:
+    """A connection that nothing is left of: a SYN, and the RST that belongs to it."""
+    own, number = secrets.choice(range(32768, 61000)), secrets.randbits(31)
+    flags = ((number, ip_packet.SYN), (number + 1, ip_packet.RST))
+    return [ip_packet.tcp(*ends, ip_packet.Segment(own, port, at, 0, flag)) for at, flag in flags]
 
 
 def _proxies(baits: Iterable[str], record: Record) -> set[str]:

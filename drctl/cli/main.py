@@ -59,7 +59,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     for name in names:
         importlib.import_module(f"drctl.cli.{name}").register(subparsers)
-    options = parser.parse_args(arguments)
+    try:
+        options = parser.parse_args(arguments)
+    except SystemExit as refused:
+        if refused.code == 2 and wanted == "verify" and "--nagios" in arguments:
+            print("DRCTL UNKNOWN - wrong usage, drctl verify --help explains it")
+            return 3  # 2 is CRITICAL to a monitoring system
+        raise
     try:
         return int(options.run(options))
     except DrctlError as refused:

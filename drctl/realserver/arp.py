@@ -12,7 +12,18 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 
 from drctl.adapters.addresses import SCOPES
-from drctl.adapters.arp_rules import CONTINUE, DROP, INPUT, OUTPUT, Chain, Network, Rule
+from drctl.adapters.arp_rules import (
+    CONTINUE,
+    DROP,
+    GOTO,
+    INPUT,
+    JUMP,
+    OUTPUT,
+    RETURN,
+    Chain,
+    Network,
+    Rule,
+)
 from drctl.realserver.value import Kernel
 
 ANYBODY = "0.0.0.0"
@@ -23,6 +34,8 @@ DEAF = 8
 """arp_ignore that answers for no address at all."""
 SILENT = frozenset({1, 2, DEAF})
 """arp_ignore that does not answer for an address of another interface."""
+SPARING = 2
+"""arp_announce that names an address of the card alone; more than it is as 0."""
 _BY_SCOPE = 3
 
 
@@ -71,7 +84,7 @@ def asking(kernel: Kernel, vip: str, interface: str) -> Outcome:
     if not devices:
         return Outcome(True, "this host does not have it")
     announce = effective(kernel.arp_announce, interface)
-    if announce >= 2:
+    if announce == SPARING:
         return Outcome(True, f"arp_announce is {announce}")
     rule = _decision(kernel.arp_chains, OUTPUT, (vip, ANYBODY), interface)
     if rule is not None and (rule.verdict == DROP or (rule.mangled and rule.mangled != vip)):
@@ -87,38 +100,65 @@ def _decision(
     chains: tuple[Chain, ...], hook: str, ends: tuple[str, str], interface: str
 ) -> Rule | None:
     """The rule that decides: one that drops in any chain, or else one that writes the source."""
-    deciding: Rule | None = None
+    course = _Course(*ends, interface)
     for chain in chains:
-        if chain.hook != hook:
-            continue
-        source, target = ends
-        for rule in chain.rules:
-            if rule.is_narrow or not rule.fits(source, target, interface):
-                continue
-            if rule.mangled and source != rule.mangled:
-                deciding = rule
-                source = rule.mangled
-            if rule.verdict == DROP:
-                return rule
-            if rule.verdict != CONTINUE:
-                break
-        else:
-            if chain.policy == DROP:
+        if chain.hook == hook:
+            last = course.end(chain, chain.rules)
+            if last is not None and last.verdict == DROP:
+                return last
+            if last is None and chain.policy == DROP:
                 return Rule(f"policy of {chain.owner} {hook}", verdict=DROP)
-    return deciding
+    return course.writer
+
+
+def mute(kernel: Kernel, vip: str, interface: str) -> str:
+    """The rule by which this host cannot ask for anybody's MAC when it sends from the VIP, "" for
+    none."""
+    has_it = any(one.address == vip for one in kernel.present)
+    if not has_it or effective(kernel.arp_announce, interface) == SPARING:
+        return ""
+    rule = _decision(kernel.arp_chains, OUTPUT, (vip, ANYBODY), interface)
+    return rule.text if rule is not None and rule.verdict == DROP else ""
+
+
+@dataclass(slots=True)
+class _Course:
+    """The way of an ARP packet through chains; `writer` is the rule that wrote its source."""
+
+    source: str
+    target: str
+    interface: str
+    writer: Rule | None = None
+
+    def end(self, chain: Chain, rules: tuple[Rule, ...]) -> Rule | None:
+        """The rule that ends it; None when these rules do not."""
+        for rule in rules:
+            if rule.is_narrow or not rule.fits(self.source, self.target, self.interface):
+                continue
+            if rule.mangled and self.source != rule.mangled:
+                self.writer, self.source = rule, rule.mangled
+            if rule.verdict == RETURN:
+                return None
+            if rule.verdict in {JUMP, GOTO}:
+                last = self.end(chain, chain.others.get(rule.chain, ()))
+                if last is not None or rule.verdict == GOTO:
+                    return last
+            elif rule.verdict != CONTINUE:
+                return rule
+        return None
 
 
 def misplaced(kernel: Kernel, vip: str, hook: str) -> Iterator[str]:
     """Rules about the VIP that cannot do what they are for: at the other hook, or with the address
     in the wrong place."""
     for chain in kernel.arp_chains:
-        for rule in chain.rules:
+        for rule in chain.reached():
             in_source, in_target = _names(rule.sources, vip), _names(rule.targets, vip)
             if not (in_source or in_target):
                 continue
             where = f"{chain.owner}: {rule.text}"
-            if chain.hook == hook and rule.interface:
-                yield f"{where} (for {rule.interface} alone)"
+            if chain.hook == hook and rule.interfaces:
+                yield f"{where} (for {' and '.join(rule.interfaces)} alone)"
             elif hook == INPUT and chain.hook == INPUT and in_source:
                 yield f"{where} (matches the source, a request for the VIP has it as its target)"
             elif hook == INPUT and chain.hook == OUTPUT and in_target and rule.verdict == DROP:

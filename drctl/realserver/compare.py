@@ -8,8 +8,18 @@ from collections.abc import Iterator
 from drctl.adapters.addresses import SCOPES, Present
 from drctl.adapters.arp_rules import INPUT, OUTPUT
 from drctl.adapters.filter_rules import REJECT, Packet
-from drctl.adapters.nat_rules import Redirection
-from drctl.realserver.arp import DEAF, SILENT, answering, asking, effective, misplaced, unheard
+from drctl.adapters.nat_rules import Redirection, deciding
+from drctl.realserver.arp import (
+    DEAF,
+    SILENT,
+    SPARING,
+    answering,
+    asking,
+    effective,
+    misplaced,
+    mute,
+    unheard,
+)
 from drctl.realserver.boot import judge_boot
 from drctl.realserver.effect import HANGS, LEAKS
 from drctl.realserver.value import Boot, Difference, Kernel, Service, Wanted
@@ -47,6 +57,10 @@ def _addresses(wanted: Wanted, kernel: Kernel) -> Iterator[Difference]:
         if own not in by_address:
             effect = "the director does not find this server there: it gets no requests"
             yield Difference(f"address {own}", "on a card, its own address", "not there", effect)
+        elif not any(one.is_usable for one in by_address[own]):
+            actual = "a duplicate of somebody else's (dadfailed), or not yet known to be none"
+            effect = "nobody is answered about it: no director finds this server"
+            yield Difference(f"address {own}", "usable", actual, effect)
         for one in by_address.get(own, []):
             rule = unheard(kernel, own, one.interface) if ":" not in own else ""
             if rule:
@@ -134,6 +148,14 @@ def _silence(wanted: Wanted, kernel: Kernel) -> Iterator[Difference]:
             outcome = asking(kernel, line.vip, card)
             if not outcome.is_safe:
                 yield _unsafe(wanted, kernel, line.vip, OUTPUT, outcome.why)
+            if rule := mute(kernel, line.vip, card):
+                yield Difference(
+                    f"requests when {line.vip} answers",
+                    "they name an address of the card as their source, and are sent",
+                    rule,
+                    "this server cannot ask for the MAC of a client or router when it answers from "
+                    f"the VIP: {HANGS}",
+                )
     if plan.method == "sysctl" and plan.silent:
         yield from _switches(kernel)
 
@@ -160,20 +182,20 @@ def _unsafe(wanted: Wanted, kernel: Kernel, vip: str, hook: str, why: str) -> Di
 
 def _switches(kernel: Kernel) -> Iterator[Difference]:
     """Also where no VIP is yet: it may come at any moment."""
-    for name, values, least in (
-        ("arp_ignore", kernel.arp_ignore, 1),
-        ("arp_announce", kernel.arp_announce, 2),
+    for name, values, good in (
+        ("arp_ignore", kernel.arp_ignore, SILENT),
+        ("arp_announce", kernel.arp_announce, frozenset({SPARING})),
     ):
         for card in kernel.cards:
             counts = effective(values, card)
             is_deaf = name == "arp_ignore" and counts == DEAF
-            if counts < least or is_deaf or (name == "arp_ignore" and counts not in SILENT):
+            if counts not in good or is_deaf:
                 own, everywhere = values.get(card, 0), values.get("all", 0)
                 actual = f"{counts} (all {everywhere}, {card} {own})"
                 effect = f"a VIP on lo is spoken for on {card}: {LEAKS}"
                 if is_deaf:
                     effect = f"nothing is answered on {card}: no director finds this server"
-                yield Difference(f"{name} on {card}", f"{least}", actual, effect)
+                yield Difference(f"{name} on {card}", f"{min(good)}", actual, effect)
 
 
 def _bonds(wanted: Wanted, kernel: Kernel) -> Iterator[Difference]:
@@ -196,14 +218,10 @@ def _bonds(wanted: Wanted, kernel: Kernel) -> Iterator[Difference]:
 
 
 def _redirects(wanted: Wanted, kernel: Kernel) -> Iterator[Difference]:
+    cards = tuple(sorted({one.interface for one in kernel.present if one.address in wanted.own}))
     for line in wanted.plan.redirects:
-        mine = [
-            one
-            for one in kernel.redirections
-            if one.address == line.vip
-            and one.protocol in {"", line.protocol}
-            and one.port in {0, line.port}
-        ]
+        packet = Packet(line.vip, line.protocol, line.port, cards)
+        mine = deciding(kernel.redirections, packet)
         if any(one.target == line.target and one.to_port in {0, line.port} for one in mine):
             continue
         actual = ", ".join(map(_course, mine))

@@ -59,7 +59,7 @@ def _shadowing(kernel: Kernel) -> str:
     first = [
         f"{chain.owner}: {rule.text}"
         for chain in kernel.arp_chains
-        for rule in chain.rules
+        for rule in chain.reached()
         if rule.verdict == "accept" and not (rule.sources or rule.targets or rule.mangled)
     ]
     return f" (a rule before ours lets it pass: {'; '.join(first)})" if first else ""

@@ -20,8 +20,9 @@ class Signature:
     `is_provoked`: it was seen to ask for an address when it sent from the VIP, so that what it did
     not name as its source means something. `is_alone`: it serves other VIPs of the family too, and
     is silent about some. `second_card` is the MAC when others of the host's cards on the segment
-    are silent. `is_proxy`: it answers for addresses that nobody has. `router` is the number of the
-    virtual router that it advertises by VRRP, 0 for none.
+    are silent. `is_proxy`: it answers for addresses that nobody has. `is_here`: it is this host,
+    which does not hear itself. `router` is the number of the virtual router that it advertises by
+    VRRP, 0 for none.
     """
 
     answers: bool
@@ -32,6 +33,7 @@ class Signature:
     is_alone: bool
     second_card: str
     is_proxy: bool = False
+    is_here: bool = False
     router: int = 0
 
 
@@ -55,6 +57,11 @@ _OUTGOING = (
 )
 _ROWS = (
     Row(
+        lambda s: s.is_here,
+        "(this host) has the VIP on its card here, which answers for it whatever arp_ignore says",
+        "move the VIP to lo; drctl realserver check",
+    ),
+    Row(
         lambda s: bool(s.router),
         "sends VRRP advertisements for virtual router {router}: a keepalived runs there, as on a "
         "director, and takes the VIP",
@@ -70,7 +77,7 @@ _ROWS = (
     Row(
         lambda s: s.is_v6 and s.answers,
         "answers neighbour solicitations: the VIP is on its Ethernet card instead of lo, where the "
-        "kernel would not answer for it",
+        "kernel would not answer for it, or it answers for somebody else (ip -6 neigh show proxy)",
         "on {host}: move the VIP to lo, with prefix length 128",
     ),
     Row(

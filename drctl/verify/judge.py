@@ -67,7 +67,9 @@ def _finding(target: Target, evidence: _Evidence) -> Finding:
     strangers: list[str] = []
     for mac, ways in mine.items():
         owner = known.of(mac)
-        if How.LOCAL in ways:
+        if How.LOCAL in ways and (
+            survey.here.role is Role.DIRECTOR or _may_be_here(target, survey)
+        ):
             directors.append((mac, survey.here.host, survey.here.rank))
         elif mac.startswith(VIRTUAL_MACS):
             directors.append((mac, "", 0))
@@ -96,9 +98,13 @@ def _finding(target: Target, evidence: _Evidence) -> Finding:
     if leaks:
         return _leak(target, answers, leaks, evidence)
     if strangers:
-        return Finding(target.vip, Verdict.UNKNOWN_HOST, answers, *_stranger(strangers, evidence))
+        return Finding(
+            target.vip, Verdict.UNKNOWN_HOST, answers, *_stranger(target, strangers, evidence)
+        )
     if not any(answer.is_reply for answer in answers):
         cause = "nobody answers for it: no director is active, or none has it on this segment"
+        if ":" in target.vip:
+            cause += ", or its kernel has found it to be a duplicate (dadfailed in `ip address`)"
         hint = "look at the directors (drctl status, or keepalived's log)"
         return Finding(target.vip, Verdict.UNANSWERED, answers, cause, hint)
     return Finding(target.vip, Verdict.OK, answers)
@@ -111,6 +117,11 @@ def _may_be_directors(target: Target, strangers: Sequence[str], evidence: _Evide
     return len(strangers) <= target.unnamed - is_here_unknown and not any(
         mac in survey.proxies for mac in strangers
     )
+
+
+def _may_be_here(target: Target, survey: Survey) -> bool:
+    """Whether this host, which has the VIP and is none of the setup, may be a director."""
+    return survey.here.role is Role.UNKNOWN and target.unnamed > 0
 
 
 def _active(directors: Sequence[tuple[str, str, int]], survey: Survey) -> str:
@@ -128,7 +139,9 @@ def _name_and_role(
     known = evidence.known
     owner = known.of(mac)
     if How.LOCAL in ways:
-        return evidence.survey.here.host or "this host", "active" if mac == active else "standby"
+        here = evidence.survey.here
+        role = "active" if mac == active else "standby" if mac in directors else here.role.value
+        return here.host or "this host", role
     if mac.startswith(VIRTUAL_MACS) or (owner is None and mac in directors):
         return known.describe(mac), "active" if mac == active else "standby"
     if owner is None:
@@ -150,8 +163,12 @@ def _grasping(target: Target, evidence: _Evidence) -> list[Owner]:
     ]
 
 
-def _stranger(strangers: Sequence[str], evidence: _Evidence) -> tuple[str, str]:
+def _stranger(target: Target, strangers: Sequence[str], evidence: _Evidence) -> tuple[str, str]:
     known, survey = evidence.known, evidence.survey
+    claims = evidence.claims[target.vip]
+    if any(How.LOCAL in claims.get(mac, ()) for mac in strangers):
+        cause = "this host has it, and is no host of the configuration"
+        return cause, "take it off this host, or name the directors (--director ADDRESS)"
     names = " and ".join(known.describe(mac) for mac in strangers)
     if any(mac in survey.proxies for mac in strangers):
         cause = f"{names} answers for every address, also those that nobody has: proxy_arp is on"
@@ -216,6 +233,7 @@ def _signature(target: Target, owner: Owner, evidence: _Evidence) -> Signature:
         is_alone=len(served) > 1 and len(leaking) < len(served),
         second_card=macs[0] if macs and len(macs) < len(cards) else "",
         is_proxy=any(mac in survey.proxies for mac in cards),
+        is_here=How.LOCAL in ways,
         router=routers[0] if routers else 0,
     )
 

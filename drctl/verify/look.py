@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from drctl.adapters.addresses import Addresses
+from drctl.adapters.addresses import Addresses, Present
 from drctl.adapters.neighbours import Neighbour, neighbours
 from drctl.adapters.packet import Heard
 from drctl.adapters.survey import BAITS, Card, Provocation, Question, Record, Surveyor
@@ -18,7 +18,7 @@ from drctl.verify.value import How, Result, Role, Sighting, Survey, Through
 
 
 def read_machine() -> Machine:
-    """This host's cards, by netlink. An address with a lease is a VIP, and no card's own."""
+    """This host's cards, by netlink. A VIP that failed the detection of duplicates is not there."""
     addresses = Addresses()
     try:
         links = [link for link in addresses.links() if link.is_up and link.has_arp]
@@ -28,17 +28,25 @@ def read_machine() -> Machine:
     cards = tuple(
         Card(
             link.interface,
-            tuple(
-                (one.address, one.prefix)
-                for one in present
-                if one.interface == link.interface and one.valid_ms < 0
-            ),
+            tuple((one.address, one.prefix) for one in _own(present, link.interface)),
         )
         for link in links
         if link.mac and link.interface != "lo"
     )
     macs = {link.interface: link.mac for link in links if link.interface != "lo"}
-    return Machine(cards, macs, frozenset((one.address, one.interface) for one in present))
+    there = frozenset((one.address, one.interface) for one in present if one.is_usable)
+    return Machine(cards, macs, there)
+
+
+def _own(present: Sequence[Present], interface: str) -> list[Present]:
+    """A card's own addresses. One with an end is a VIP that a daemon holds, but where there is no
+    other of its family it came by DHCP, or from a router."""
+    there = [one for one in present if one.interface == interface]
+    own = [one for one in there if one.valid_ms < 0]
+    for is_v6 in (False, True):
+        if not any((":" in one.address) == is_v6 and one.scope == 0 for one in own):
+            own += [one for one in there if (":" in one.address) == is_v6 and one.valid_ms >= 0]
+    return own
 
 
 def cards_of(plan: Plan, machine: Machine) -> list[Card]:
@@ -136,7 +144,9 @@ class Look:
             if station.role is Role.REAL_SERVER and vips and ":" not in station.address:
                 first = (self._turn - 1) * BAITS % len(vips)
                 chosen = (vips[first:] + vips[:first])[:BAITS]
-                made.append([Provocation(station.address, v, station.interface) for v in chosen])
+                at = (station.address, station.interface)
+                ports = dict(station.ports)
+                made.append([Provocation(at[0], vip, at[1], ports.get(vip, 80)) for vip in chosen])
         # of many, each server once before any a second time
         return [one for each in itertools.zip_longest(*made) for one in each if one is not None]
 

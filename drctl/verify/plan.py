@@ -98,6 +98,11 @@ def plan_of_hosts(
         replace(one, unnamed=_unnamed(len(views), stations, here, one.interface)) for one in found
     )
     notes += _about_unnamed(targets)
+    if here.role is Role.REAL_SERVER:
+        notes.append(
+            f"this host is {here.host}, a real server, and does not hear itself: whether it leaks "
+            "is seen from another one, and by drctl realserver check"
+        )
     return Plan(targets, stations, connections, here, tuple(notes))
 
 
@@ -196,13 +201,20 @@ def _stations(hosts: Sequence[Host], machine: Machine, interface: str | None) ->
     for host in hosts:
         role = Role.REAL_SERVER if host.rank is None else Role.DIRECTOR
         vips = tuple(dict.fromkeys(one.vip for one in host.bindings if one.method != MASQUERADE))
+        ports = tuple(
+            (one.vip, port.number)
+            for one in host.bindings
+            for port in one.ports
+            if port.protocol in {"tcp", ""} and port.number and one.method != MASQUERADE
+        )
         for text in host.addresses:
             address = canonical(text)
             if address is None or _is_own(address, machine):
                 continue
             card = machine.card_of(address, interface)
             if card is not None:
-                yield Station(address, card.interface, host.name, role, vips, _order(host))
+                order = _order(host)
+                yield Station(address, card.interface, host.name, role, vips, order, ports)
 
 
 def _order(host: Host) -> int:

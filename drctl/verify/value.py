@@ -59,6 +59,8 @@ class Station:
     role: Role
     vips: tuple[str, ...] = ()
     rank: int = 0
+    ports: tuple[tuple[str, int], ...] = ()
+    """Pairs of a VIP and a port of TCP that it takes connections for."""
 
 
 @dataclass(frozen=True, slots=True)

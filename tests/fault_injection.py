@@ -305,6 +305,14 @@ def forwarding(scene: Scene) -> None:
     scene.web.run("sysctl", "-qw", "net.ipv4.ip_forward=1")
 
 
+def no_ping(scene: Scene) -> None:
+    scene.web.run("sysctl", "-qw", "net.ipv4.icmp_echo_ignore_all=1")
+
+
+def dormant(scene: Scene) -> None:
+    scene.web.run("nft", "add table arp drctl_arp { flags dormant; }")
+
+
 def unplug(scene: Scene) -> None:
     scene.lab.segment.switch.ip("link", "set", "web1", "down")
 

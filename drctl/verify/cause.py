@@ -52,7 +52,7 @@ _INCOMING = (
     "itself, where arp_ignore does not count"
 )
 _OUTGOING = (
-    "arp_announce is below 2, or the rule that replaces the source of outgoing ARP is missing or "
+    "arp_announce is not 2, or the rule that replaces the source of outgoing ARP is missing or "
     "in another chain"
 )
 _ROWS = (

@@ -51,7 +51,7 @@ def _vip_on_its_card(web: Host) -> None:
 LEAKS: list[tuple[Callable[[Host], None], str, str, str]] = [
     (_ignores_nothing, VIP, "answers ARP, and does not name the VIP as its source", "reply"),
     (_ignores_nothing, OTHER_VIP, "on that card, or the rule against", "reply"),
-    (_announces_all, VIP, "arp_announce is below 2, or the rule that replaces", "announcement"),
+    (_announces_all, VIP, "arp_announce is not 2, or the rule that replaces", "announcement"),
     (_announces_all, OTHER_VIP, "does not answer, but names the VIP", "announcement"),
     (_no_rules, VIP, "no ARP rule is in force", "reply"),
     (_no_rules, OTHER_VIP, "no ARP rule is in force", "reply"),

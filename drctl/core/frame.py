@@ -11,6 +11,9 @@ from drctl.core.group import GroupState
 from drctl.core.peer import PeerView
 from drctl.core.role import ACTIVE, COMING, INSTALLED, SUSPECT, TAKING, YIELDING
 
+ON_ITS_WAY_MS = 20
+"""A frame that somebody sent is heard by then."""
+
 
 def heard(around: Around, group_of: Mapping[str, GroupState], event: FrameHeard) -> bool:
     """Sort a frame by what it means for this node; false when no role has to look at it.
@@ -78,7 +81,7 @@ def _claimed_by_living(group: GroupState, event: FrameHeard, peer: PeerView) -> 
         # it has the VIP in another group
         if group.burst is not None:
             group.burst.answered(event.now_ms)
-        elif event.now_ms - group.since_ms > 2 * group.around.timing.heartbeat_ms:
+        elif not _may_be_older(group, event.now_ms):
             active.contested(group, event.now_ms, peer)
     elif group.role is ACTIVE and says_no:
         if event.now_ms - group.since_ms > 10 * group.around.timing.heartbeat_ms:
@@ -89,6 +92,13 @@ def _claimed_by_living(group: GroupState, event: FrameHeard, peer: PeerView) -> 
     else:
         return False
     return True
+
+
+def _may_be_older(group: GroupState, now_ms: int) -> bool:
+    """What is heard may have been sent before the group was taken here. After a cut two may hold it
+    though, and have a heartbeat to find that out."""
+    on_its_way_ms = max(ON_ITS_WAY_MS, group.around.timing.heartbeat_ms // 2)
+    return now_ms - group.since_ms <= on_its_way_ms
 
 
 def _begin_anew(group: GroupState, now_ms: int) -> bool:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from core_case import ActiveDirector
+from simulator.fault import Fault
+from simulator.run import Schedule, run
 from simulator.topology import Topology
 from simulator.world import World, load_core
 
@@ -92,3 +95,17 @@ def test_two_that_held_it_agree_on_the_higher_priority_even_without_preemption()
     world.heal_pipes()
     world.run(5_000_000)
     assert [group.role for group in roles] == [Role.STANDBY, Role.ACTIVE]
+
+
+@pytest.mark.parametrize("has_fence", [True, False])
+def test_heal_between_two_configurations_soon_after_a_takeover_takes_a_heartbeat_and_a_probe(
+    has_fence: bool,
+) -> None:
+    """The group has another name on one side, and its answer comes soon after the takeover."""
+    topology = Topology(links=("svc",), has_fence=has_fence)
+    core = load_core()
+    for seed, cut_ms in enumerate(range(1400, 1460, 3)):
+        rename = Fault(939, "rename", "lb1", "svc", 1200)
+        cut = Fault(cut_ms, "split", "lb1", "svc", 190)
+        result = run(Schedule(topology, (rename, cut), seed), core)
+        assert not result.violations, (cut_ms, *map(str, result.violations))

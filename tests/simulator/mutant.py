@@ -458,6 +458,53 @@ MUTANTS = (
         topology=(*FENCED, ("arbiter", "")),
         timeline=(("rename", "lb1", 0, 400, 9000),),
     ),
+    Mutant(
+        "a probe counts though no witness vouches for it",
+        "quiet",
+        (("burst", "        if is_vouched:\n", "        if True:\n"),),
+        topology=(*FENCED, ("heartbeat_ms", 50)),
+        timeline=(("links", "lb2", 0, 50, 900), ("deafen", "lb2", 30, 60, 450)),
+    ),
+    Mutant(
+        "of two holders neither gives way",
+        "safety",
+        (("active", "return group.around.settings.node < peer.config.node", "return True"),),
+        topology=(*FENCED, ("links", ("svc",))),
+        timeline=(("split", "lb1", 0, 50, 1000), ("links", "lb1", 500, 550, 4000)),
+    ),
+    Mutant(
+        "an answer of a director that is heard does not count",
+        "safety",
+        (
+            (
+                "frame",
+                "        return _begin_anew(group, event.now_ms)\n    if group.role is ACTIVE and",
+                "        return False\n    if group.role is ACTIVE and",
+            ),
+        ),
+        topology=(*TWO_GROUPS, ("links", ("svc",))),
+        timeline=(("move-vip", "lb1", 0, 200, 600), ("stop", "lb1", 100, 400, 300)),
+    ),
+    Mutant(
+        "a fence that is put back is open, though the group is handed over",
+        "safety",
+        (("node", "is_shut=is_open and group.is_shut)", "is_shut=False)"),),
+        topology=(*FENCED, ("heartbeat_ms", 100)),
+        timeline=(("switch", "lb1", 100, 100, 0), ("flush", "lb1", 101, 140, 0)),
+    ),
+    Mutant(
+        "hardware addresses of other directors are forgotten",
+        "safety",
+        (
+            (
+                "peer",
+                "            self.macs.pop(mac, None)\n            self.macs[mac] = None\n",
+                "            self.macs.pop(mac, None)\n",
+            ),
+        ),
+        topology=FENCED,
+        timeline=(NO_LINKS,),
+    ),
 )
 
 

@@ -96,7 +96,10 @@ class ControlServer:
                 is_called = True
                 continue
             client = self._clients[descriptor]
-            if client.unsent:
+            if events & select.EPOLLHUP:
+                # whoever was told that there is no answer is not to be obeyed later
+                self._forget(client)
+            elif client.unsent:
                 self._send(client)
             elif events & select.EPOLLIN and not client.is_asking:
                 self._receive(client, found)

@@ -142,7 +142,7 @@ class Desk:
         text = f"heartbeats of {peer} cannot be read: {error}{way}"
         before = self._unread.get(peer)
         self._unread[peer] = (text, now_ms())
-        if before is None or before[0] != text or now_ms() - before[1] >= UNREAD_MS:
+        if before is None or now_ms() - before[1] >= UNREAD_MS:
             log.warning("beat_refused peer=%s text=%r", peer, text)
 
     def link_falls(self) -> dict[tuple[str, str], int]:

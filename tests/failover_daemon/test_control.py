@@ -156,10 +156,20 @@ def test_what_is_no_request_is_refused_and_let_go_of(
             assert file.read() == b""
 
 
+def test_request_of_a_client_that_gave_up_is_not_obeyed_later(
+    server: ControlServer, path: Path
+) -> None:
+    """A daemon that was stopped for a while must not leave its VIPs then because of it."""
+    with pytest.raises(NotAnswered, match="no answer on"):
+        ask(path, {"command": "leave"}, 0.2)
+    assert settle(server) == []
+
+
 def test_client_that_died_costs_nothing(server: ControlServer, path: Path) -> None:
     with connect(path) as client:
         client.sendall(STATUS)
-    (found,) = settle(server)
+        (found,) = settle(server)
+    assert settle(server) == []
     assert not server.is_waiting(found.client)
     server.answer(found.client, {"ok": True})
     assert settle(server) == []

@@ -50,7 +50,7 @@ def test_link_silent_and_healed_one_director_answers(tmp_path: Path, down_s: flo
 
 
 @FULL
-@pytest.mark.parametrize("down_s", [0.3, 4])
+@pytest.mark.parametrize("down_s", [0.3, 4, 30])
 def test_link_silent_with_a_second_link_and_healed_one_director_answers(
     tmp_path: Path, down_s: float
 ) -> None:

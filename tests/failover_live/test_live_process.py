@@ -11,6 +11,7 @@ from live_case import FULL, SLACK_MS, VIP, VIP6, Plan, Stage, now_ms, pass_time,
 
 from drctl.lab.pair.client import Client
 
+STARTED_MS = 5000
 MANY = (VIP, *(f"198.18.{number // 250}.{number % 250 + 1}" for number in range(999)))
 
 
@@ -178,6 +179,8 @@ def test_both_directors_killed_and_started_one_holds_it(tmp_path: Path) -> None:
         print("both directors:", seen)
         assert seen.twice == 0, live.logs()
         assert len(seen.holders) <= 2, live.logs()
+        # two interpreters start, listen for three heartbeats, and wait for the end of old leases
+        assert seen.outage_ms < STARTED_MS + SLACK_MS, live.logs()
 
 
 @FULL

@@ -305,6 +305,12 @@ def forwarding(scene: Scene) -> None:
     scene.web.run("sysctl", "-qw", "net.ipv4.ip_forward=1")
 
 
+def proxy_of_another(scene: Scene) -> None:
+    keys = ("forwarding", "proxy_ndp")
+    scene.web.run("sysctl", "-qw", *(f"net.ipv6.conf.all.{key}=1" for key in keys))
+    scene.web.ip("-6", "neigh", "add", "proxy", "2001:db8::110", "dev", "eth0")
+
+
 def no_ping(scene: Scene) -> None:
     scene.web.run("sysctl", "-qw", "net.ipv4.icmp_echo_ignore_all=1")
 

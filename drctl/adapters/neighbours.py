@@ -1,4 +1,5 @@
-"""This host's own table of neighbours: to which MAC it sends what is for an address. Read only.
+"""This host's own table of neighbours: to which MAC it sends what is for an address, and for which
+it answers in somebody's place. Read only.
 
 Facts: linux/neighbour.h.
 """
@@ -15,6 +16,7 @@ _NEWNEIGH, _GETNEIGH = 28, 30
 _HEAD = struct.Struct("=BxxxiHBB")
 _ADDRESS, _MAC = 1, 2
 _PERMANENT = 0x80
+_PROXY = 0x08
 _USED = 0x02 | 0x04 | 0x08 | 0x10 | _PERMANENT
 """Reachable, stale, about to be asked, asked, and static."""
 
@@ -51,3 +53,23 @@ def neighbours() -> tuple[Neighbour, ...]:
             is_static = bool(state & _PERMANENT)
             found.append(Neighbour(address, names[int(index)], mac.hex(":"), is_static))
     return tuple(found)
+
+
+def proxied() -> frozenset[tuple[str, str]]:
+    """Addresses that this host is told to answer for in somebody's place, each with its card
+    (`ip neigh show proxy`)."""
+    names = dict(socket.if_nameindex())
+    netlink = Netlink(NETLINK_ROUTE)
+    try:
+        request = message(_GETNEIGH, NLM_F_DUMP, 1, _HEAD.pack(0, 0, 0, _PROXY, 0))
+        received = netlink.dump(request, "list neighbours that are proxied")
+    finally:
+        netlink.close()
+    found = set()
+    for one in received:
+        if one.kind == _NEWNEIGH:
+            family, index, _, flags, _ = _HEAD.unpack_from(one.body)
+            packed = attributes(one.body[_HEAD.size :]).get(_ADDRESS, b"")
+            if flags & _PROXY and len(packed) in (4, 16) and index in names:
+                found.add((socket.inet_ntop(family, packed), names[int(index)]))
+    return frozenset(found)

@@ -8,6 +8,7 @@ from pathlib import Path
 from drctl.errors import FileRefused
 
 CONF = Path("/proc/sys/net/ipv4/conf")
+CONF6 = Path("/proc/sys/net/ipv6/conf")
 _FOLDERS = (
     "etc/sysctl.d",
     "run/sysctl.d",
@@ -25,10 +26,11 @@ class Setting:
     path: str
 
 
-def conf_values(name: str) -> dict[str, int]:
-    """One of net.ipv4.conf's settings for each interface, with `all` and `default`."""
-    found = {}
-    for folder in sorted(CONF.iterdir()):
+def conf_values(name: str, conf: Path = CONF) -> dict[str, int]:
+    """One of net.ipv4.conf's settings (or another folder's) for each interface, with `all` and
+    `default`; none of a family that the kernel lacks."""
+    found: dict[str, int] = {}
+    for folder in sorted(conf.iterdir()) if conf.is_dir() else ():
         try:
             found[folder.name] = int((folder / name).read_text("ascii"))
         except FileNotFoundError:

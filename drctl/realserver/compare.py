@@ -68,6 +68,13 @@ def _addresses(wanted: Wanted, kernel: Kernel) -> Iterator[Difference]:
                 yield Difference(f"address {own}", "ARP for it is answered", rule, effect)
     for line in wanted.plan.addresses:
         yield from _vip(wanted, kernel, line, by_address.get(line.vip, []))
+    vips = {line.vip for line in wanted.plan.addresses}
+    vips |= {line.vip for line in wanted.plan.redirects}
+    for vip, card in sorted(kernel.proxied6):
+        if vip in vips and card in kernel.cards and not wanted.plan.is_standby:
+            effect = f"{card} answers neighbour solicitations for it: {LEAKS}"
+            actual = f"a proxy entry on {card} (ip -6 neigh show proxy)"
+            yield Difference(f"address {vip}", "answered for by the director alone", actual, effect)
     if wanted.plan.method in REDIRECTING and not wanted.plan.is_standby:
         for redirect in wanted.plan.redirects:
             there = by_address.get(redirect.vip, [])

@@ -92,6 +92,8 @@ class Kernel:
     layers: Layers = Layers()
     arp_notify: dict[str, int] = field(default_factory=dict)
     filter_chains: tuple[FilterChain, ...] = ()
+    proxied6: frozenset[tuple[str, str]] = frozenset()
+    """IPv6 addresses that it answers for in somebody's place, each with the card."""
 
     @property
     def cards(self) -> tuple[str, ...]:

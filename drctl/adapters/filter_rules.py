@@ -1,8 +1,8 @@
 """What plainly keeps packets from this host: packet filter rules at the hook of incoming ones.
 
 Of nftables (`nft -j`) and iptables (`iptables-save`), in one form. Judged is what is certain for
-every client that asks for the first time; a rule that looks at more (a source, a rate, a set), or
-leads to another chain, leaves it open.
+every client that asks for the first time; a rule that looks at more (a source, a rate, a set)
+leaves it open. Chains that rules lead to are followed.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ import json
 import shlex
 import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from drctl.adapters.rule_tool import has_legacy_table, listed_rules, ruleset, said
 
 DROP, REJECT, ACCEPT, CONTINUE, OTHER = "drop", "reject", "accept", "continue", "other"
+JUMP, GOTO, RETURN = "jump", "goto", "return"
+_BAD = frozenset({DROP, REJECT})
 _PASSING = frozenset({"counter", "log", "comment"})
 _BY_IPTABLES = frozenset({("ip", "filter"), ("ip6", "filter")})
 _BITS = {"ip": 4, "ip6": 6}
@@ -46,7 +48,7 @@ class Packet:
 @dataclass(frozen=True, slots=True)
 class FilterRule:
     """What it asks for; nothing given fits all. `is_narrow`: it looks at more than these;
-    `is_late`: it is about connections that are known already."""
+    `is_late`: it is about connections that are known already. `chain`: the one it leads to."""
 
     text: str
     verdict: str = CONTINUE
@@ -57,6 +59,7 @@ class FilterRule:
     version: int = 0
     is_narrow: bool = False
     is_late: bool = False
+    chain: str = ""
 
     def excludes(self, packet: Packet) -> bool:
         """Whether it certainly does not see the packet."""
@@ -78,27 +81,41 @@ class FilterRule:
 
 @dataclass(frozen=True, slots=True)
 class FilterChain:
-    """The rules of one base chain in their order, and what becomes of those that pass."""
+    """The rules of one base chain in their order, and what becomes of those that pass; `others` are
+    the chains that rules may lead to."""
 
     owner: str
     rules: tuple[FilterRule, ...]
     policy: str = ACCEPT
     version: int = 0
+    others: Mapping[str, tuple[FilterRule, ...]] = field(default_factory=dict)
 
     def blocks(self, packet: Packet) -> tuple[str, str] | None:
         """The verdict and the rule that certainly keeps such a packet away."""
         if self.version not in {0, ipaddress.ip_address(packet.address).version}:
             return None
-        for rule in self.rules:
+        last = self._end(self.rules, packet)
+        if last is None:
+            return (DROP, f"{self.owner}: policy drop") if self.policy == DROP else None
+        return (last.verdict, f"{self.owner}: {last.text}") if last.verdict in _BAD else None
+
+    def _end(self, rules: Iterable[FilterRule], packet: Packet) -> FilterRule | None:
+        """The rule that ends the packet's way, or leaves it open; None when these rules do not."""
+        for rule in rules:
             if rule.verdict == CONTINUE or rule.excludes(packet):
                 continue
-            is_bad = rule.verdict in {DROP, REJECT}
             if rule.is_open(packet):
-                if is_bad:
+                if rule.verdict in _BAD:
                     continue
+                return rule
+            if rule.verdict == RETURN:
                 return None
-            return (rule.verdict, f"{self.owner}: {rule.text}") if is_bad else None
-        return (DROP, f"{self.owner}: policy drop") if self.policy == DROP else None
+            if rule.verdict not in {JUMP, GOTO}:
+                return rule
+            last = self._end(self.others.get(rule.chain, ()), packet)
+            if last is not None or rule.verdict == GOTO:
+                return last
+        return None
 
 
 def _is_in(it: ipaddress.IPv4Address | ipaddress.IPv6Address, network: str) -> bool:
@@ -132,22 +149,35 @@ def _tables(listed: str) -> set[tuple[str, str]]:
 
 
 def parse_iptables(text: str, owner: str, version: int) -> list[FilterChain]:
-    """The chain INPUT of an `iptables-save`."""
-    policy, rules = ACCEPT, []
+    """The chain INPUT of an `iptables-save`, with those that it leads to."""
+    policy = ACCEPT
+    chains: dict[str, tuple[FilterRule, ...]] = {}
     for line in text.splitlines():
         words = shlex.split(line)
         if words[:1] == [":INPUT"]:
             policy = words[1].lower()
-        elif words[:2] == ["-A", "INPUT"]:
-            rules.append(iptables_rule(line, words[2:]))
+        elif line.startswith(":"):
+            chains.setdefault(words[0][1:], ())
+        elif words[:1] == ["-A"]:
+            rule = iptables_rule(line, words[2:])
+            chains[words[1]] = (*chains.get(words[1], ()), rule)
+    rules = chains.get("INPUT", ())
     if not rules and policy == ACCEPT:
         return []
-    return [FilterChain(f"{owner} INPUT", tuple(rules), policy, version)]
+    led = {name: tuple(_led(one, chains) for one in found) for name, found in chains.items()}
+    return [FilterChain(f"{owner} INPUT", led.get("INPUT", ()), policy, version, led)]
+
+
+def _led(rule: FilterRule, chains: Collection[str]) -> FilterRule:
+    """The rule, as one that leads to a chain if there is one of the name of its target."""
+    return (
+        rule if not rule.chain or rule.chain in chains else replace(rule, chain="", verdict=OTHER)
+    )
 
 
 def iptables_rule(line: str, words: list[str]) -> FilterRule:
     """What the words after `-A CHAIN` ask for, up to the target."""
-    rule = FilterRule(line.removeprefix("-A INPUT "))
+    rule = FilterRule(line.removeprefix("-A INPUT ").removeprefix("-A "))
     rest = iter(words)
     for word in rest:
         if word in {"-m", "--match", "--comment"}:
@@ -155,7 +185,11 @@ def iptables_rule(line: str, words: list[str]) -> FilterRule:
         elif word == "-j":
             target = next(rest, "")
             known = {"DROP": DROP, "REJECT": REJECT, "ACCEPT": ACCEPT, "LOG": CONTINUE}
-            return replace(rule, verdict=known.get(target, OTHER))
+            known["RETURN"] = RETURN
+            verdict = known.get(target, JUMP)
+            return replace(rule, verdict=verdict, chain=target if verdict == JUMP else "")
+        elif word == "-g":
+            return replace(rule, verdict=GOTO, chain=next(rest, ""))
         elif word == "-d":
             rule = replace(rule, addresses=(next(rest, ""),))
         elif word == "-p":
@@ -174,7 +208,7 @@ def iptables_rule(line: str, words: list[str]) -> FilterRule:
             if word == "!":  # what it negates is not to be taken for a demand
                 next(rest, "")
                 next(rest, "")
-    return replace(rule, verdict=OTHER if rule.verdict == CONTINUE and "-g" in words else CONTINUE)
+    return rule
 
 
 def _protocol(text: str) -> str:
@@ -212,6 +246,11 @@ def parse_nft(text: str) -> list[FilterChain]:
             tuple(rules.get((one["family"], one["table"], one["name"]), ())),
             one.get("policy", ACCEPT),
             _BITS.get(one["family"], 0),
+            {
+                chain: tuple(found)
+                for (family, table, chain), found in rules.items()
+                if (family, table) == (one["family"], one["table"])
+            },
         )
         for one in bases
         if (one["family"], one["table"]) not in _BY_IPTABLES
@@ -225,12 +264,15 @@ def _nft_rule(value: Mapping[str, Any]) -> FilterRule:
         if name == "match":
             rule = nft_match(rule, body)
             shown.append(_words(body))
-        elif name in {DROP, REJECT, ACCEPT}:
+        elif name in {DROP, REJECT, ACCEPT, RETURN}:
             rule = replace(rule, verdict=name)
             shown.append(name)
+        elif name in {JUMP, GOTO}:
+            rule = replace(rule, verdict=name, chain=str(body["target"]))
+            shown.append(f"{name} {rule.chain}")
         elif name not in _PASSING:
             # of an extension of iptables (xt) nothing is known
-            is_end = name in {"jump", "goto", "return", "queue", "vmap", "xt"}
+            is_end = name in {"queue", "vmap", "xt"}
             rule = replace(rule, is_narrow=True, verdict=OTHER if is_end else rule.verdict)
             shown.append(name)
     return replace(rule, text=" ".join(shown))

@@ -19,6 +19,7 @@ from tools import need
 
 VIP = "192.0.2.100"
 PACKET = Packet(VIP, "tcp", 80, ("eth0",))
+OPEN_TO_SOME = "-s 198.51.100.7/32 -j RETURN"
 PLAIN = (
     "-d 192.0.2.100/32 -j DROP",
     "-i eth0 -p tcp -m tcp --dport 80 -j REJECT --reject-with icmp-port-unreachable",
@@ -53,6 +54,42 @@ def test_rule_that_keeps_every_client_away_is_told(rule: str) -> None:
     assert judged("-s 198.51.100.7/32 -j ACCEPT", rule) == [None], "some may get in"
     assert judged("-j theirs", rule) == [None], "another chain may accept it"
     assert judged("-m state --state RELATED,ESTABLISHED -j ACCEPT", rule) == [found]
+
+
+@pytest.mark.parametrize(
+    ("theirs", "expected"),
+    [
+        (("-p tcp -m tcp --dport 80 -j DROP",), "iptables INPUT: theirs -p tcp -m tcp --dport 80"),
+        (("-p tcp -m tcp --dport 81 -j DROP",), ""),
+        (("-p tcp -j RETURN", "-j DROP"), ""),
+        (("-s 198.51.100.7/32 -j RETURN", "-j DROP"), ""),
+        (("-p tcp -j ACCEPT",), ""),
+    ],
+)
+def test_chain_that_is_led_to_is_followed(theirs: tuple[str, ...], expected: str) -> None:
+    rules = [f"-A theirs {rule}" for rule in theirs]
+    for lead in ("-j theirs", "-g theirs"):
+        text = "\n".join([":INPUT ACCEPT [0:0]", ":theirs - [0:0]", f"-A INPUT {lead}", *rules])
+        [found] = [one.blocks(PACKET) for one in parse_iptables(text, "iptables", 4)]
+        assert (found[1] if found else "").startswith(expected)
+        assert (found is not None) is bool(expected)
+    after = "\n".join([text.replace("-g theirs", "-j theirs"), "-A INPUT -j REJECT"])
+    [found] = [one.blocks(PACKET) for one in parse_iptables(after, "iptables", 4)]
+    assert (found is not None) is (theirs[0] not in {"-p tcp -j ACCEPT", OPEN_TO_SOME})
+
+
+def test_chain_of_nftables_that_is_led_to_is_followed() -> None:
+    need("nft", "nftables")
+    with segment() as made:
+        host = made.host("web1", "192.0.2.21/24")
+        for deed, expected in (("drop", True), ("return", False), ("accept", False)):
+            more = f"chain ours {{\ntcp dport 80 {deed}\n}}\nchain c {{\n"
+            hook = "type filter hook input priority 0\nip daddr 192.0.2.100 jump ours\n"
+            text = f"table inet t\ndelete table inet t\ntable inet t {{\n{more}{hook}}}\n}}\n"
+            host.run("nft", "-f", "-", stdin=text)
+            with host.inside():
+                [found] = read_filter_chains()
+            assert (found.blocks(PACKET) is not None) is expected
 
 
 @pytest.mark.parametrize("rule", OPEN)

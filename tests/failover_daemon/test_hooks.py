@@ -698,6 +698,8 @@ def test_mail_of_faults_may_be_unwanted(run: Callable[[HookSettings], Loop], smt
 
 def test_mail_that_cannot_be_sent_is_told(run: Callable[[HookSettings], Loop], smtp: Any) -> None:
     port = smtp.server_address[1]
+    # while its thread waits for calls the kernel goes on taking them
+    smtp.shutdown()
     smtp.server_close()
     loop = run(mailing(port))
     loop.hooks.changed("web", Role.ACTIVE, 100)

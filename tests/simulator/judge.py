@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from simulator.referee import LEASE
+from simulator.referee import GATEWAY, LEASE
 
 if TYPE_CHECKING:
     from simulator.director import Director
@@ -98,6 +98,8 @@ class Judge:
             return
         if self._is_unfenced_switchover(holders, now_us - since_us) or self._is_leased(holders):
             return
+        if self._is_kept_in_a_cut(holders, now_us - since_us):
+            return
         text = f"{' and '.join(holders)} answer for {vip}"
         if not any(v.text == text for v in self.violations):
             self.blame("safety", text)
@@ -124,6 +126,19 @@ class Judge:
             if self.world.now_us - self.healed_at_us <= lease_ms * 1000:
                 return True
         return False
+
+    def _is_kept_in_a_cut(self, holders: list[str], span_us: int) -> bool:
+        """A reference point cannot know of who was killed while he was cut off, and started again
+        before his fence had closed: he keeps what he finds while he listens, and after the heal two
+        answer for as long as without an arbiter."""
+        if self.world.topology.arbiter != GATEWAY:
+            return False
+        timing = self.world.timing
+        limit_us = (timing.heartbeat_ms + timing.confirm_ms + 10) * 1000 + 4 * self.world.slowest_us
+        return span_us <= limit_us and any(
+            director.run > 1 and self._is_helpless(director)
+            for director in map(self.world.directors.__getitem__, holders)
+        )
 
     def _is_unfenced_switchover(self, holders: list[str], span_us: int) -> bool:
         """Without a fence the yielding director cannot be silent: both answer for the overlap. One

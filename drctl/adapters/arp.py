@@ -78,13 +78,18 @@ _encode = lru_cache(FRAMES_REMEMBERED)(encode)
 
 class ArpSocket:
     """ARP on one interface. `own` are this host's own addresses there, with prefix lengths;
-    `device` is what the kernel calls the interface, where that is another name."""
+    `device` is what the kernel calls the interface, where that is another name, and `patience_s`
+    how long there may be no room for a frame."""
 
     def __init__(
-        self, interface: str, own: Iterable[tuple[str, int]] = (), device: str = ""
+        self,
+        interface: str,
+        own: Iterable[tuple[str, int]] = (),
+        device: str = "",
+        patience_s: float = 0.0,
     ) -> None:
         self.interface = interface
-        self._packets = PacketSocket(device or interface, ETHERTYPE, _FILTER)
+        self._packets = PacketSocket(device or interface, ETHERTYPE, _FILTER, patience_s)
         self._sources = Sources()
         self.set_own(own)
 

@@ -30,7 +30,7 @@ from drctl.adapters.ip_packet import (
     UNREACHABLE6,
     Encapsulation,
 )
-from drctl.adapters.packet import PacketSocket, frame_filter, mac_bytes
+from drctl.adapters.packet import PATIENCE_S, PacketSocket, frame_filter, mac_bytes
 from drctl.errors import KernelRefused
 
 GAP_S = 0.0001
@@ -102,7 +102,7 @@ class Knocker:
             self._holder.bind(("::", 0))
             self._port: int = self._holder.getsockname()[1]
             for ethertype, program in _filters(self._port):
-                self._sockets.append(PacketSocket(interface, ethertype, program))
+                self._sockets.append(PacketSocket(interface, ethertype, program, PATIENCE_S))
         except OSError as cause:
             self.close()
             raise KernelRefused("reserve a port", cause.errno) from cause

@@ -133,14 +133,18 @@ _encode = lru_cache(FRAMES_REMEMBERED)(encode)
 
 
 class NdSocket:
-    """Neighbour discovery on one interface; `own` and `device` as of `ArpSocket`."""
+    """Neighbour discovery on one interface; `own`, `device` and `patience_s` as of `ArpSocket`."""
 
     def __init__(
-        self, interface: str, own: Iterable[tuple[str, int]] = (), device: str = ""
+        self,
+        interface: str,
+        own: Iterable[tuple[str, int]] = (),
+        device: str = "",
+        patience_s: float = 0.0,
     ) -> None:
         self.interface = interface
         self._device = device or interface
-        self._packets = PacketSocket(self._device, ETHERTYPE, _FILTER)
+        self._packets = PacketSocket(self._device, ETHERTYPE, _FILTER, patience_s)
         self._sources = Sources()
         self.set_own(own)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import socket
 import struct
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,9 @@ FRAMES_REMEMBERED = 256
 _FRAME_BYTES = 2048
 _BUFFER_BYTES = 4 << 20
 _MOST_AT_ONCE = 256
+_FULL_AGAIN_S = 0.002
+PATIENCE_S = 0.5
+"""For programs that may wait: so long a busy machine has no room for a frame."""
 _SOL_PACKET = 263
 _PACKET_ADD_MEMBERSHIP, _MEMBER_MULTICAST = 1, 0
 _PACKET_STATISTICS = 6
@@ -75,14 +79,18 @@ def frame_filter(tests: Sequence[Test], least_bytes: int, most_bytes: int) -> by
 
 
 class PacketSocket:
-    """Frames of one Ethernet type on one interface. It never waits.
+    """Frames of one Ethernet type on one interface. It never waits, except for `patience_s` where
+    the way out has no room for a frame.
 
     It outlives a link that is down for a while; for one that was removed and made again, under
     whatever name, a new object is needed.
     """
 
-    def __init__(self, interface: str, ethertype: int, program: bytes) -> None:
+    def __init__(
+        self, interface: str, ethertype: int, program: bytes, patience_s: float = 0.0
+    ) -> None:
         self.interface = interface
+        self._patience_s = patience_s
         operation = f"open a packet socket on {interface}"
         try:
             kind = socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
@@ -127,12 +135,30 @@ class PacketSocket:
         return address
 
     def send(self, frames: Sequence[bytes], operation: str) -> None:
-        """Send frames; raises `KernelRefused` at the first that is not taken."""
+        """Send frames; raises `KernelRefused` at the first that is not taken. Where there is no
+        room for one there may be for the next: then it is raised at the end."""
+        until_s = time.monotonic() + self._patience_s
         try:
-            for frame in frames:
-                self._socket.send(frame)
+            left = [frame for frame in frames if not self._has_sent(frame, until_s)]
         except OSError as cause:
             raise KernelRefused(f"{operation} on {self.interface}", cause.errno) from cause
+        if left:
+            words = f"{len(left)} of {len(frames)} frames" if len(frames) > 1 else ""
+            raise KernelRefused(f"{operation} on {self.interface}", errno.ENOBUFS, words)
+
+    def _has_sent(self, frame: bytes, until_s: float) -> bool:
+        """False when there was no room for it."""
+        while True:
+            try:
+                self._socket.send(frame)
+            except OSError as cause:
+                if cause.errno != errno.ENOBUFS:
+                    raise
+            else:
+                return True
+            if time.monotonic() >= until_s:
+                return False
+            time.sleep(_FULL_AGAIN_S)
 
     def receive(self) -> list[tuple[bytes, bool]]:
         """Frames that have come, at most 256, and whether each was sent to this card's own MAC.

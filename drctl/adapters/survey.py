@@ -28,7 +28,7 @@ from typing import Any, Protocol
 from drctl.adapters import ip_packet
 from drctl.adapters.arp import ArpSocket
 from drctl.adapters.nd import NdSocket
-from drctl.adapters.packet import Heard, PacketSocket, frame_filter, mac_bytes
+from drctl.adapters.packet import PATIENCE_S, Heard, PacketSocket, frame_filter, mac_bytes
 from drctl.adapters.vrrp import VrrpSocket
 
 GAP_S = 0.0004
@@ -132,10 +132,11 @@ class Surveyor:
         self._numbers = itertools.count()
         try:
             for card in cards:
-                self._arp[card.interface] = ArpSocket(card.interface, card.own)
-                self._nd[card.interface] = NdSocket(card.interface, card.own)
+                self._arp[card.interface] = ArpSocket(card.interface, card.own, "", PATIENCE_S)
+                self._nd[card.interface] = NdSocket(card.interface, card.own, "", PATIENCE_S)
                 # for sending alone
-                self._raw[card.interface] = PacketSocket(card.interface, 0x0800, _NOTHING)
+                raw = PacketSocket(card.interface, 0x0800, _NOTHING, PATIENCE_S)
+                self._raw[card.interface] = raw
                 for is_v6 in (False, True):
                     vrrp = VrrpSocket(card.interface, is_v6=is_v6)
                     self._vrrp[vrrp.fileno()] = vrrp

@@ -39,6 +39,8 @@ LAST_S = 0.15
 BAITS = 8
 """So many VIPs of a station can be tried at once: it asks for an address once, whatever waits."""
 SPARE_BAITS = 4
+_PICKED = 64
+"""So many addresses are taken at random, of which some may be asked for anyhow."""
 PROVOKED_AT_MOST = 200
 _SECOND_TRY_S = 0.06
 """After the first, for a station that did not ask for its bait: a frame was lost, or it has asked
@@ -252,12 +254,15 @@ class Surveyor:
                 arp.ask(address, mac)
 
     def _baits(self, questions: Iterable[Question]) -> list[Question]:
-        """Addresses that may be nobody's, some on each interface where IPv4 is asked for."""
-        interfaces = dict.fromkeys(one.interface for one in questions if ":" not in one.address)
+        """Addresses that may be nobody's, some on each interface where IPv4 is asked for. What is
+        asked for anyhow is somebody's: one director may answer for half of a network."""
+        asked = {one.address: one.interface for one in questions if ":" not in one.address}
         return [
             Question(address, interface, is_as_client=True)
-            for interface in interfaces
-            for address in self._strange(self._cards[interface])
+            for interface in dict.fromkeys(asked.values())
+            for address in [
+                each for each in self._strange(self._cards[interface]) if each not in asked
+            ][: BAITS + SPARE_BAITS]
         ]
 
     def _provoking(
@@ -327,8 +332,7 @@ def _strange_addresses(card: Card) -> list[str]:
         return []
     own = {address for address, _ in card.own}
     first, count = int(largest.network_address) + 1, largest.num_addresses - 2
-    picked = {
-        str(ipaddress.ip_address(first + secrets.randbelow(count)))
-        for _ in range(BAITS + SPARE_BAITS)
-    }
-    return sorted(picked - own)
+    picked = dict.fromkeys(
+        str(ipaddress.ip_address(first + secrets.randbelow(count))) for _ in range(_PICKED)
+    )
+    return [address for address in picked if address not in own]

@@ -8,7 +8,6 @@ The guest sees this machine's files, through a cache, and writes to memory only.
 from __future__ import annotations
 
 import os
-import shlex
 import shutil
 import sys
 import tempfile
@@ -20,9 +19,7 @@ import pytest
 
 from drctl.errors import ToolMissing
 from drctl.lab.boot import GuestLostError, run_guest
-from drctl.lab.guest.shell import SEARCH_PATH
-from drctl.lab.qemu import Qemu
-from drctl.lab.uml import MODULES, UserModeLinux
+from drctl.lab.guest_root import ROOTED, RootedQemu, RootedUml
 from tools import need, need_root, refuse
 
 PROGRAM = Path(__file__).with_name("guest_program.py")
@@ -30,55 +27,6 @@ BOOT_LIMIT_S = 600
 SILENCE_LIMIT_S = 900
 """Of a machine that has other work to do as well."""
 VARIABLES = ("CI", "DRCTL_FULL", "DRCTL_CORPUS")
-TAG = "machine"
-_QEMU_FILES = """\
-mkdir -p /run/below
-mount -t 9p -o ro,trans=virtio,version=9p2000.L,cache=loose,msize=524288 {tag} /run/below
-below=/run/below
-devices="mount --rbind /dev dev"
-tables=nft
-"""
-_UML_FILES = """\
-mount -t proc none /proc
-mount -t sysfs none /sys
-mount -t tmpfs none /run
-mkdir -p /run/modules/lib/modules
-ln -s {modules}/* /run/modules/lib/modules/
-printf '#!/bin/sh\\nexec /sbin/modprobe -d /run/modules "$@"\\n' > /run/modprobe
-chmod 755 /run/modprobe
-echo /run/modprobe > /proc/sys/kernel/modprobe
-/run/modprobe -a overlay af_packet bridge veth bonding 8021q macvlan sch_netem ip_vs ipip \
-    arptable_filter arpt_mangle
-below=/
-devices="mount -t devtmpfs none dev"
-tables=legacy
-"""
-_ROOT = """\
-#!/bin/sh
-# this machine's files once more, below a file system in memory
-set -e
-export PATH={path} HOME=/root LC_ALL=C.UTF-8
-{files}
-mkdir /run/above
-mount -t tmpfs none /run/above
-mkdir /run/above/files /run/above/work /run/above/root
-over=lowerdir=$below,upperdir=/run/above/files,workdir=/run/above/work
-mount -t overlay -o $over none /run/above/root
-cd /run/above/root
-mount -t proc none proc
-mount -t sysfs none sys
-$devices
-mount -t tmpfs none run
-mkdir run/netns
-# the kind that the kernel has
-for each in arptables iptables ip6tables; do
-    ln -sf /usr/sbin/$each-$tables etc/alternatives/$each
-done
-ip link set lo up
-# packets wait here when the machine outside has something else to do
-echo 100000 > proc/sys/net/core/netdev_max_backlog
-exec chroot . env {variables} {program}
-"""
 _OF_GUESTS = ("virtme_hostname=", "rootfstype=hostfs")
 """Only guests have such words on the command line of their kernel."""
 
@@ -92,47 +40,14 @@ def kernel_here() -> str:
     return "uml" if "rootfstype=hostfs" in words else "qemu"
 
 
-def _script(plan: Path, files: str) -> str:
-    """What the guest executes: pytest on the tests that the plan names."""
+def _rooted(kernel: str) -> RootedUml | RootedQemu:
+    """A guest that runs pytest on the tests that the plan names."""
     variables = {name: os.environ[name] for name in VARIABLES if name in os.environ}
     # importing what is not needed takes seconds there
     variables["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-    return _ROOT.format(
-        path=SEARCH_PATH,
-        files=files,
-        variables=shlex.join(f"{name}={value}" for name, value in variables.items()),
-        program=shlex.join((sys.executable, str(PROGRAM), str(plan))),
-    )
+    return ROOTED[kernel]((sys.executable, str(PROGRAM)), variables)
 
 
-class _UnderUml(UserModeLinux):
-    """User-mode Linux that runs these tests as its first process."""
-
-    def command(self, work: Path, plan: Path) -> list[str]:
-        """See `Kernel`."""
-        command = super().command(work, plan)
-        script = _script(plan, _UML_FILES.format(modules=MODULES))
-        # a kernel whose first process ends complains at length: it is halted instead
-        script = script.replace("set -e", "set -e\ntrap 'busybox poweroff -f' EXIT")
-        script = script.replace("exec chroot", "chroot")
-        (work / "init").write_text(script, encoding="utf-8")
-        return command
-
-
-class _UnderQemu(Qemu):
-    """Debian's kernel that runs these tests."""
-
-    def command(self, work: Path, plan: Path) -> list[str]:
-        """See `Kernel`."""
-        command = super().command(work, plan)
-        script = _script(plan, _QEMU_FILES.format(tag=TAG))
-        (work / "run").write_text(script, encoding="utf-8")
-        device = f"virtio-9p-pci,fsdev={TAG},mount_tag={TAG}"
-        share = f"local,id={TAG},path=/,security_model=none,readonly=on,multidevs=remap"
-        return [command[0], f"--qemu-opts=-fsdev {share} -device {device}", *command[1:]]
-
-
-KERNELS: dict[str, Callable[[], UserModeLinux | Qemu]] = {"uml": _UnderUml, "qemu": _UnderQemu}
 TOOLS = {
     "uml": (("linux.uml", "user-mode-linux"), ("busybox", "busybox-static")),
     "qemu": (("qemu-system-x86_64", "qemu-system-x86"), ("nft", "nftables")),
@@ -143,7 +58,7 @@ class Guest:
     """Runs these tests in a guest, in this order; asked for the reports of one after the other."""
 
     def __init__(self, kernel: str, tests: Sequence[str]) -> None:
-        self._kernel = KERNELS[kernel]()
+        self._kernel = _rooted(kernel)
         self._work = Path(tempfile.mkdtemp(prefix="drctl-guest-"))
         plan = self._work / "plan"
         plan.write_text("".join(f"{test}\n" for test in tests), encoding="utf-8")
@@ -187,7 +102,7 @@ def need_guest(kernel: str) -> None:
         need(tool, package)
     try:
         with tempfile.TemporaryDirectory() as folder:
-            KERNELS[kernel]().command(Path(folder), Path(folder, "plan"))
+            _rooted(kernel).command(Path(folder), Path(folder, "plan"))
     except ToolMissing as missing:
         refuse(str(missing))
 

@@ -24,7 +24,8 @@ begun, is made whole.
 """
 _UP_EPILOG = """\
 Nothing in the root namespace is changed. The kernel is this machine's: where it has no IPVS the
-directors move the VIPs, but forward nothing; "drctl lab run FILE" has a guest kernel for that.
+directors move the VIPs, but forward nothing; "drctl lab run SCENARIO --kernel uml" makes and plays
+it all in a guest kernel that has.
 
 exit codes: 0 it is up, and every VIP is answered by one director; 1 it is up, and a VIP is not; 2
 wrong usage, not root, or it could not be made
@@ -130,7 +131,7 @@ def run_up(options: argparse.Namespace) -> int:
     from drctl.lab.setup.site import bring_up
     from drctl.lab.setup.watch import is_healthy
 
-    source = Source(_path(options.path), options.dialect, options.method)
+    source = Source(configuration_path(options.path), options.dialect, options.method)
     up = bring_up(design(options.name, source), progress(is_verbose=options.verbose))
     clear()
     if options.json:
@@ -141,7 +142,8 @@ def run_up(options: argparse.Namespace) -> int:
     return int(not is_healthy(up.result))
 
 
-def _path(given: str | None) -> str:
+def configuration_path(given: str | None) -> str:
+    """The file that is named, or the example's, as it can be read from anywhere."""
     from pathlib import Path
 
     from drctl.errors import UsageError
@@ -243,7 +245,7 @@ def run_scenario(options: argparse.Namespace) -> int:
     scenario = scenario_named(options.path)
     is_mine = known_lab(options.name) is None
     if is_mine:
-        found = design(options.name, Source(_path(None), "auto", ARP_METHODS[0]))
+        found = design(options.name, Source(configuration_path(None), "auto", ARP_METHODS[0]))
     else:
         found = existing(options.name)
     vip_for(found, scenario)

@@ -65,6 +65,8 @@ exit codes:
 examples:
   drctl lab run kill
       the active director is killed, in the lab that is up
+  drctl lab run hang --kernel uml --config keepalived.conf
+      the same setup in a guest kernel with IPVS, where the client is served; a director hangs
   drctl lab run
       the example configuration without rules, then with the default method: before and after
   drctl lab run /etc/sysconfig/ha/lvs.cf --method none --method arptables
@@ -107,6 +109,11 @@ def _register_run(actions: Any) -> None:
         "keepalived.conf, - is standard input (the example that comes with drctl)",
     )
     _lab_setup.add_name(run_parser)
+    run_parser.add_argument(
+        "--config",
+        metavar="PATH",
+        help="for a scenario with --kernel: lvs.cf or keepalived.conf (the example)",
+    )
     run_parser.add_argument("--list", action="store_true", help="list the scenarios, and end")
     run_parser.add_argument(
         "--method",
@@ -142,12 +149,22 @@ def run(options: argparse.Namespace) -> int:
     if options.list:
         return _lab_setup.list_scenarios(is_json=options.json)
     if not _is_scenario(options.path):
+        if options.config is not None:
+            raise UsageError("--config is for a scenario; name the file itself to have it tried")
         return _try(options)
-    for option in ("keep", "method"):
-        if getattr(options, option) is not None:
-            raise UsageError(f"--{option} is for a trial of a file, not for a scenario")
+    if options.keep is not None:
+        raise UsageError("--keep is for a trial of a file, not for a scenario")
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGHUP, _stop)
+    if options.kernel != "auto":
+        from drctl.cli import _lab_guest
+
+        return _lab_guest.run_scenario(options)
+    for option in ("config", "method"):
+        if getattr(options, option) is not None:
+            raise UsageError(
+                f"--{option} is for a scenario in a guest (--kernel): the lab here has its own"
+            )
     return _lab_setup.run_scenario(options)
 
 

@@ -15,6 +15,7 @@ from drctl.lab.pair.host import Host
 from drctl.lab.pair.timeline import Span, spans
 from drctl.lab.setup.build import Builder
 from drctl.lab.setup.daemon import SETTLE_S, speaker
+from drctl.lab.setup.design import Design
 from drctl.lab.setup.scenario import Scenario, Scene, is_seen, vip_for
 from drctl.lab.setup.watch import is_healthy, verdicts
 from drctl.verify.value import Finding, Passage, Result
@@ -77,7 +78,7 @@ class Outcome:
                 found.append(f"meanwhile {holder} has the VIP, not {expected}")
         if not is_healthy(self.after):
             found.append("the lab is not well after the repair")
-        if extra := self._swallowed(self.after) - self._swallowed(self.before):
+        if extra := swallowed(self.after) - swallowed(self.before):
             found.append(f"after the repair packets are swallowed by {', '.join(sorted(extra))}")
         return found
 
@@ -85,9 +86,11 @@ class Outcome:
         """Causes of what the scenario's real server swallowed meanwhile."""
         return _holes(self.during, self.scene)
 
-    def _swallowed(self, result: Result) -> set[str]:
-        bad = [one for one in result.through if one.verdict is Passage.BLACK_HOLE]
-        return {f"{one.real_server} for {one.vip}" for one in bad}
+
+def swallowed(result: Result) -> set[str]:
+    """Whose packets for what come to nothing, in words."""
+    bad = [one for one in result.through if one.verdict is Passage.BLACK_HOLE]
+    return {f"{one.real_server} for {one.vip}" for one in bad}
 
 
 def finding_of(result: Result, vip: str) -> Finding:
@@ -124,7 +127,7 @@ def play(builder: Builder, scenario: Scenario, tell: Tell) -> Outcome:
             repaired_ms = time.monotonic() * 1000
             builder.build()
             _wait(QUIET_S)
-            after = verdicts(design, host)
+            after = _look_after(design, host, swallowed(before))
             requests = asks.requests(broken_ms - QUIET_S * 1000)[:-UNSURE]
     finally:
         os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
@@ -140,6 +143,18 @@ def _look(scene: Scene, scenario: Scenario, host: Host) -> Result:
         if is_seen(scenario, finding.verdict, finding.cause, _holes(result, scene)):
             return result
     return verdicts(scene.design, host, speaker(scene.builder.pair))
+
+
+def _look_after(design: Design, host: Host, before: set[str]) -> Result:
+    """What is seen after the repair, when what was started for it leaves others the time to answer,
+    or nothing more is to be expected."""
+    limit_s = time.monotonic() + SETTLE_S
+    while True:
+        result = verdicts(design, host)
+        is_well = is_healthy(result) and swallowed(result) <= before
+        if is_well or time.monotonic() >= limit_s:
+            return result
+        _wait(QUIET_S)
 
 
 def _holes(result: Result, scene: Scene) -> tuple[str, ...]:

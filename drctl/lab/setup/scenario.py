@@ -6,6 +6,7 @@ Nothing here heals: the lab is made whole by what `drctl lab up` does to one tha
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -19,6 +20,9 @@ from drctl.lab.setup.design import Design
 from drctl.model.service import MASQUERADE
 from drctl.render.real_server_plan import REDIRECTING
 from drctl.verify.value import Verdict
+
+PATIENCE_S = 10.0
+"""So long a director may say that it cannot switch at the moment."""
 
 
 @dataclass(frozen=True)
@@ -84,9 +88,12 @@ class Scenario:
 
 
 def _switch(scene: Scene) -> None:
-    answer = scene.holder.request("switch")
-    if not answer.get("ok"):
-        raise DrctlError(f"{scene.holder.name} does not switch: {answer}")
+    limit_s = time.monotonic() + PATIENCE_S
+    while not (answer := scene.holder.request("switch")).get("ok"):
+        # on a busy machine a heartbeat may be late just now
+        if time.monotonic() >= limit_s:
+            raise DrctlError(f"{scene.holder.name} does not switch: {answer}")
+        time.sleep(0.2)
 
 
 def _kill(scene: Scene) -> None:

@@ -152,7 +152,8 @@ class PacketSocket:
             try:
                 self._socket.send(frame)
             except OSError as cause:
-                if cause.errno != errno.ENOBUFS:
+                # the card's queue is full, or what this socket may have in it
+                if cause.errno not in {errno.ENOBUFS, errno.EAGAIN}:
                     raise
             else:
                 return True

@@ -16,7 +16,7 @@ from drctl.errors import DrctlError, ToolMissing
 from drctl.lab.boot import python_path, run_guest
 from drctl.lab.guest.shell import SEARCH_PATH
 from drctl.lab.guest_root import ROOTED
-from drctl.lab.setup.watch import LISTEN_S
+from drctl.lab.setup.pace import PACES
 
 KERNELS = tuple(ROOTED)
 TOOLS = (("ip", "iproute2"), ("bridge", "iproute2"), ("keepalived", "keepalived"))
@@ -24,8 +24,6 @@ TOOLS = (("ip", "iproute2"), ("bridge", "iproute2"), ("keepalived", "keepalived"
 _HIDDEN = ("/dev", "/proc", "/run", "/sys")
 _BOOT_LIMIT_S = 240.0
 _SILENCE_LIMIT_S = 300.0
-_LISTEN_S = 2
-"""For answers, since a guest is slow to give them."""
 
 
 @dataclass(slots=True)
@@ -59,7 +57,8 @@ def run_commands(
         Path(tempfile.gettempdir()), "temporary files are", "set TMPDIR to another folder"
     )
     program = (sys.executable, "-B", "-m", "drctl.lab.guest.commands")
-    guest = ROOTED[kernel](program, {"PYTHONPATH": python_path(), LISTEN_S: f"{_LISTEN_S}"})
+    variables = {"PYTHONPATH": python_path(), **PACES[kernel].variables()}
+    guest = ROOTED[kernel](program, variables)
     result = Result("", [])
     with tempfile.TemporaryDirectory(prefix="drctl-lab-") as folder:
         work = Path(folder)

@@ -141,12 +141,6 @@ def test_run_of_neither_scenario_nor_file_names_the_scenarios() -> None:
     assert "no-rules" in done.stderr
 
 
-def test_run_of_a_scenario_refuses_options_of_a_trial() -> None:
-    done = Lab().run("run", "kill", "--method", "sysctl")
-    assert done.returncode == 2
-    assert "--method is for a trial" in done.stderr
-
-
 def test_scenario_that_shows_something_else_is_told() -> None:
     leak = SCENARIOS["no-rules"]
     cause = "web1 answers ARP: no ARP rule is in force"

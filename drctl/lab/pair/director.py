@@ -56,7 +56,7 @@ state_dir = "{folder}/state"
 secret = "{keys}/{node}.secret"
 [timing]
 heartbeat = "{heartbeat_ms}ms"
-{fence}[[peer]]
+{confirm}{fence}[[peer]]
 node = "{peer}"
 public = "{keys}/{peer}.public"
 """
@@ -70,7 +70,8 @@ peer = "{remote}"
 @dataclass(frozen=True)
 class Settings:
     """What a director is configured with. `links` are pairs of its own address and the peer's;
-    with `has_script` a program is run every second, on whose success it depends."""
+    with `has_script` a program is run every second, on whose success it depends; `confirm_ms` 0 is
+    the daemon's own default."""
 
     node: str
     peer: str
@@ -82,6 +83,7 @@ class Settings:
     keys: Path
     has_fence: bool = True
     has_script: bool = False
+    confirm_ms: int = 0
 
 
 def drctl_toml(settings: Settings, folder: Path) -> str:
@@ -92,6 +94,7 @@ def drctl_toml(settings: Settings, folder: Path) -> str:
         folder=folder,
         keys=settings.keys,
         heartbeat_ms=settings.heartbeat_ms,
+        confirm=f'confirm = "{settings.confirm_ms}ms"\n' if settings.confirm_ms else "",
         fence="" if settings.has_fence else '[fence]\nkind = "address"\n',
     )
     links = (_LINK.format(local=local, remote=remote) for local, remote in settings.links)

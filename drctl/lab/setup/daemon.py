@@ -14,9 +14,9 @@ from drctl.errors import DrctlError
 from drctl.lab.pair.director import DRCTL, GUARD
 from drctl.lab.pair.host import Host
 from drctl.lab.setup import process
+from drctl.lab.setup.pace import pace_here
 
 _ASK_S = 2.0
-SETTLE_S = 30.0
 
 
 @dataclass
@@ -112,7 +112,8 @@ def speaker(pair: tuple[Daemon, ...]) -> str:
 def await_pair(pair: tuple[Daemon, ...]) -> dict[str, list[str]]:
     """Until both answer and hear each other, and each group has one active director; who that is.
     Raises DrctlError when it does not come to that."""
-    limit_s = time.monotonic() + SETTLE_S
+    settle_s = pace_here().settle_s
+    limit_s = time.monotonic() + settle_s
     while True:
         statuses = [daemon.status() for daemon in pair]
         if all(_hears(status) for status in statuses):
@@ -124,14 +125,14 @@ def await_pair(pair: tuple[Daemon, ...]) -> dict[str, list[str]]:
                 raise DrctlError(f"drctl run of {daemon.name} has ended\n{daemon.log()}")
         if time.monotonic() > limit_s:
             logs = "\n".join(f"--- {daemon.name}\n{daemon.log()}" for daemon in pair)
-            raise DrctlError(f"the directors do not agree within {SETTLE_S:g} s\n{logs}")
+            raise DrctlError(f"the directors do not agree within {settle_s:g} s\n{logs}")
         time.sleep(0.05)
 
 
 def await_active(daemon: Daemon) -> None:
     """Until it is active in all its groups. Raises DrctlError when it ends, or does not get
     there."""
-    limit_s = time.monotonic() + SETTLE_S
+    limit_s = time.monotonic() + pace_here().settle_s
     while True:
         roles = {str(group["role"]) for group in daemon.status().get("groups", [])}
         if roles == {"active"}:

@@ -20,6 +20,7 @@ from drctl.convert.pairing import Directors
 from drctl.errors import UsageError
 from drctl.lab.pair.director import Settings, drctl_toml
 from drctl.lab.plan import BYSTANDER, CLIENT, DIRECTOR, REAL_SERVER, Flow, LabHost, Vip
+from drctl.lab.setup.pace import pace_here
 from drctl.lab.topology import Manner, topology_of, with_listeners
 from drctl.lab.workload import workload_of
 from drctl.model.check import TcpCheck
@@ -35,7 +36,6 @@ from drctl.render.options import RenderOptions
 NAMESPACE = "drctl-lab-"
 """What the names of all labs' namespaces begin with."""
 SWITCH = "switch"
-HEARTBEAT_MS = 100
 MOST_LINKS = 4
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,15}")
 _DEVICE = re.compile(r"[^\s/:]{1,15}")
@@ -184,18 +184,19 @@ def _check_devices(hosts: tuple[LabHost, ...]) -> None:
 def _files(
     pair: list[LabHost], views: tuple[Configuration, ...], source: Source, folder: Path
 ) -> dict[str, dict[str, str]]:
-    options = RenderOptions(Path(source.path).name)
+    options, pace = RenderOptions(Path(source.path).name), pace_here()
     files = {}
     for own, other, view in zip(pair, reversed(pair), views, strict=True):
         settings = Settings(
             node=own.name,
             peer=other.name,
             priority=0,
-            heartbeat_ms=HEARTBEAT_MS,
+            heartbeat_ms=pace.heartbeat_ms,
             vips=(),
             links=_links(own, other),
             server="",
             keys=folder / "keys",
+            confirm_ms=pace.confirm_ms,
         )
         files[own.name] = {
             "keepalived.conf": keepalived_file(_quiet(view), options)[0].text,

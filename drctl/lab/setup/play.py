@@ -14,8 +14,9 @@ from drctl.lab.pair.client import UNSURE, Client, Request, Vantage, be_punctual
 from drctl.lab.pair.host import Host
 from drctl.lab.pair.timeline import Span, spans
 from drctl.lab.setup.build import Builder
-from drctl.lab.setup.daemon import SETTLE_S, speaker
+from drctl.lab.setup.daemon import speaker
 from drctl.lab.setup.design import Design
+from drctl.lab.setup.pace import pace_here
 from drctl.lab.setup.scenario import Scenario, Scene, is_seen, vip_for
 from drctl.lab.setup.watch import is_healthy, verdicts
 from drctl.verify.value import Finding, Passage, Result
@@ -148,7 +149,7 @@ def _look(scene: Scene, scenario: Scenario, host: Host) -> Result:
 def _look_after(design: Design, host: Host, before: set[str]) -> Result:
     """What is seen after the repair, when what was started for it leaves others the time to answer,
     or nothing more is to be expected."""
-    limit_s = time.monotonic() + SETTLE_S
+    limit_s = time.monotonic() + pace_here().settle_s
     while True:
         result = verdicts(design, host)
         is_well = is_healthy(result) and swallowed(result) <= before
@@ -195,7 +196,7 @@ def _text(scene: Scene, text: str) -> str:
 def _settle(asks: Client, since_ms: float) -> None:
     """Until the same hosts have answered for a while, or nobody has for as long as a lease and a
     fence may take."""
-    limit_s = time.monotonic() + SETTLE_S
+    limit_s = time.monotonic() + pace_here().settle_s
     silence_s = 4.0
     while time.monotonic() < limit_s:
         _wait(0.1)

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import closing
 
 from drctl.lab.pair.host import Host
 from drctl.lab.setup.design import Design
+from drctl.lab.setup.pace import pace_here
 from drctl.verify.look import Look, cards_of, read_machine
 from drctl.verify.plan import plan_of_hosts
 from drctl.verify.value import Result, Verdict
 
 ROUNDS = 3
-LISTEN_S = "DRCTL_LAB_LISTEN_S"
-"""Variable: so many seconds are listened for answers, on a machine that is slow (a guest)."""
 
 
 def verdicts(design: Design, host: Host, active: str = "") -> Result:
     """Who has the VIPs, and whether real servers take their packets, seen from a host of the lab;
     `active` is the director that says it is active."""
-    listen_s = float(os.environ.get(LISTEN_S, "0"))
     with host.inside():
         machine = read_machine()
         plan = plan_of_hosts(design.views, design.setup, machine, None, is_through=True)
         cards = cards_of(plan, machine)
-        with closing(Look(plan, cards, ROUNDS, listen_s)) as look:
+        with closing(Look(plan, cards, ROUNDS, pace_here().listen_s)) as look:
             return look.result(active, is_through=True)
 
 

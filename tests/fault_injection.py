@@ -100,6 +100,16 @@ def rules(*wanted: Rule) -> Injection:
     return do
 
 
+def forgetful(change: Injection) -> Injection:
+    """And the real server has not spoken with anybody for a while."""
+
+    def do(scene: Scene) -> None:
+        change(scene)
+        scene.web.ip("neigh", "flush", "dev", "eth0")
+
+    return do
+
+
 def flush(scene: Scene) -> None:
     """As somebody does who loads a firewall of his own."""
     if scene.method.startswith("arptables"):

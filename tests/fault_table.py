@@ -182,8 +182,10 @@ FAULTS = (
         ("arptables", "nftables"),
         "the rules for outgoing ARP drop",
         AS_APPLIED,
-        do.rules(*do.IN, *(rule.to(do.DROP) for rule in do.OUT)),
+        do.forgetful(do.rules(*do.IN, *(rule.to(do.DROP) for rule in do.OUT))),
         "this server cannot ask for the MAC of a client or router",
+        HOLE,
+        "or a rule drops what it asks by ARP",
     ),
     Fault(
         "the table of the rules is dormant",

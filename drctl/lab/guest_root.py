@@ -19,6 +19,8 @@ _TAG = "machine"
 _QEMU_FILES = """\
 mkdir -p /run/below
 mount -t 9p -o ro,trans=virtio,version=9p2000.L,cache=loose,msize=524288 {tag} /run/below
+# a lab loads no modules by itself
+modprobe -a ip_vs ipip || echo "modprobe: no ip_vs, or no ipip"
 below=/run/below
 devices="mount --rbind /dev dev"
 tables=nft

@@ -13,7 +13,35 @@ VIP = "192.0.2.100"
 MACS = {"lb1": "02:00:00:00:00:01", "lb2": "02:00:00:00:00:02", "lb3": "02:00:00:00:00:03"}
 
 
-class ActiveDirector:
+class Driven:
+    """A core with a clock; what its actions are answered by is `replies`."""
+
+    def __init__(self, settings: Settings, now_ms: int) -> None:
+        self.node = Node(settings)
+        self.now_ms = now_ms
+
+    def replies(self, action: Action) -> list[Event]:
+        """What comes back for it: DONE where that is wanted."""
+        number = getattr(action, "number", None)
+        return [] if number is None else [Settled(self.now_ms, number, Outcome.DONE)]
+
+    def feed(self, event: Event) -> None:
+        """One event, and what comes back for what follows from it."""
+        waiting = [event]
+        while waiting:
+            for action in self.node.feed(waiting.pop(0)):
+                waiting += self.replies(action)
+
+    def run(self, span_ms: int) -> None:
+        """Let time pass."""
+        end_ms = self.now_ms + span_ms
+        while self.node.deadline_ms <= end_ms:
+            self.now_ms = self.node.deadline_ms
+            self.feed(TimeCame(self.now_ms))
+        self.now_ms = end_ms
+
+
+class ActiveDirector(Driven):
     """lb2 is active; lb3 lives, and says of the group what `said` is; lb1 was never heard."""
 
     def __init__(self, *, has_fence: bool = True) -> None:
@@ -21,11 +49,10 @@ class ActiveDirector:
         group = Group("web", (Vip(VIP, 24, "eth0"),), ("eth0",))
         peers = tuple(Peer(name, (Link("a"),)) for name in ("lb1", "lb3"))
         card = Interface("eth0", (MACS["lb2"],))
-        self.node = Node(Settings("lb2", (group,), peers, (card,), timing))
+        super().__init__(Settings("lb2", (group,), peers, (card,), timing), 1000)
         self.group = self.node.groups["web"]
         self.said = GroupBeat("web", Role.STANDBY, 0, 50, is_eligible=True)
         self.actions: list[Action] = []
-        self.now_ms = 1000
         self._sequence = 0
         self.is_mute = False
         """lb3 answers no beats meanwhile."""
@@ -35,17 +62,12 @@ class ActiveDirector:
         assert self.group.role is Role.ACTIVE
         self.actions.clear()
 
-    def feed(self, event: Event) -> None:
-        """One event, and DONE for every action; lb3 answers every beat."""
-        waiting = [event]
-        while waiting:
-            for action in self.node.feed(waiting.pop(0)):
-                self.actions.append(action)
-                number = getattr(action, "number", None)
-                if number is not None:
-                    waiting.append(Settled(self.now_ms, number, Outcome.DONE))
-                if isinstance(action, SendBeat) and action.peer == "lb3" and not self.is_mute:
-                    waiting.append(self._answer(action.beat))
+    def replies(self, action: Action) -> list[Event]:
+        """lb3 answers every beat."""
+        self.actions.append(action)
+        if isinstance(action, SendBeat) and action.peer == "lb3" and not self.is_mute:
+            return [self._answer(action.beat)]
+        return super().replies(action)
 
     def _answer(self, beat: Beat) -> Event:
         return self._beat("lb3", self.said, beat.boot, beat.sequence)
@@ -62,14 +84,6 @@ class ActiveDirector:
     def hear_claim(self, name: str) -> None:
         """Somebody speaks for the VIP."""
         self.feed(FrameHeard(self.now_ms, "eth0", VIP, MACS[name], ""))
-
-    def run(self, span_ms: int) -> None:
-        """Let time pass."""
-        end_ms = self.now_ms + span_ms
-        while self.node.deadline_ms <= end_ms:
-            self.now_ms = self.node.deadline_ms
-            self.feed(TimeCame(self.now_ms))
-        self.now_ms = end_ms
 
     def kinds(self) -> set[type]:
         return {type(action) for action in self.actions}

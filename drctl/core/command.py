@@ -94,7 +94,7 @@ def unable(group: GroupState, now_ms: int, target: str) -> str:
     peers = group.around.peers
     if not target:
         reasons = [f"{name} {_unable(group, now_ms, peer)}" for name, peer in peers.items()]
-        return ": ".join(("no other director can take it", *filter(None, ["; ".join(reasons)])))
+        return f"no other director can take it: {'; '.join(reasons) or 'there is none'}"
     if target not in peers:
         return f"{target} cannot take it: no other director has that name"
     return f"{target} cannot take it: it {_unable(group, now_ms, peers[target])}"

@@ -99,20 +99,22 @@ class GroupState:
         self.before_ms = NEVER_MS
 
         self.fence_until_ms = NEVER_MS
-        self.renew_fence_at_ms = self.renew_turn = 0
+        self.renew_fence_at_ms = 0
         self.vips_until_ms: list[int] = []
+        self.renew_turn = self.probe_turn = 0
         self.renews_all = False
         self.is_shut = False
-        self.conflict_probes = self.conflict_probe_ms = self.probe_turn = 0
+        self.conflict_probes = self.conflict_probe_ms = 0
         self.announce_at_ms: int | None = None
-        self.refreshed_ms = self.heard_rival_ms = 0
+        self.refreshed_ms = 0
+        self.heard_rival_ms = 0
         self.rival: PeerView | None = None
         self.is_beside_rival = False
 
         self.target = ""
         self.yield_ms = 0
         self.release_ms: int | None = None
-        self.successor, self.succeeded_ms = "", 0
+        self.successor: tuple[str, int] | None = None
         self.no_yield_until_ms = 0
         self.request: Request | None = None
         self.order: tuple[str, str] | None = None
@@ -195,15 +197,6 @@ class GroupState:
             if best is None or self.peer_key(peer) > self.peer_key(best):
                 best = peer
         return None if best is None else (best, best.groups[self.name])
-
-    def awaited_successor(self, now_ms: int) -> PeerView | None:
-        """Whom it was handed over to on the word of the segment, while none of his beats is later
-        than that: the ones before could not say that he holds it."""
-        peer = self.around.peers.get(self.successor) if self.successor else None
-        if peer is None or now_ms >= peer.fresh_until_ms or peer.beat_after_ms > self.succeeded_ms:
-            self.successor = ""
-            return None
-        return peer
 
     def candidates(self, now_ms: int) -> list[PeerView]:
         """Living peers that could take the group, the best one first. Without a fence none with

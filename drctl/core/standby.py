@@ -45,8 +45,7 @@ def _look(group: GroupState, now_ms: int) -> None:
         return
     group.wants = False
     group.wants_since_ms = None
-    successor = group.awaited_successor(now_ms)
-    if successor is not None:
+    if _is_succeeded(group, now_ms):
         group.wake(now_ms + group.around.timing.heartbeat_ms)
         return
     if group.is_outranked(now_ms):
@@ -68,6 +67,18 @@ def _look(group: GroupState, now_ms: int) -> None:
         group.is_adopting = False
     else:
         taking.begin(group, now_ms, "nobody holds it")
+
+
+def _is_succeeded(group: GroupState, now_ms: int) -> bool:
+    """It was handed over on the word of the segment, and the successor lives, but none of his beats
+    is later than that: the ones before could not say that he holds it."""
+    if group.successor is None:
+        return False
+    name, since_ms = group.successor
+    peer = group.around.peers.get(name)
+    if peer is None or now_ms >= peer.fresh_until_ms or peer.beat_after_ms > since_ms:
+        group.successor = None
+    return group.successor is not None
 
 
 def _calm(group: GroupState, now_ms: int, role: Role, reason: str) -> None:

@@ -113,7 +113,7 @@ def _finish(group: GroupState, now_ms: int, successor: str) -> None:
     group.order = None
     group.has_stood_down = order is not None
     group.release(now_ms, f"handed over to {successor}")
-    group.successor, group.succeeded_ms = successor, now_ms
+    group.successor = successor, now_ms
     if order is not None:
         if order[0] == "pause":
             group.is_held = True

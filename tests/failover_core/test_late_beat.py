@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from core_case import MACS, VIP
+from core_case import MACS, VIP, Driven
 
 from drctl.core.action import Action, Probe, SendBeat
 from drctl.core.beat import Beat, GroupBeat
-from drctl.core.event import BeatHeard, Event, FrameHeard, Outcome, Settled, Started, TimeCame
-from drctl.core.node import Node
+from drctl.core.event import BeatHeard, Event, FrameHeard, Started
 from drctl.core.role import Role
 from drctl.core.value import Group, Interface, Link, Peer, Settings, Timing, Vip
 
@@ -16,14 +15,14 @@ LATE_MS, SILENT_MS = 121, 151
 """After the last beat, at a heartbeat of 100 ms."""
 
 
-class StandbyDirector:
+class StandbyDirector(Driven):
     """lb2 is standby beside lb1, which answers every beat until it is `is_mute`."""
 
     def __init__(self, timing: Timing, others: tuple[str, ...] = ()) -> None:
         group = Group("web", (Vip(VIP, 24, "eth0"),), ("eth0",))
         peers = tuple(Peer(name, (Link("a"),)) for name in ("lb1", *others))
         card = Interface("eth0", (MACS["lb2"],))
-        self.node = Node(Settings("lb2", (group,), peers, (card,), timing))
+        super().__init__(Settings("lb2", (group,), peers, (card,), timing), 1000)
         self.group = self.node.groups["web"]
         self.says = {
             "lb1": GroupBeat("web", Role.ACTIVE, 1, 150, may_answer=True),
@@ -34,21 +33,15 @@ class StandbyDirector:
         """Whether lb1's kernel does."""
         self.probes_ms: list[int] = []
         self.sent: dict[str, Beat] = {}
-        self.heard_ms = self.now_ms = 1000
+        self.heard_ms = self.now_ms
         self._sequence = 0
         self.feed(Started(self.now_ms, 7, 0, peer_macs=tuple(MACS.items())))
         self.run(1000)
         assert self.group.role is Role.STANDBY
         self.run(self.heard_ms + 2 * timing.heartbeat_ms - self.now_ms - 1)
 
-    def feed(self, event: Event) -> None:
-        """One event, and what comes back for it."""
-        waiting = [event]
-        while waiting:
-            for action in self.node.feed(waiting.pop(0)):
-                waiting += self._answers(action)
-
-    def _answers(self, action: Action) -> list[Event]:
+    def replies(self, action: Action) -> list[Event]:
+        """lb1's, and those of its kernel."""
         if isinstance(action, SendBeat):
             self.sent[action.peer] = action.beat
             is_heard = action.peer != "lb1" or not self.is_mute
@@ -57,8 +50,7 @@ class StandbyDirector:
             self.probes_ms.append(self.now_ms - self.heard_ms)
             if self.answers:
                 return [FrameHeard(self.now_ms, "eth0", VIP, MACS["lb1"], "", True)]
-        number = getattr(action, "number", None)
-        return [] if number is None else [Settled(self.now_ms, number, Outcome.DONE)]
+        return super().replies(action)
 
     def _beat(self, name: str) -> Event:
         if name == "lb1":
@@ -72,14 +64,6 @@ class StandbyDirector:
     def hear(self) -> None:
         """A beat of lb1's."""
         self.feed(self._beat("lb1"))
-
-    def run(self, span_ms: int) -> None:
-        """Let time pass."""
-        end_ms = self.now_ms + span_ms
-        while self.node.deadline_ms <= end_ms:
-            self.now_ms = self.node.deadline_ms
-            self.feed(TimeCame(self.now_ms))
-        self.now_ms = end_ms
 
     def run_to(self, after_ms: int) -> None:
         """Until so long after the last beat."""

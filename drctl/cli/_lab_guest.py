@@ -11,9 +11,10 @@ from pathlib import Path
 
 def run_scenario(options: argparse.Namespace) -> int:
     """Boot, make the lab there, play, tell; nothing of it is left."""
-    from drctl.cli._lab_setup import clear, configuration_path, progress
+    from drctl.cli._lab_setup import NAME, clear, configuration_path, progress
     from drctl.errors import DrctlError, UsageError
-    from drctl.lab.in_guest import check_visible, run_commands
+    from drctl.lab.boot import check_visible
+    from drctl.lab.in_guest import HIDDEN, run_commands
     from drctl.lab.setup.scenario import scenario_named
     from drctl.render.options import ARP_METHODS
 
@@ -25,7 +26,9 @@ def run_scenario(options: argparse.Namespace) -> int:
     path = configuration_path(options.config)
     if not Path(path).is_file():
         raise UsageError(f"{path} is no file")
-    check_visible(Path(path), f"{path} is", "copy it to another folder")
+    if options.name != NAME:
+        raise UsageError("--name is for labs on this machine; a guest has one alone")
+    check_visible(Path(path), HIDDEN, f"{path} is", "copy it to another folder")
     up = ["lab", "up", path, "--method", methods[0], "--dialect", options.dialect, "-v"]
     play = ["lab", "run", scenario.name, "-v"]
     if options.json:
@@ -47,4 +50,4 @@ def run_scenario(options: argparse.Namespace) -> int:
     else:
         print(f"in {options.kernel} (Linux {result.release})\n")
         print("\n\n".join("\n".join(one.lines) for one in result.commands))
-    return int(last.code or 0)
+    return last.code

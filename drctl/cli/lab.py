@@ -24,7 +24,8 @@ in a guest kernel with IPVS.
 _RUN_DESCRIPTION = """\
 With SCENARIO (--list has all): break one thing in the lab that "drctl lab up" made, show what
 "drctl verify" says before, meanwhile and after the repair, and who answered the client all the
-time. Without a lab, in one of the example, which is taken down again.
+time. Without a lab, in one of the example, which is taken down again. With --kernel uml or qemu all
+of it, with the setup of --config, is made and played in a guest kernel that has IPVS.
 
 With PATH: convert a configuration as "drctl convert" does and try the result: boot a guest kernel,
 build a switch, a client, both directors and all real servers in it, run every host's generated

@@ -11,9 +11,10 @@ import queue
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -70,6 +71,19 @@ def guest_command(plan: Path, *options: str) -> list[str]:
 def python_path() -> str:
     """Folder that holds the drctl package."""
     return str(Path(drctl.__file__).resolve().parent.parent)
+
+
+def check_visible(path: Path, hidden: Iterable[str], what: str, way_out: str) -> None:
+    """Raises DrctlError for a place that the guest has its own of, below one of `hidden`."""
+    for place in hidden:
+        if path.resolve().is_relative_to(place):
+            raise DrctlError(f"{what} below {place}, which a guest has its own of: {way_out}")
+
+
+def check_visible_temporary(hidden: Iterable[str]) -> None:
+    """The same of temporary files."""
+    folder = Path(tempfile.gettempdir())
+    check_visible(folder, hidden, "temporary files are", "set TMPDIR to another folder")
 
 
 def run_guest(

@@ -13,34 +13,34 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from drctl.errors import DrctlError, ToolMissing
-from drctl.lab.boot import python_path, run_guest
+from drctl.lab.boot import check_visible_temporary, python_path, run_guest
 from drctl.lab.guest.shell import SEARCH_PATH
 from drctl.lab.guest_root import ROOTED
 from drctl.lab.setup.pace import PACES
 
-KERNELS = tuple(ROOTED)
 TOOLS = (("ip", "iproute2"), ("bridge", "iproute2"), ("keepalived", "keepalived"))
 """What a lab in a guest needs beside the kernel; those are the machine's own."""
-_HIDDEN = ("/dev", "/proc", "/run", "/sys")
+HIDDEN = ("/dev", "/proc", "/run", "/sys")
+"""Where such guests mount something of their own over the machine's files."""
 _BOOT_LIMIT_S = 240.0
 _SILENCE_LIMIT_S = 300.0
 
 
 @dataclass(slots=True)
 class Ended:
-    """What a command said on standard output, and its exit code; None: the guest was lost."""
+    """What a command said on standard output and on standard error, and its exit code."""
 
     lines: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
-    code: int | None = None
+    code: int = 0
 
 
 @dataclass(slots=True)
 class Result:
-    """Of all that were begun, in their order; `release` is the kernel's."""
+    """Of all that were run, in their order, one at least; `release` is the kernel's."""
 
-    release: str
-    commands: list[Ended]
+    release: str = ""
+    commands: list[Ended] = field(default_factory=list)
 
 
 def run_commands(
@@ -53,13 +53,11 @@ def run_commands(
     for tool, package in TOOLS:
         if shutil.which(tool, path=SEARCH_PATH) is None:
             raise ToolMissing(tool, package)
-    check_visible(
-        Path(tempfile.gettempdir()), "temporary files are", "set TMPDIR to another folder"
-    )
+    check_visible_temporary(HIDDEN)
     program = (sys.executable, "-B", "-m", "drctl.lab.guest.commands")
     variables = {"PYTHONPATH": python_path(), **PACES[kernel].variables()}
     guest = ROOTED[kernel](program, variables)
-    result = Result("", [])
+    result, running = Result(), Ended()
     with tempfile.TemporaryDirectory(prefix="drctl-lab-") as folder:
         work = Path(folder)
         plan = work / "plan"
@@ -74,21 +72,13 @@ def run_commands(
                 match event["event"]:
                     case "booted":
                         result.release = event["kernel"]
-                        result.commands.append(Ended())
                     case "said":
-                        result.commands[-1].lines.append(event["text"])
+                        running.lines.append(event["text"])
                     case "progress":
-                        result.commands[-1].errors.append(event["text"])
+                        running.errors.append(event["text"])
                         tell(event["text"])
                     case "ended":
-                        result.commands[-1].code = event["code"]
-                        result.commands.append(Ended())
-    del result.commands[-1]
+                        running.code = event["code"]
+                        result.commands.append(running)
+                        running = Ended()
     return result
-
-
-def check_visible(path: Path, what: str, way_out: str) -> None:
-    """Raises DrctlError for a place that a guest has its own of."""
-    for hidden in _HIDDEN:
-        if path.resolve().is_relative_to(hidden):
-            raise DrctlError(f"{what} below {hidden}, which a guest has its own of: {way_out}")

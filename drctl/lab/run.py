@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from drctl.errors import DrctlError, ToolMissing, UsageError
-from drctl.lab.boot import Kernel, python_path, run_guest
+from drctl.lab.boot import Kernel, check_visible_temporary, python_path, run_guest
 from drctl.lab.guest.shell import SEARCH_PATH
 from drctl.lab.measurement import failover, measurement
 from drctl.lab.method import BASIC_TOOLS, METHODS, QEMU, Method, kernel_for
@@ -54,7 +54,7 @@ def run_lab(request: LabRequest, scenario: Scenario, progress: Progress) -> LabR
     methods = tuple(METHODS[name] for name in request.methods)
     kernel = _kernel(request.kernel, methods)
     _check_machine(methods)
-    _check_temporary_folder(Path(tempfile.gettempdir()).resolve())
+    check_visible_temporary(_HIDDEN)
     with tempfile.TemporaryDirectory(prefix="drctl-lab-") as folder:
         work = Path(folder)
         try:
@@ -181,16 +181,6 @@ def _check_machine(methods: tuple[Method, ...]) -> None:
     for tool, package in tools.items():
         if shutil.which(tool, path=SEARCH_PATH) is None:
             raise ToolMissing(tool, package)
-
-
-def _check_temporary_folder(folder: Path) -> None:
-    """The guest must see the plan and the converted files."""
-    for hidden in _HIDDEN:
-        if folder.is_relative_to(hidden):
-            raise DrctlError(
-                f"temporary files are below {hidden}, which a guest has its own of: "
-                "set TMPDIR to another folder"
-            )
 
 
 def _convert(request: LabRequest, arp: str, marks: str, output: Path) -> None:

@@ -57,15 +57,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     subparsers = parser.add_subparsers(
         prog="drctl", metavar="COMMAND", title="commands", dest="command", required=True
     )
-    for name in names:
-        importlib.import_module(f"drctl.cli.{name}").register(subparsers)
+    modules = [importlib.import_module(f"drctl.cli.{name}") for name in names]
+    for module in modules:
+        module.register(subparsers)
     try:
         options = parser.parse_args(arguments)
     except SystemExit as refused:
-        if refused.code == 2 and wanted == "verify" and "--nagios" in arguments:
-            print("DRCTL UNKNOWN - wrong usage, drctl verify --help explains it")
-            return 3  # 2 is CRITICAL to a monitoring system
-        raise
+        tell = getattr(modules[0], "wrong_usage", None)
+        if refused.code != 2 or tell is None:
+            raise
+        return int(tell(arguments))
     try:
         return int(options.run(options))
     except DrctlError as refused:

@@ -118,6 +118,16 @@ def _count(text: str) -> int:
     raise argparse.ArgumentTypeError(f"{text} is no number from 1 to 100")
 
 
+def wrong_usage(arguments: list[str]) -> int:
+    """The exit code for what the parser has refused: 2 would be CRITICAL to a monitoring system."""
+    from drctl.verify.show import UNKNOWN
+
+    if not {"--nagios", "nagios", "--format=nagios"} & {*arguments}:
+        return 2
+    print("DRCTL UNKNOWN - wrong usage, drctl verify --help explains it")
+    return UNKNOWN
+
+
 def run(options: argparse.Namespace) -> int:
     """Look once, or until interrupted."""
     from drctl.errors import DrctlError

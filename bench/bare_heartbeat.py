@@ -3,8 +3,8 @@
     python bench/bare_heartbeat.py KEYS NAME PEER INTERVAL_MS SECONDS
 
 One message of 90 bytes to the peer by CURVE and one from it, two renewals by netlink with their
-acknowledgements, a question by ARP to the peer and one to everybody, for each interval; written as
-short as Python allows, with no object made that is not needed. After a second of settling it prints
+acknowledgements, and two questions by ARP, for each interval; written as short as Python allows,
+with no object made that is not needed. After a second of settling it prints
 the share of a processor that it used in so many seconds, of all its threads, in percent.
 """
 

@@ -10,6 +10,7 @@ import socket
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, get_args, get_type_hints
 
 from corpus import PROJECT
 
@@ -21,7 +22,7 @@ from drctl.core.value import Group, Interface, Link, Peer, Settings, Timing, Vip
 from drctl.daemon.config import DaemonConfig, PeerConfig
 from drctl.daemon.hook_value import HookSettings
 from drctl.daemon.preparation import Preparation, Unready
-from drctl.daemon.preparation_shape import shape
+from drctl.daemon.preparation_shape import MODULES, shape
 from drctl.daemon.reload_change import FIXED, MOST_NAMED, differences, fixed
 from drctl.daemon.reload_reader import Reader, reaped
 
@@ -135,6 +136,18 @@ def test_preparation_of_another_drctl_is_refused_unread() -> None:
     assert isinstance(found, Unready)
     assert found.lines == ("one", "two")
     assert shape().startswith(f"{__version__} ".encode())
+
+
+def test_shape_is_of_every_class_that_a_preparation_may_hold() -> None:
+    waiting: list[Any] = [Preparation]
+    found: set[type] = set()
+    while waiting:
+        kind = waiting.pop()
+        waiting += get_args(kind)
+        if isinstance(kind, type) and kind.__module__.startswith("drctl.") and kind not in found:
+            found.add(kind)
+            waiting += get_type_hints(kind).values()
+    assert {kind.__module__ for kind in found} == {module.__name__ for module in MODULES}
 
 
 def test_preparation_that_is_cut_off_anywhere_is_none() -> None:

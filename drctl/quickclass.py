@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 else:
     from functools import partial
     from operator import attrgetter
+    from types import MemberDescriptorType
 
     _put = object.__setattr__
 
@@ -146,8 +147,19 @@ else:
         factories = {
             each.name: each.default_factory for each in found if each.default_factory is not MISSING
         }
+        puts = [_setter(made, name) for name in names]
+        # by how many values are given by place: the defaults of all the others
+        rests: dict[int, tuple[Any, ...]] = {len(names): ()}
+        for at in range(len(names) - 1, -1, -1):
+            if names[at] not in defaults:
+                break
+            rests[at] = (defaults[names[at]], *rests[at + 1])
 
         def initialize(self: Any, *args: Any, **given: Any) -> None:
+            if not given and len(args) in rests:
+                for put, value in zip(puts, args + rests[len(args)], strict=True):
+                    put(self, value)
+                return
             if args:
                 positional = dict(zip(names, args, strict=False))
                 if len(args) > len(names) or positional.keys() & given.keys():
@@ -165,6 +177,13 @@ else:
                 _put(self, name, value)
 
         return initialize
+
+    def _setter(made: type, name: str) -> Any:
+        """What sets an attribute, frozen or not."""
+        slot = made.__dict__.get(name)
+        if isinstance(slot, MemberDescriptorType):
+            return slot.__set__
+        return lambda value, new: _put(value, name, new)
 
     def _getter(names: list[str]) -> Any:
         """The values of some attributes as a tuple."""

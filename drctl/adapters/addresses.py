@@ -10,13 +10,15 @@ import errno
 import socket
 import struct
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from drctl.adapters import address_message as am
 from drctl.adapters.netlink import NETLINK_ROUTE, Netlink, Received, bpf, interface_index
-from drctl.core.plan import Observed, strays
-from drctl.core.value import Vip
 from drctl.errors import DrctlError, KernelRefused
+from drctl.quickclass import dataclass
+
+if TYPE_CHECKING:
+    from drctl.core.value import Vip
 
 SCOPES = {"": 0, "global": 0, "site": 200, "link": 253, "host": 254, "nowhere": 255}
 LONGEST_LABEL_BYTES = 15
@@ -142,6 +144,8 @@ class Addresses:
     def delete_strays(self, vips: Sequence[Vip]) -> list[DrctlError]:
         """Remove the VIPs' addresses where they are with another prefix or on another interface:
         such a one has no lease."""
+        from drctl.core.plan import Observed, strays
+
         names = self._names()
         entries = {
             Observed(each.address, each.prefix, names.get(each.index, "")): each

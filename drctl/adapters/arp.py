@@ -6,6 +6,7 @@ import socket
 import struct
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from drctl.adapters.packet import (
     BROADCAST,
@@ -17,7 +18,9 @@ from drctl.adapters.packet import (
     mac_bytes,
 )
 from drctl.adapters.source import Sources
-from drctl.core.value import Vip
+
+if TYPE_CHECKING:
+    from drctl.core.value import Vip
 
 ETHERTYPE = 0x0806
 REQUEST, REPLY = 1, 2

@@ -9,7 +9,8 @@ from __future__ import annotations
 import itertools
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from drctl.quickclass import dataclass
 
 IPV4, IPV6 = 0x0800, 0x86DD
 ICMP, TCP, ICMPV6 = 1, 6, 58

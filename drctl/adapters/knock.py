@@ -6,12 +6,10 @@ that it acknowledges; an accepted connection is reset at once.
 from __future__ import annotations
 
 import itertools
-import secrets
 import select
 import socket
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
@@ -30,8 +28,9 @@ from drctl.adapters.ip_packet import (
     UNREACHABLE6,
     Encapsulation,
 )
-from drctl.adapters.packet import PATIENCE_S, PacketSocket, frame_filter, mac_bytes
+from drctl.adapters.packet import PATIENCE_S, PacketSocket, frame_filter, mac_bytes, some_number
 from drctl.errors import KernelRefused
+from drctl.quickclass import dataclass
 
 GAP_S = 0.0001
 """Between two frames of ours: 10,000 a second at most."""
@@ -123,7 +122,7 @@ class Knocker:
 
     def knock(self, knocks: Sequence[Knock]) -> list[Reply]:
         """Send each, again when nothing comes; what came back for each, in order."""
-        first = secrets.randbits(31)
+        first = some_number(1 << 31)
         own_mac = self._out.mac()
         replies: dict[int, Reply] = {}
         gap_s = max(GAP_S, GAP_OF_HOST_S / len({one.mac for one in knocks} or {""}))

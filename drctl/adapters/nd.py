@@ -6,6 +6,7 @@ import socket
 import struct
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from drctl.adapters.ip_packet import internet_checksum
 from drctl.adapters.packet import (
@@ -19,7 +20,9 @@ from drctl.adapters.packet import (
     read_flag,
 )
 from drctl.adapters.source import Sources
-from drctl.core.value import Vip
+
+if TYPE_CHECKING:
+    from drctl.core.value import Vip
 
 ETHERTYPE = 0x86DD
 SOLICITATION, ADVERTISEMENT = 135, 136

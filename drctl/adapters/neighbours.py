@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import socket
 import struct
-from dataclasses import dataclass
 
 from drctl.adapters.netlink import NETLINK_ROUTE, NLM_F_DUMP, Netlink, attributes, message
+from drctl.quickclass import dataclass
 
 _NEWNEIGH, _GETNEIGH = 28, 30
 _HEAD = struct.Struct("=BxxxiHBB")

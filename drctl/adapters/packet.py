@@ -7,15 +7,15 @@ interface). What is sent here passes the fence.
 from __future__ import annotations
 
 import errno
+import os
 import socket
 import struct
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 from drctl.adapters.netlink import attach_filter, bpf
 from drctl.errors import FileRefused, KernelRefused
+from drctl.quickclass import dataclass
 
 BROADCAST = b"\xff" * 6
 ETHERNET_BYTES = 14
@@ -200,10 +200,15 @@ def mac_bytes(mac: str) -> bytes:
     return bytes.fromhex(mac.replace(":", ""))
 
 
+def some_number(below: int) -> int:
+    """One of 0 to `below` - 1 that nobody can foresee. (`secrets` takes 8 ms to import.)"""
+    return int.from_bytes(os.urandom(8), "big") % below
+
+
 def read_flag(path: str) -> bool:
     """Whether a sysctl is not 0; one that does not exist is 0."""
     try:
-        with Path(path).open("rb") as file:
+        with open(path, "rb") as file:  # noqa: PTH123 - pathlib takes 5 ms to import
             return file.read(16).strip() not in (b"0", b"")
     except FileNotFoundError:
         return False

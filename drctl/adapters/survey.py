@@ -16,20 +16,26 @@ from __future__ import annotations
 import heapq
 import ipaddress
 import itertools
-import secrets
 import select
 import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from drctl.adapters import ip_packet
 from drctl.adapters.arp import ArpSocket
 from drctl.adapters.nd import NdSocket
-from drctl.adapters.packet import PATIENCE_S, Heard, PacketSocket, frame_filter, mac_bytes
+from drctl.adapters.packet import (
+    PATIENCE_S,
+    Heard,
+    PacketSocket,
+    frame_filter,
+    mac_bytes,
+    some_number,
+)
 from drctl.adapters.vrrp import VrrpSocket
+from drctl.quickclass import dataclass, field
 
 GAP_S = 0.0004
 """Between two frames of ours: 2,500 a second at most."""
@@ -285,7 +291,7 @@ class Surveyor:
             bait = free[record.used[one.station]]
             record.used[one.station] += 1
             ends = socket.inet_aton(bait), socket.inet_aton(one.vip)
-            packets = [ip_packet.echo_request(*ends, secrets.randbits(16))]
+            packets = [ip_packet.echo_request(*ends, some_number(1 << 16))]
             if is_again:
                 packets += _begun_and_reset(ends, one.port)
             raw = self._raw[one.interface]
@@ -303,7 +309,7 @@ class Surveyor:
 
 def _begun_and_reset(ends: tuple[bytes, bytes], port: int) -> list[bytes]:
     """A connection that nothing is left of: a SYN, and the RST that belongs to it."""
-    own, number = secrets.choice(range(32768, 61000)), secrets.randbits(31)
+    own, number = 32768 + some_number(61000 - 32768), some_number(1 << 31)
     flags = ((number, ip_packet.SYN), (number + 1, ip_packet.RST))
     return [ip_packet.tcp(*ends, ip_packet.Segment(own, port, at, 0, flag)) for at, flag in flags]
 
@@ -333,6 +339,6 @@ def _strange_addresses(card: Card) -> list[str]:
     own = {address for address, _ in card.own}
     first, count = int(largest.network_address) + 1, largest.num_addresses - 2
     picked = dict.fromkeys(
-        str(ipaddress.ip_address(first + secrets.randbelow(count))) for _ in range(_PICKED)
+        str(ipaddress.ip_address(first + some_number(count))) for _ in range(_PICKED)
     )
     return [address for address in picked if address not in own]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from drctl.convert.ledger import Ledger
-from drctl.convert.lower import lower
 from drctl.convert.options import ConvertOptions
 from drctl.convert.pairing import Directors, pair_of_keepalived, pair_of_readings
 from drctl.convert.steering import note_both_as_written, note_readings
@@ -22,6 +21,8 @@ def directors_of(
     note_readings(readings, ledger)
     own = readings[0]
     if own.document.dialect == LVS_CF:
+        from drctl.convert.lower import lower
+
         return lower(own.configuration, options, ledger)
     _choose_ids(readings, ledger)
     if len(readings) > 1:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from enum import StrEnum
 
 from drctl.model.origin import Origins
+from drctl.quickclass import dataclass, field
 from drctl.text.place import Place
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from drctl.model.pair import Rank
+from drctl.quickclass import dataclass
 
 DEFAULT_PRIORITIES = (150, 100)
 """Priority of primary and backup: far enough apart for a track weight to swap them."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 from drctl.convert.ledger import Ledger, Verdict
 from drctl.convert.options import ConvertOptions
 from drctl.convert.peer import PeerOptions, derive_pair, with_priorities
@@ -12,6 +10,7 @@ from drctl.model.configuration import Configuration
 from drctl.model.origin import leftovers
 from drctl.model.pair import Rank
 from drctl.model.vrrp import VrrpInstance
+from drctl.quickclass import dataclass, replace
 from drctl.readers.keepalived_block import EMPTY, NOT_READ
 from drctl.readers.reading import Reading
 

@@ -7,8 +7,6 @@ ledger tells each of it. The file given may be either director's.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 from drctl.convert.ledger import Ledger, Verdict
 from drctl.convert.peer_copy import copied_settings, for_address, keyword_of, note_machine_values
 from drctl.convert.peer_network import route_for, rule_for, session_for
@@ -23,6 +21,7 @@ from drctl.model.configuration import Configuration
 from drctl.model.origin import SELF
 from drctl.model.pair import Rank
 from drctl.model.vrrp import UnicastPeer, VrrpInstance
+from drctl.quickclass import dataclass, replace
 from drctl.readers.keepalived_block import EMPTY
 from drctl.text.place import Place
 
@@ -41,6 +40,9 @@ class PeerOptions:
     address: str | None = None
 
 
+NOTHING_GIVEN = PeerOptions()
+
+
 @dataclass(frozen=True, slots=True)
 class DirectorPair:
     """Both directors' configurations; `given` is the rank of the one that was read."""
@@ -51,7 +53,7 @@ class DirectorPair:
 
 
 def derive_pair(
-    configuration: Configuration, ledger: Ledger, options: PeerOptions = PeerOptions()
+    configuration: Configuration, ledger: Ledger, options: PeerOptions = NOTHING_GIVEN
 ) -> DirectorPair:
     """The given configuration and its peer, each in its place."""
     rank = given_rank(configuration, options, ledger)
@@ -65,7 +67,7 @@ def derive_pair(
 
 
 def derive_peer(
-    configuration: Configuration, ledger: Ledger, options: PeerOptions = PeerOptions()
+    configuration: Configuration, ledger: Ledger, options: PeerOptions = NOTHING_GIVEN
 ) -> Configuration:
     """The other director's configuration; its `rank` is the one that was not given."""
     pair = derive_pair(configuration, ledger, options)

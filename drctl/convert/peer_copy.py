@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 
 from drctl.convert.ledger import Ledger, Verdict
 from drctl.model.check import BfdCheck, Check, FileCheck
@@ -13,6 +12,7 @@ from drctl.model.configuration import Configuration
 from drctl.model.origin import SELF, Leftover
 from drctl.model.pair import Hook, Rank, Settings
 from drctl.model.service import RealServer, VirtualService
+from drctl.quickclass import replace
 from drctl.readers.keepalived_block import EMPTY
 from drctl.text.place import Place
 

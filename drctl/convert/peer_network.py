@@ -4,11 +4,11 @@ them, the peer's is to stand. `addresses` maps the one to the other."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from drctl.convert.ledger import Ledger, Verdict
 from drctl.model.routing import Route, Rule
 from drctl.model.tracking import BfdSession
+from drctl.quickclass import replace
 
 
 def route_for(route: Route, addresses: Mapping[str, str]) -> Route:

@@ -7,7 +7,6 @@ a target's format.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv6Address
 
 from drctl.model.configuration import Configuration
@@ -24,6 +23,7 @@ from drctl.model.service import (
     VirtualService,
 )
 from drctl.model.vrrp import Vip
+from drctl.quickclass import dataclass, field, replace
 from drctl.render.host_address import (
     MOST_RANGE_ADDRESSES,
     address_range,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 
 from drctl.model.configuration import Configuration
 from drctl.model.origin import NO_ORIGINS, SELF, Origins
 from drctl.model.vrrp import Vip
+from drctl.quickclass import dataclass, field
 from drctl.render.host_address import canonical
 from drctl.render.rendered import Loss
 from drctl.text.place import Place

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import IntEnum
 
+from drctl.quickclass import dataclass, field
 from drctl.text.place import Place
 
 

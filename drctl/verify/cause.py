@@ -8,7 +8,8 @@ net/ipv4/arp.c (a request names the packet's own source while arp_announce is 0)
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from drctl.quickclass import dataclass
 
 CHECK = "on {host}: drctl realserver check"
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Sequence
-from dataclasses import dataclass
 
+from drctl.quickclass import dataclass
 from drctl.verify.cause import Signature, cause_of_leak
 from drctl.verify.owner import VIRTUAL_MACS, Owner, Owners
 from drctl.verify.value import (

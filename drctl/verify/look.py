@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from drctl.adapters.addresses import Addresses, Present
 from drctl.adapters.neighbours import Neighbour, neighbours
 from drctl.adapters.packet import Heard
 from drctl.adapters.survey import BAITS, Card, Provocation, Question, Record, Surveyor
 from drctl.errors import UsageError
+from drctl.quickclass import replace
 from drctl.verify.judge import disputes, judge
 from drctl.verify.plan import Machine, Plan, held_by
-from drctl.verify.through import Reached, try_through
 from drctl.verify.value import How, Result, Role, Sighting, Survey, Through
 
 
@@ -103,6 +102,8 @@ class Look:
         macs = macs_by_address(record)
         through: tuple[Through, ...] = ()
         if is_through:
+            from drctl.verify.through import Reached, try_through
+
             is_director = plan.here.role is Role.DIRECTOR
             reached = Reached(macs, entries if is_director else ())
             through = try_through(plan.connections, self._cards, reached)

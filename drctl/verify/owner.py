@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from drctl.quickclass import dataclass
 from drctl.verify.value import How, Role, Station, Survey
 
 VIRTUAL_MACS = ("00:00:5e:00:01:", "00:00:5e:00:02:")

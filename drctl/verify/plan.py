@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from drctl.adapters.ip_packet import Encapsulation, encapsulation
-from drctl.adapters.survey import Card
 from drctl.errors import UsageError
 from drctl.model.configuration import Configuration
 from drctl.model.pair import Rank
 from drctl.model.service import MASQUERADE, TUNNEL
+from drctl.quickclass import dataclass, replace
 from drctl.render.host import Host, canonical
 from drctl.verify.value import Here, Role, Station, Target
+
+if TYPE_CHECKING:
+    from drctl.adapters.survey import Card
 
 _PAIR = 2
 """Directors that may be there where none is known."""

@@ -6,12 +6,12 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 
 from drctl.adapters import ip_packet
 from drctl.adapters.knock import Answer, Knock, Knocker, Reply, Tunnel
 from drctl.adapters.neighbours import Neighbour
 from drctl.adapters.survey import Card
+from drctl.quickclass import dataclass
 from drctl.verify.plan import Connection
 from drctl.verify.value import Passage, Through
 

@@ -141,10 +141,14 @@ class Judge:
         )
 
     def _is_unfenced_switchover(self, holders: list[str], span_us: int) -> bool:
-        """Without a fence the yielding director cannot be silent: both answer for the overlap. One
-        that is killed or stopped meanwhile, with its guard, answers for as long as its lease."""
+        """Without a fence the yielding director cannot be silent: both answer for the overlap,
+        which begins later where the announcement and the beats were lost: when it asks. One that is
+        killed or stopped meanwhile, with its guard, answers for as long as its lease."""
         timing = self.world.timing
         limit_us = timing.overlap_ms * 1000 + 2 * self.world.slowest_us + SLACK_US
+        if self.world.has_loss:
+            # it asks with every heartbeat when the other is silent; one answer may be lost too
+            limit_us += (timing.suspect_ms + 2 * timing.heartbeat_ms) * 1000
         for name in holders:
             director = self.world.directors[name]
             since_us = self.world.now_us - director.yielded_at_us

@@ -75,6 +75,8 @@ class World:
         self.link_delay_us = (100, 800)
         self.slowest_us = self.longest_us
         """The longest that a message took in this history, while nothing was cut."""
+        self.has_loss = False
+        """Frames were lost in this history, and beats sent again."""
         self.referee = Referee(self)
         self._build()
 

@@ -135,8 +135,13 @@ class Node:
     def _let_go_of_lapsed(self, now_ms: int) -> None:
         """A process that was stopped for too long drops its VIPs before it does anything else."""
         for group in self.groups.values():
-            if group.role.is_holding and now_ms >= group.lease_end_ms():
+            if now_ms < group.lease_end_ms():
+                continue
+            if group.role.is_holding:
                 group.release(now_ms, "the lease lapsed")
+            else:
+                # to renew what was kept from before would be to install it anew
+                group.is_adopting = False
 
     def _take_in(self, event: Event) -> bool:
         """False when the event changes nothing that a role looks at."""
@@ -414,7 +419,7 @@ class Node:
         self._is_beside = False
         for group in self.groups.values():
             self._is_beside |= group.role is STANDBY
-            if group.role.is_holding:
+            if group.role.is_holding or group.is_adopting:
                 lapse_ms = min(lapse_ms, group.lease_end_ms())
             if now_ms < group.wake_at_ms < at_ms:
                 at_ms = group.wake_at_ms

@@ -14,6 +14,7 @@ from drctl.core.action import (
     LayOut,
     OpenFence,
     Probe,
+    RenewVips,
     Report,
     SendBeat,
     TakeVips,
@@ -220,6 +221,18 @@ def test_layout_vip_moved_to_a_group_that_another_has_leaves() -> None:
     assert made.leaving == (B,)
     # until it is dropped it is in neither
     assert made.groups[1].vips == (C,)
+
+
+def test_group_renamed_whose_lease_ended_meanwhile_is_not_installed_anew() -> None:
+    """A process that was stopped while it listened: another director may have the VIPs by now."""
+    host = Host(settings(fence_ms=0))
+    host.reload(replace(WEB, name="shop"), fence_ms=0)
+    host.run(100)
+    assert host.node.groups["shop"].is_adopting
+    host.now_ms += 2000
+    done = host.feed(TimeCame(host.now_ms))
+    assert not _kinds(done, RenewVips)
+    assert [type(action) for action in _kinds(done, *TOUCHING)] == [DropVips]
 
 
 def test_layout_group_renamed_is_adopted_with_its_vips() -> None:

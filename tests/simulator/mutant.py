@@ -486,6 +486,19 @@ MUTANTS = (
         timeline=(("move-vip", "lb1", 0, 200, 600), ("stop", "lb1", 100, 400, 300)),
     ),
     Mutant(
+        "VIPs that are kept while listening outlive their lease",
+        "safety",
+        (
+            (
+                "node",
+                "            if group.role.is_holding or group.is_adopting:\n",
+                "            if group.role.is_holding:\n",
+            ),
+        ),
+        topology=(*UNFENCED, ("heartbeat_ms", 100), ("arbiter", "")),
+        timeline=(("rename", "lb1", 0, 50, 800), ("pause", "lb1", 60, 280, 3500)),
+    ),
+    Mutant(
         "a fence that is put back is open, though the group is handed over",
         "safety",
         (("node", "is_shut=is_open and group.is_shut)", "is_shut=False)"),),

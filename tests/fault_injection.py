@@ -27,14 +27,16 @@ ACCEPT: Final = "accept"
 @dataclass(frozen=True)
 class Rule:
     """A rule about ARP, in words that each tool's are made of. `field` is -s or -d; `deed` is drop,
-    accept, or the address that is written in place of the source."""
+    accept, or the address that is written in place of the source; `operation` 1 is for requests, 2
+    for answers alone."""
 
     chain: str
     field: str
     vip: str
     deed: str
     card: str = ""
-    is_for_requests: bool = False
+    operation: int = 0
+    is_not: bool = False
 
     def at(self, chain: str) -> Rule:
         return replace(self, chain=chain)
@@ -48,13 +50,17 @@ class Rule:
     def on(self, card: str) -> Rule:
         return replace(self, card=card)
 
-    def for_requests(self) -> Rule:
-        return replace(self, is_for_requests=True)
+    def of(self, operation: int) -> Rule:
+        return replace(self, operation=operation)
+
+    def inverted(self) -> Rule:
+        return replace(self, is_not=True)
 
     def arptables(self) -> list[str]:
         chain, option = {"in": ("INPUT", "-i"), "out": ("OUTPUT", "-o")}[self.chain]
-        words = ["-A", chain, self.field, self.vip, *([option, self.card] if self.card else [])]
-        words += ["--opcode", "1"] if self.is_for_requests else []
+        words = ["-A", chain, *(["!"] if self.is_not else []), self.field, self.vip]
+        words += [option, self.card] if self.card else []
+        words += ["--opcode", str(self.operation)] if self.operation else []
         if self.deed in {DROP, ACCEPT}:
             return [*words, "-j", self.deed.upper()]
         return [*words, "-j", "mangle", "--mangle-ip-s", self.deed]
@@ -63,8 +69,8 @@ class Rule:
         field = {"-s": "saddr", "-d": "daddr"}[self.field]
         key = {"in": "iifname", "out": "oifname"}[self.chain]
         words = [f"{key} {self.card}"] if self.card else []
-        words += ["arp operation request"] if self.is_for_requests else []
-        words += [f"arp {field} ip {self.vip}"]
+        words += [f"arp operation {self.operation}"] if self.operation else []
+        words += [f"arp {field} ip {'!= ' if self.is_not else ''}{self.vip}"]
         words += [self.deed if self.deed in {DROP, ACCEPT} else f"arp saddr ip set {self.deed}"]
         return " ".join(words)
 
@@ -76,7 +82,7 @@ def for_vip(vip: str) -> tuple[Rule, Rule]:
 
 GOOD = (*for_vip(VIP), *for_vip(OTHER))
 IN, OUT = GOOD[::2], GOOD[1::2]
-ASKING = tuple(rule.for_requests() for rule in OUT)
+ASKING = tuple(rule.of(1) for rule in OUT)
 """Leaves the server's answers alone, which OUT rewrites as well."""
 
 
@@ -110,6 +116,24 @@ def forgetful(change: Injection) -> Injection:
     return do
 
 
+def arp_policy(hook: str) -> Injection:
+    """What is right, and whatever is not named at this hook is dropped."""
+
+    def do(scene: Scene) -> None:
+        if scene.method == "nftables":
+            scene.nft(f"add chain arp drctl_arp {hook} {{ policy drop; }}\n")
+        else:
+            scene.web.run("arptables", "-P", hook.upper(), "DROP")
+
+    return do
+
+
+def unhooked(scene: Scene) -> None:
+    flush(scene)
+    rules = "".join(f"{rule.nft()}\n" for rule in IN)
+    scene.nft(f"table arp site {{ chain input {{\n{rules}}}\n}}\n")
+
+
 def flush(scene: Scene) -> None:
     """As somebody does who loads a firewall of his own."""
     if scene.method.startswith("arptables"):
@@ -128,8 +152,27 @@ def ip(*lines: str) -> Injection:
     return lambda scene: scene.web.ip_batch(*lines)
 
 
+def in_turn(*deeds: Injection) -> Injection:
+    def do(scene: Scene) -> None:
+        for deed in deeds:
+            deed(scene)
+
+    return do
+
+
+def setting(*words: str) -> Injection:
+    def do(scene: Scene) -> None:
+        scene.web.run("sysctl", "-qw", *words)
+
+    return do
+
+
 def second_card(scene: Scene) -> None:
     scene.second_card()
+
+
+BLIND_CARD = ip("link add eth1 type veth peer name far", "link set eth1 up", "link set far up")
+"""A card that leads nowhere."""
 
 
 def second_card_with_settings(scene: Scene) -> None:
@@ -164,6 +207,19 @@ def wide(scene: Scene) -> None:
     scene.web.ip_batch(f"address del {VIP}/32 dev lo", f"address add {VIP}/24 dev lo")
 
 
+def wide6(scene: Scene) -> None:
+    scene.web.ip_batch(
+        f"address del {VIP6}/128 dev lo",
+        f"address add {VIP6}/64 dev lo",
+        f"address del {OWN6}/64 dev eth0",
+        f"address add {OWN6}/64 dev eth0 nodad",
+    )
+
+
+def local_route(scene: Scene) -> None:
+    scene.web.ip_batch(f"address del {VIP}/32 dev lo", f"route add local {VIP} dev lo")
+
+
 def reboot_without_rules(scene: Scene) -> None:
     flush(scene)
     scene.web.ip_batch("link set eth0 down", "address flush dev lo", "link set eth0 up")
@@ -179,20 +235,25 @@ def reboot_without_rules(scene: Scene) -> None:
 _ANNOUNCER = """\
 import sys, time
 from drctl.adapters.arp import ArpSocket
+from drctl.adapters.nd import NdSocket
 from drctl.core.value import Vip
-told = ArpSocket("eth0")
+vip = Vip(sys.argv[1], 128 if ":" in sys.argv[1] else 32, "eth0")
+told = NdSocket("eth0") if vip.is_v6 else ArpSocket("eth0")
 while True:
-    told.announce([Vip(sys.argv[1], 32, "eth0")])
+    told.announce([vip])
     print("told", flush=True)
     time.sleep(0.05)
 """
 
 
-def announce(scene: Scene) -> None:
-    program = scene.start(sys.executable, "-c", _ANNOUNCER, VIP, stdout=subprocess.PIPE)
-    assert program.stdout is not None
-    scene.stack.callback(program.stdout.close)
-    assert program.stdout.readline() == b"told\n"
+def announce(vip: str = VIP) -> Injection:
+    def do(scene: Scene) -> None:
+        program = scene.start(sys.executable, "-c", _ANNOUNCER, vip, stdout=subprocess.PIPE)
+        assert program.stdout is not None
+        scene.stack.callback(program.stdout.close)
+        assert program.stdout.readline() == b"told\n"
+
+    return do
 
 
 _KEEPALIVED = f"""\
@@ -282,22 +343,49 @@ def stop_listening(scene: Scene) -> None:
     scene.listeners.close()
 
 
-def firewall(rule: str) -> Injection:
+def firewall(rule: str, hook: str = "input priority 0", table: str = "inet site") -> Injection:
+    chain = hook.split()[0]
+
     def do(scene: Scene) -> None:
         scene.nft(
-            "table inet site\ndelete table inet site\n"
-            f"table inet site {{ chain input {{ type filter hook input priority 0; {rule}\n}}\n}}\n"
+            f"table {table}\ndelete table {table}\n"
+            f"table {table} {{ chain {chain} {{ type filter hook {hook}; {rule}\n}}\n}}\n"
         )
 
     return do
 
 
-def closed_firewall(port: int) -> Injection:
+def at_device(hook: str, rule: str) -> Injection:
+    """A rule of family netdev."""
+    return firewall(rule, f"{hook} device eth0 priority 0", "netdev site")
+
+
+def closed_firewall(
+    port: int, table: str = "inet site", icmp: str = "icmp, ipv6-icmp"
+) -> Injection:
     """As many hosts have one."""
     return firewall(
         "policy drop; ct state established,related accept; iif lo accept\n"
-        f"meta l4proto {{ icmp, ipv6-icmp }} accept\ntcp dport {{ 22, {port} }} accept"
+        f"meta l4proto {{ {icmp} }} accept\ntcp dport {{ 22, {port} }} accept",
+        table=table,
     )
+
+
+def iptables(*rules: str) -> Injection:
+    def do(scene: Scene) -> None:
+        for rule in rules:
+            scene.web.run("iptables", *rule.split())
+
+    return do
+
+
+def suspect(scene: Scene) -> None:
+    """The IPv6 VIP is on the card, and the kernel has found that somebody else has it."""
+    scene.web.ip_batch(f"address del {VIP6}/128 dev lo", f"address add {VIP6}/128 dev eth0")
+    end = time.monotonic() + 20
+    while "dadfailed" not in scene.web.ip("-6", "address", "show", "dev", "eth0", "to", VIP6):
+        assert time.monotonic() < end, "no duplicate was found"
+        wait_until(time.monotonic() + 0.05)
 
 
 def rewrite_answers(port: int) -> Injection:

@@ -114,10 +114,11 @@ class Scene:
     def check(self) -> list[str]:
         """What `drctl realserver check --runtime` says, a line for each difference."""
         with self.web.inside():
-            kernel = read_kernel()
-        found = [
-            one for each in self.lab.wanted(self.method) for one in compare(each, kernel, None)
-        ]
+            found = [
+                one
+                for each in self.lab.wanted(self.method)
+                for one in compare(each, read_kernel(each), None)
+            ]
         return [f"{one.what}: {one.actual}: {one.effect}" for one in dict.fromkeys(found)]
 
     def verify(self, at: str = "mon", listen_s: float = 0.0) -> Result:

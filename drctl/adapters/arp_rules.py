@@ -1,10 +1,14 @@
-"""ARP rules as the kernel has them: of arptables (both kinds) and of nftables, in one form."""
+"""ARP rules as the kernel has them: of arptables (both kinds) and of nftables, in one form.
+
+A chain of family netdev stands at a device, before (ingress) or behind (egress) those of family
+arp.
+"""
 
 from __future__ import annotations
 
 import ipaddress
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,17 +18,21 @@ Network = ipaddress.IPv4Network
 INPUT, OUTPUT = "input", "output"
 DROP, ACCEPT, CONTINUE, OTHER = "drop", "accept", "continue", "other"
 JUMP, GOTO, RETURN = "jump", "goto", "return"
+REQUEST, REPLY = "request", "reply"
 CHAINS = {"INPUT": INPUT, "IN": INPUT, "OUTPUT": OUTPUT, "OUT": OUTPUT}
+_HOOKS = {"input": INPUT, "output": OUTPUT, "ingress": INPUT, "egress": OUTPUT}
+_AT_DEVICE = "netdev"
 _FILTER_OF_ARPTABLES = "filter"
-_ALWAYS_SO = frozenset({"arp htype", "arp ptype", "arp hlen", "arp plen", "arp operation"})
-"""What requests on Ethernet have in common."""
+_ALWAYS_SO = frozenset({"arp htype", "arp ptype", "arp hlen", "arp plen"})
+"""What ARP on Ethernet has in common."""
+_PROTOCOL = frozenset({"ether type", "protocol"})
 _OF_ETHERNET = {
     "--h-type": {"1", "Ethernet"},
     "--h-length": {"6"},
     "--proto-type": {"0x800", "2048", "IPv4"},
-    "--opcode": {"1", "Request"},
 }
 """The same in arptables' words."""
+_OPERATIONS = {"1": REQUEST, "Request": REQUEST, "2": REPLY, "Reply": REPLY}
 _BY_CARD = frozenset({"iifname", "oifname", "iif", "oif"})
 
 
@@ -32,8 +40,9 @@ _BY_CARD = frozenset({"iifname", "oifname", "iif", "oif"})
 class Rule:
     """One rule: of `sources` and `targets` (addresses of an ARP packet) one has to fit, none given
     fits all. `interfaces` none is any, but for those `spared`; `*` at the end stands for more.
-    `is_narrow`: it looks at more than these. `verdict` is one of the constants, `chain` the one
-    that it leads to; `mangled` the source address that it writes, "" for none."""
+    `operation` is request, reply, or "" for both. `is_narrow`: it looks at more than these.
+    `verdict` is one of the constants, `chain` the one that it leads to; `mangled` the source
+    address that it writes, "" for none."""
 
     text: str
     sources: tuple[Network, ...] = ()
@@ -44,30 +53,49 @@ class Rule:
     verdict: str = CONTINUE
     chain: str = ""
     mangled: str = ""
+    operation: str = ""
 
     def means(self, other: Rule) -> bool:
         """Whether it does the same, however it is written."""
         return replace(self, text="") == replace(other, text="")
 
-    def fits(self, source: str, target: str, interface: str) -> bool:
-        """Whether it sees a packet with these addresses. A narrow rule may not."""
-        if self.interfaces and not _is_among(interface, self.interfaces):
+    def fits(self, packet: Packet) -> bool:
+        """Whether it sees the packet. A narrow rule may not."""
+        if self.interfaces and not _is_among(packet.interface, self.interfaces):
             return False
-        if _is_among(interface, self.spared):
+        if _is_among(packet.interface, self.spared):
             return False
-        return _is_in(source, self.sources) and _is_in(target, self.targets)
+        if self.operation not in {"", packet.operation}:
+            return False
+        return _is_in(packet.source, self.sources) and _is_in(packet.target, self.targets)
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """An ARP packet that comes in on an interface, or goes out by it."""
+
+    source: str
+    target: str
+    interface: str
+    operation: str = REQUEST
 
 
 @dataclass(frozen=True, slots=True)
 class Chain:
     """The rules that packets pass at a hook, in order, and what becomes of those that pass;
-    `others` are the chains that a rule may lead to."""
+    `others` are the chains that a rule may lead to. It stands at `devices` alone if there are
+    some. `hook` "": no packet comes to it."""
 
     owner: str
     hook: str
     rules: tuple[Rule, ...]
     policy: str = ACCEPT
     others: Mapping[str, tuple[Rule, ...]] = field(default_factory=dict)
+    devices: tuple[str, ...] = ()
+
+    def sees(self, interface: str) -> bool:
+        """Whether packets of the interface pass it."""
+        return not self.devices or _is_among(interface, self.devices)
 
     def reached(self) -> tuple[Rule, ...]:
         """Its rules, with those of all chains that they lead to."""
@@ -169,6 +197,8 @@ def _arptables_rule(words: list[str], chains: set[str]) -> Rule:
             rule = replace(rule, mangled=next(rest))
         elif word == "--mangle-target":
             rule = _led_by(rule, next(rest), chains)
+        elif word == "--opcode":
+            rule = _by_operation(rule, {_OPERATIONS.get(next(rest), "")}, is_not=is_not)
         elif word in _OF_ETHERNET:
             if is_not or next(rest) not in _OF_ETHERNET[word]:
                 rule = replace(rule, is_narrow=True)
@@ -196,6 +226,14 @@ def _by_address(rule: Rule, end: str, texts: Sequence[str], *, is_not: bool) -> 
     if end == "sources":
         return replace(rule, sources=networks)
     return replace(rule, targets=networks)
+
+
+def _by_operation(rule: Rule, named: Collection[str], *, is_not: bool) -> Rule:
+    """Requests and replies are all that counts here."""
+    left = {one for one in (REQUEST, REPLY) if (one in named) is not is_not}
+    if len(left) == 1 and rule.operation in {"", *left}:
+        return replace(rule, operation=left.pop())
+    return rule if len(left) == 2 else replace(rule, is_narrow=True)
 
 
 def _by_card(rule: Rule, names: tuple[str, ...], *, is_not: bool) -> Rule:
@@ -228,7 +266,7 @@ def _all_but(networks: Sequence[Network]) -> tuple[Network, ...]:
 
 @dataclass(frozen=True, slots=True)
 class _Sets:
-    """The sets and maps of family arp, by table and name."""
+    """The sets and maps of one family, by table and name."""
 
     elements: Mapping[tuple[str, str], list[Any]]
 
@@ -264,9 +302,17 @@ class _Sets:
 
 
 def parse_nft(text: str) -> list[Chain]:
-    """The base chains of family arp in `nft -j list ruleset`; those of arptables are left out,
-    which it cannot show."""
-    listed = [entry for entry in ruleset(text) if _family(entry) == "arp"]
+    """The base chains of families arp and netdev in `listed_rules`, as packets come to them; those
+    of arptables are left out, which it cannot show."""
+    entries = ruleset(text)
+    at_device = _nft_chains(entries, _AT_DEVICE)
+    before = [one for one in at_device if one.hook == INPUT]
+    behind = [one for one in at_device if one.hook == OUTPUT]
+    return [*before, *_nft_chains(entries, "arp"), *behind]
+
+
+def _nft_chains(entries: Sequence[Mapping[str, Any]], family: str) -> list[Chain]:
+    listed = [entry for entry in entries if _family(entry) == family]
     kinds = ("set", "map")
     found = (one for entry in listed for kind in kinds if (one := entry.get(kind)) is not None)
     sets = _Sets({(one["table"], one["name"]): one.get("elem", []) for one in found})
@@ -279,15 +325,38 @@ def parse_nft(text: str) -> list[Chain]:
         one
         for entry in listed
         if (one := entry.get("chain")) is not None
-        and one.get("hook") in (INPUT, OUTPUT)
+        and one.get("hook") in _HOOKS
         and not _is_by_arptables(one)
     ]
     made = []
     for base in sorted(bases, key=lambda one: int(one.get("prio", 0))):
         of = rules.get(base["table"], {})
-        name, policy = f"nft arp {base['table']}", base.get("policy", ACCEPT)
-        made.append(Chain(name, base["hook"], of.get(base["name"], ()), policy, of))
-    return made
+        name, policy = f"nft {family} {base['table']}", base.get("policy", ACCEPT)
+        made.append(
+            Chain(
+                name,
+                _HOOKS[base["hook"]],
+                of.get(base["name"], ()),
+                policy,
+                of,
+                tuple(base.get("dev", ())),
+            )
+        )
+    return made + _unreached(made, rules, family)
+
+
+def _unreached(
+    made: Sequence[Chain], rules: Mapping[str, Mapping[str, tuple[Rule, ...]]], family: str
+) -> list[Chain]:
+    """Chains that look like what is wanted, and that nothing leads to."""
+    reached = {rule.text for chain in made for rule in chain.reached()}
+    return [
+        Chain(f"nft {family} {table}", "", listed)
+        for table, chains in rules.items()
+        for listed in chains.values()
+        if (table, family) != (_FILTER_OF_ARPTABLES, "arp")
+        and not any(rule.text in reached for rule in listed)
+    ]
 
 
 def _family(entry: Mapping[str, Any]) -> str:
@@ -298,7 +367,8 @@ def _nft_rules(value: Mapping[str, Any], sets: _Sets) -> Iterator[Rule]:
     """The rule; several when it leads by a map of verdicts."""
     rule = Rule("")
     shown: list[str] = []
-    start = f"{value['table']} {value['chain']}: "
+    family = f"{_AT_DEVICE} " if value["family"] == _AT_DEVICE else ""
+    start = f"{family}{value['table']} {value['chain']}: "
     for expression in value.get("expr", []):
         (name, body), *_ = expression.items()
         if name == "vmap":
@@ -328,8 +398,12 @@ def _nft_rules(value: Mapping[str, Any], sets: _Sets) -> Iterator[Rule]:
 
 
 def _matched(rule: Rule, what: str, right: Sequence[str], *, is_not: bool) -> Rule:
-    if what in _ALWAYS_SO and not is_not and list(right) != ["reply"]:
+    if what in _ALWAYS_SO and not is_not:
         return rule
+    if what in _PROTOCOL and ("arp" in right) is not is_not:
+        return rule  # what looks at IP (`ip daddr`) never sees ARP, and is narrow
+    if what == "arp operation":
+        return _by_operation(rule, right, is_not=is_not)
     if what in {"arp saddr ip", "arp daddr ip"}:
         end = "sources" if what == "arp saddr ip" else "targets"
         return _by_address(rule, end, right, is_not=is_not)

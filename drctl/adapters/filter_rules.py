@@ -1,28 +1,71 @@
-"""What plainly keeps packets from this host: packet filter rules at the hook of incoming ones.
+"""The packet filter rules of this host, as the kernel has them: of nftables (`nft -j`) and of
+iptables (`iptables-save`), in one form.
 
-Of nftables (`nft -j`) and iptables (`iptables-save`), in one form. Judged is what is certain for
-every client that asks for the first time; a rule that looks at more (a source, a rate, a set)
-leaves it open. Chains that rules lead to are followed.
+What is redirected has the VIP outside of address translation alone (netfilter's priorities: dstnat
+is -100, srcnat 100).
 """
 
 from __future__ import annotations
 
-import ipaddress
 import json
+import re
 import shlex
 import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
+from drctl.adapters.filter_chain import (
+    ACCEPT,
+    ADVERTISEMENT,
+    CONTINUE,
+    DROP,
+    GOTO,
+    JUMP,
+    NOTRACK,
+    OTHER,
+    REJECT,
+    RETURN,
+    SOLICITATION,
+    FilterChain,
+    FilterRule,
+)
 from drctl.adapters.rule_tool import has_legacy_table, listed_rules, ruleset, said
 
-DROP, REJECT, ACCEPT, CONTINUE, OTHER = "drop", "reject", "accept", "continue", "other"
-JUMP, GOTO, RETURN = "jump", "goto", "return"
-_BAD = frozenset({DROP, REJECT})
 _PASSING = frozenset({"counter", "log", "comment"})
-_BY_IPTABLES = frozenset({("ip", "filter"), ("ip6", "filter")})
+_OF_IPTABLES = {
+    "filter": ("INPUT", "OUTPUT"),
+    "mangle": ("PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"),
+    "raw": ("PREROUTING", "OUTPUT"),
+    "security": ("INPUT", "OUTPUT"),
+}
+"""Tables, and their chains of what comes in and goes out."""
+_GOING_OUT = frozenset({"OUTPUT", "POSTROUTING", "output", "postrouting", "egress"})
+_FAMILIES = frozenset({"ip", "ip6", "inet", "netdev"})
+_HOOKS = frozenset({"ingress", "prerouting", "input", "output", "postrouting", "egress"})
+_DSTNAT, _SRCNAT = -100, 100
 _BITS = {"ip": 4, "ip6": 6}
+_ETHERTYPES = {"ip": 4, "ip6": 6, "arp": -1}
+_TYPES = {
+    "destination-unreachable": 1,
+    "packet-too-big": 2,
+    "time-exceeded": 3,
+    "parameter-problem": 4,
+    "echo-request": 128,
+    "echo-reply": 129,
+    "mld-listener-query": 130,
+    "mld-listener-report": 131,
+    "mld-listener-done": 132,
+    "mld-listener-reduction": 132,
+    "nd-router-solicit": 133,
+    "nd-router-advert": 134,
+    "nd-neighbor-solicit": SOLICITATION,
+    "nd-neighbor-advert": ADVERTISEMENT,
+    "nd-redirect": 137,
+    "mld2-listener-report": 143,
+}
+"""Of ICMPv6, as nftables names them."""
+NftSets = Mapping[tuple[str, str, str], list[Any]]
 _NUMBERS = {
     "1": "icmp",
     "4": "ipencap",
@@ -34,94 +77,6 @@ _NUMBERS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Packet:
-    """A client's first one for a service, or a director's that has it inside (`ipencap`, `ipv6`,
-    without a port); it comes in on one of `devices`."""
-
-    address: str
-    protocol: str
-    port: int
-    devices: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class FilterRule:
-    """What it asks for; nothing given fits all. `is_narrow`: it looks at more than these;
-    `is_late`: it is about connections that are known already. `chain`: the one it leads to."""
-
-    text: str
-    verdict: str = CONTINUE
-    addresses: tuple[str, ...] = ()
-    protocols: tuple[str, ...] = ()
-    ports: tuple[tuple[int, int], ...] = ()
-    device: str = ""
-    version: int = 0
-    is_narrow: bool = False
-    is_late: bool = False
-    chain: str = ""
-
-    def excludes(self, packet: Packet) -> bool:
-        """Whether it certainly does not see the packet."""
-        it = ipaddress.ip_address(packet.address)
-        return (
-            self.is_late
-            or self.version not in {0, it.version}
-            or bool(self.device and packet.devices and self.device not in packet.devices)
-            or bool(self.protocols and packet.protocol not in self.protocols)
-            or bool(self.ports and not any(a <= packet.port <= b for a, b in self.ports))
-            or bool(self.addresses and not any(_is_in(it, one) for one in self.addresses))
-        )
-
-    def is_open(self, packet: Packet) -> bool:
-        """Whether it may see the packet and may not."""
-        is_by_device = bool(self.device) and set(packet.devices) != {self.device}
-        return self.is_narrow or is_by_device
-
-
-@dataclass(frozen=True, slots=True)
-class FilterChain:
-    """The rules of one base chain in their order, and what becomes of those that pass; `others` are
-    the chains that rules may lead to."""
-
-    owner: str
-    rules: tuple[FilterRule, ...]
-    policy: str = ACCEPT
-    version: int = 0
-    others: Mapping[str, tuple[FilterRule, ...]] = field(default_factory=dict)
-
-    def blocks(self, packet: Packet) -> tuple[str, str] | None:
-        """The verdict and the rule that certainly keeps such a packet away."""
-        if self.version not in {0, ipaddress.ip_address(packet.address).version}:
-            return None
-        last = self._end(self.rules, packet)
-        if last is None:
-            return (DROP, f"{self.owner}: policy drop") if self.policy == DROP else None
-        return (last.verdict, f"{self.owner}: {last.text}") if last.verdict in _BAD else None
-
-    def _end(self, rules: Iterable[FilterRule], packet: Packet) -> FilterRule | None:
-        """The rule that ends the packet's way, or leaves it open; None when these rules do not."""
-        for rule in rules:
-            if rule.verdict == CONTINUE or rule.excludes(packet):
-                continue
-            if rule.is_open(packet):
-                if rule.verdict in _BAD:
-                    continue
-                return rule
-            if rule.verdict == RETURN:
-                return None
-            if rule.verdict not in {JUMP, GOTO}:
-                return rule
-            last = self._end(self.others.get(rule.chain, ()), packet)
-            if last is not None or rule.verdict == GOTO:
-                return last
-        return None
-
-
-def _is_in(it: ipaddress.IPv4Address | ipaddress.IPv6Address, network: str) -> bool:
-    return it in ipaddress.ip_network(network, strict=False)
-
-
 def read_filter_chains() -> tuple[FilterChain, ...]:
     """All of this network namespace. A tool that is not installed has no rules."""
     found: list[FilterChain] = []
@@ -131,15 +86,15 @@ def read_filter_chains() -> tuple[FilterChain, ...]:
         found += parse_nft(listed)
         tables = _tables(listed)
     for name, version in (("iptables", 4), ("ip6tables", 6)):
+        family, names = ("ip", "ip_tables_names") if version == 4 else ("ip6", "ip6_tables_names")
         tools = []
-        if ("ip" if version == 4 else "ip6", "filter") in tables:
+        if any((family, table) in tables for table in _OF_IPTABLES):
             tools.append(f"{name}-nft-save")
-        if has_legacy_table(f"{name[:-1].removesuffix('table')}_tables_names", "filter"):
+        if any(has_legacy_table(names, table) for table in _OF_IPTABLES):
             tools.append(f"{name}-legacy-save")
         for tool in tools:
             if (path := shutil.which(tool)) is not None:
-                text = said(path, "-t", "filter")
-                found += parse_iptables(text, tool.removesuffix("-save"), version)
+                found += parse_iptables(said(path), tool.removesuffix("-save"), version)
     return tuple(found)
 
 
@@ -149,23 +104,32 @@ def _tables(listed: str) -> set[tuple[str, str]]:
 
 
 def parse_iptables(text: str, owner: str, version: int) -> list[FilterChain]:
-    """The chain INPUT of an `iptables-save`, with those that it leads to."""
-    policy = ACCEPT
-    chains: dict[str, tuple[FilterRule, ...]] = {}
+    """The chains of an `iptables-save` that what comes in passes, with those that they lead to."""
+    policies: dict[tuple[str, str], str] = {}
+    tables: dict[str, dict[str, tuple[FilterRule, ...]]] = {}
+    table = "filter"
     for line in text.splitlines():
-        words = shlex.split(line)
-        if words[:1] == [":INPUT"]:
-            policy = words[1].lower()
+        words = shlex.split(line) if line[:1] in {":", "-"} else []
+        if line.startswith("*"):
+            table = line[1:].strip()
         elif line.startswith(":"):
-            chains.setdefault(words[0][1:], ())
+            tables.setdefault(table, {}).setdefault(words[0][1:], ())
+            policies[table, words[0][1:]] = words[1].lower()
         elif words[:1] == ["-A"]:
+            chains = tables.setdefault(table, {})
             rule = iptables_rule(line, words[2:])
             chains[words[1]] = (*chains.get(words[1], ()), rule)
-    rules = chains.get("INPUT", ())
-    if not rules and policy == ACCEPT:
-        return []
-    led = {name: tuple(_led(one, chains) for one in found) for name, found in chains.items()}
-    return [FilterChain(f"{owner} INPUT", led.get("INPUT", ()), policy, version, led)]
+    made = []
+    for table, chains in tables.items():
+        led = {name: tuple(_led(one, chains) for one in found) for name, found in chains.items()}
+        place = owner if table == "filter" else f"{owner} {table}"
+        for base in _OF_IPTABLES.get(table, ()):
+            rules, policy = led.get(base, ()), policies.get((table, base), ACCEPT)
+            if rules or policy != ACCEPT:
+                chain = FilterChain(f"{place} {base}", rules, policy, version, led)
+                is_outside = base == "PREROUTING"
+                made.append(replace(chain, is_outside=is_outside, is_out=base in _GOING_OUT))
+    return made
 
 
 def _led(rule: FilterRule, chains: Collection[str]) -> FilterRule:
@@ -175,32 +139,48 @@ def _led(rule: FilterRule, chains: Collection[str]) -> FilterRule:
     )
 
 
+_BASES = re.compile(r"-A (?:(?:PREROUTING|INPUT|OUTPUT|POSTROUTING) )?")
+_TARGETS = {
+    "DROP": DROP,
+    "REJECT": REJECT,
+    "ACCEPT": ACCEPT,
+    "LOG": CONTINUE,
+    "RETURN": RETURN,
+    "NOTRACK": NOTRACK,
+}
+_ENDS_OF_IPTABLES = {
+    "-d": ("here", "addresses"),
+    "-s": ("there", "addresses"),
+    "-i": ("here", "device"),
+    "-o": ("there", "device"),
+    "--dport": ("here", "ports"),
+    "--dports": ("here", "ports"),
+    "--sport": ("there", "ports"),
+    "--sports": ("there", "ports"),
+}
+
+
 def iptables_rule(line: str, words: list[str]) -> FilterRule:
     """What the words after `-A CHAIN` ask for, up to the target."""
-    rule = FilterRule(line.removeprefix("-A INPUT ").removeprefix("-A "))
+    rule = FilterRule(_BASES.sub("", line, count=1))
     rest = iter(words)
     for word in rest:
         if word in {"-m", "--match", "--comment"}:
             next(rest, "")
         elif word == "-j":
             target = next(rest, "")
-            known = {"DROP": DROP, "REJECT": REJECT, "ACCEPT": ACCEPT, "LOG": CONTINUE}
-            known["RETURN"] = RETURN
-            verdict = known.get(target, JUMP)
+            if target == "CT" and "--notrack" in words:
+                target = "NOTRACK"
+            verdict = _TARGETS.get(target, JUMP)
             return replace(rule, verdict=verdict, chain=target if verdict == JUMP else "")
         elif word == "-g":
             return replace(rule, verdict=GOTO, chain=next(rest, ""))
-        elif word == "-d":
-            rule = replace(rule, addresses=(next(rest, ""),))
         elif word == "-p":
             rule = replace(rule, protocols=(_protocol(next(rest, "")),))
-        elif word == "-i":
-            name = next(rest, "")
-            rule = replace(rule, device=name, is_narrow=rule.is_narrow or name.endswith("+"))
-            if name.endswith("+"):
-                rule = replace(rule, device="")
-        elif word in {"--dport", "--dports"}:
-            rule = replace(rule, ports=tuple(_range(one, ":") for one in next(rest, "").split(",")))
+        elif word in _ENDS_OF_IPTABLES:
+            rule = _asking(rule, _ENDS_OF_IPTABLES[word], next(rest, ""))
+        elif word == "--icmpv6-type" and _is_range(kind := next(rest, "")):
+            rule = replace(rule, types=(_range(kind, ":"),))
         elif word in {"--state", "--ctstate"}:
             rule = _by_state(rule, next(rest, "").lower().split(","))
         else:
@@ -209,6 +189,25 @@ def iptables_rule(line: str, words: list[str]) -> FilterRule:
                 next(rest, "")
                 next(rest, "")
     return rule
+
+
+def _asking(rule: FilterRule, what: tuple[str, str], text: str) -> FilterRule:
+    """The rule with what an option of iptables demands of an end."""
+    end, field = what
+    if field == "device":
+        return (
+            replace(rule, is_narrow=True) if text.endswith("+") else _with(rule, end, device=text)
+        )
+    if field == "addresses":
+        return _with(rule, end, addresses=(text,))
+    parts = text.split(",")
+    if not all(_is_range(one.replace(":", "-")) for one in parts):
+        return replace(rule, is_narrow=True)
+    return _with(rule, end, ports=tuple(_range(one, ":") for one in parts))
+
+
+def _with(rule: FilterRule, end: str, **demands: Any) -> FilterRule:
+    return replace(rule, **{end: replace(getattr(rule, end), **demands)})
 
 
 def _protocol(text: str) -> str:
@@ -225,21 +224,23 @@ def _is_range(text: str) -> bool:
 
 
 def _by_state(rule: FilterRule, states: Iterable[str]) -> FilterRule:
-    return replace(rule, is_late=rule.is_late or "new" not in states)
+    return replace(rule, states=tuple(states))
 
 
 def parse_nft(text: str) -> list[FilterChain]:
-    """The base chains of nftables at the hook input; those of iptables are left to it."""
+    """The base chains of nftables that what comes in passes; those of iptables are left to it."""
     rules: dict[tuple[str, str, str], list[FilterRule]] = {}
     bases = []
-    for entry in ruleset(text):
+    entries = ruleset(text)
+    sets = nft_sets(entries)
+    for entry in entries:
         chain, rule = entry.get("chain"), entry.get("rule")
-        if chain and chain.get("hook") == "input" and chain.get("type") == "filter":
-            if chain["family"] in {"ip", "ip6", "inet"}:
+        if chain and chain.get("hook") in _HOOKS and chain.get("type") == "filter":
+            if chain["family"] in _FAMILIES and not _is_by_iptables(chain):
                 bases.append(chain)
         elif rule:
             key = rule["family"], rule["table"], rule["chain"]
-            rules.setdefault(key, []).append(_nft_rule(rule))
+            rules.setdefault(key, []).append(_nft_rule(rule, sets))
     return [
         FilterChain(
             f"nft {one['family']} {one['table']} {one['name']}",
@@ -251,20 +252,49 @@ def parse_nft(text: str) -> list[FilterChain]:
                 for (family, table, chain), found in rules.items()
                 if (family, table) == (one["family"], one["table"])
             },
+            tuple(one.get("dev", ())),
+            _is_outside(one),
+            one["hook"] in _GOING_OUT,
         )
         for one in bases
-        if (one["family"], one["table"]) not in _BY_IPTABLES
     ]
 
 
-def _nft_rule(value: Mapping[str, Any]) -> FilterRule:
+def _is_by_iptables(chain: Mapping[str, Any]) -> bool:
+    """Whether a chain is one of those that iptables makes; another one in a table of such a name it
+    does not show."""
+    family, table, name = chain["family"], chain["table"], chain["name"]
+    return family in _BITS and name in _OF_IPTABLES.get(table, ())
+
+
+def _is_outside(chain: Mapping[str, Any]) -> bool:
+    hook, priority = chain["hook"], int(chain.get("prio", 0))
+    if hook in {"prerouting", "postrouting"}:
+        return priority < _DSTNAT if hook == "prerouting" else priority > _SRCNAT
+    return hook in {"ingress", "egress"}
+
+
+def nft_sets(entries: Iterable[Mapping[str, Any]]) -> NftSets:
+    """The elements of all sets that have a name, by family, table and `@` with the name."""
+    found = (one for entry in entries if (one := entry.get("set")) is not None)
+    return {(one["family"], one["table"], f"@{one['name']}"): one.get("elem", []) for one in found}
+
+
+def nft_known(body: Mapping[str, Any], rule: Mapping[str, Any], sets: NftSets) -> Mapping[str, Any]:
+    """A match of a rule, with the elements of a set that it names."""
+    named = body.get("right")
+    elements = sets.get((rule["family"], rule["table"], named)) if isinstance(named, str) else None
+    return body if elements is None else {**body, "right": {"set": elements}}
+
+
+def _nft_rule(value: Mapping[str, Any], sets: NftSets) -> FilterRule:
     rule, shown = FilterRule(""), []
     for expression in value.get("expr", []):
         (name, body), *_ = expression.items()
         if name == "match":
-            rule = nft_match(rule, body)
+            rule = nft_match(rule, nft_known(body, value, sets))
             shown.append(_words(body))
-        elif name in {DROP, REJECT, ACCEPT, RETURN}:
+        elif name in {DROP, REJECT, ACCEPT, RETURN, NOTRACK}:
             rule = replace(rule, verdict=name)
             shown.append(name)
         elif name in {JUMP, GOTO}:
@@ -278,24 +308,38 @@ def _nft_rule(value: Mapping[str, Any]) -> FilterRule:
     return replace(rule, text=" ".join(shown))
 
 
+_PORTS = frozenset(f"{kind} {end}port" for kind in ("tcp", "udp", "th") for end in "ds")
+_CARDS = frozenset(f"meta {name}" for name in ("iif", "iifname", "oif", "oifname"))
+
+
 def nft_match(rule: FilterRule, body: Mapping[str, Any]) -> FilterRule:
     """The rule with one more thing that it asks for."""
     left, right = body.get("left"), list(_texts(body.get("right")))
     field = _field(left)
     if body.get("op") not in {"==", "in"} or "?" in right:
         return replace(rule, is_narrow=True)
-    if field in {"ip daddr", "ip6 daddr"}:
+    if field in {"ip daddr", "ip6 daddr", "ip saddr", "ip6 saddr"}:
         version = 4 if field.startswith("ip ") else 6
-        return replace(rule, addresses=tuple(right), version=version)
-    if field in {"tcp dport", "udp dport", "th dport"} and all(map(_is_range, right)):
-        rule = replace(rule, ports=tuple(_range(one, "-") for one in right))
+        end = "here" if field.endswith("daddr") else "there"
+        return replace(_with(rule, end, addresses=tuple(right)), version=version)
+    if field in _PORTS and all(map(_is_range, right)):
+        end = "here" if field.endswith("dport") else "there"
+        rule = _with(rule, end, ports=tuple(_range(one, "-") for one in right))
         return rule if field.startswith("th") else replace(rule, protocols=(field[:3],))
     if field in {"meta l4proto", "ip protocol", "ip6 nexthdr"}:
         return replace(rule, protocols=tuple(map(_protocol, right)))
     if field.startswith(("icmp ", "icmpv6 ")):
-        return replace(rule, protocols=(_protocol(field.split()[0]),), is_narrow=True)
-    if field in {"meta iifname", "meta iif"} and len(right) == 1 and not right[0].endswith("*"):
-        return replace(rule, device=right[0])
+        rule = replace(rule, protocols=(_protocol(field.split()[0]),))
+        types = [str(_TYPES.get(one, one)) for one in right]
+        if field != "icmpv6 type" or not all(map(_is_range, types)):
+            return replace(rule, is_narrow=True)
+        return replace(rule, types=tuple(_range(one, "-") for one in types))
+    if field in _CARDS and len(right) == 1 and not right[0].endswith("*"):
+        return _with(rule, "here" if field.startswith("meta iif") else "there", device=right[0])
+    if field in {"meta protocol", "ether type"} and len(right) == 1 and right[0] in _ETHERTYPES:
+        return replace(rule, version=_ETHERTYPES[right[0]])
+    if field.startswith("arp "):
+        return replace(rule, version=_ETHERTYPES["arp"])
     if field == "meta nfproto" and right in (["ipv4"], ["ipv6"]):
         return replace(rule, version=4 if right == ["ipv4"] else 6)
     if field == "ct state":
@@ -319,7 +363,9 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(one)
     elif isinstance(value, Mapping):
         if "set" in value:
-            yield from _texts(value["set"])
+            yield from _texts(value["set"] or "?")
+        elif "elem" in value:
+            yield from _texts(value["elem"].get("val"))
         elif "prefix" in value:
             yield f"{value['prefix']['addr']}/{value['prefix']['len']}"
         elif "range" in value and all(isinstance(one, int) for one in value["range"]):
@@ -332,4 +378,6 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def _words(body: Mapping[str, Any]) -> str:
-    return f"{_field(body.get('left'))} {', '.join(_texts(body.get('right')))}".strip()
+    right = body.get("right")
+    shown = right if isinstance(right, str) else ", ".join(_texts(right))
+    return f"{_field(body.get('left'))} {shown}".strip()

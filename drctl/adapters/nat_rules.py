@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from drctl.adapters.filter_rules import FilterRule, Packet, iptables_rule, nft_match
+from drctl.adapters.filter_chain import FilterRule, Packet
+from drctl.adapters.filter_rules import NftSets, iptables_rule, nft_known, nft_match, nft_sets
 from drctl.adapters.rule_tool import has_legacy_table, listed_rules, ruleset, said
 
 _WORD = re.compile(r'"[^"]*"|\S+')
@@ -35,7 +36,8 @@ class Redirection:
     def fits(self, packet: Packet) -> bool:
         """Whether it sees the packet, for all that is known: one that looks at more may be about
         the address that it names."""
-        is_open = self.rule.is_narrow and (self.is_spared or not self.rule.addresses)
+        is_narrow = self.rule.is_narrow_for(packet)
+        is_open = is_narrow and (self.is_spared or not self.rule.here.addresses)
         return not is_open and not self.rule.excludes(packet)
 
 
@@ -128,7 +130,9 @@ def parse_nft(text: str) -> list[Redirection]:
     there it shows itself."""
     rules: dict[tuple[str, str, str], list[Mapping[str, Any]]] = {}
     bases = []
-    for entry in ruleset(text):
+    entries = ruleset(text)
+    sets = nft_sets(entries)
+    for entry in entries:
         chain, rule = entry.get("chain"), entry.get("rule")
         if chain is not None and (chain.get("hook"), chain.get("type")) == ("prerouting", "nat"):
             bases.append(chain)
@@ -141,7 +145,7 @@ def parse_nft(text: str) -> list[Redirection]:
                 (name, body), *_ = expression.items()
                 if name in _JUMPS and body["target"] not in above:
                     yield from reached((*place[:2], body["target"]), (*above, body["target"]))
-            made = _nft_redirection(rule)
+            made = _nft_redirection(rule, sets)
             if made is not None:
                 yield made
 
@@ -151,12 +155,12 @@ def parse_nft(text: str) -> list[Redirection]:
     return found
 
 
-def _nft_redirection(value: Mapping[str, Any]) -> Redirection | None:
+def _nft_redirection(value: Mapping[str, Any], sets: NftSets) -> Redirection | None:
     rule, target, to_port, is_spared = FilterRule(""), None, 0, False
     for expression in value.get("expr", []):
         (name, body), *_ = expression.items()
         if name == "match":
-            rule = nft_match(rule, body)
+            rule = nft_match(rule, nft_known(body, value, sets))
         elif name == "redirect":
             target, to_port = "", _port_of(body)
         elif name == "dnat":

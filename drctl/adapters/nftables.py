@@ -41,6 +41,7 @@ NEWGEN, GETGEN = 15, 16
 
 _SUBSYSTEM = 10
 _DORMANT = 1
+_HOOK_DEVICE, _HOOK_DEVICES, _DEVICE_PREFIX = 3, 4, 2
 _BATCH_BEGIN, _BATCH_END = 16, 17
 _BATCH_GENID = 1
 _MOST_ELEMENTS = 200
@@ -289,6 +290,16 @@ def _hook(value: bytes) -> Hook | None:
     return _number(of[1]), priority
 
 
+def _devices(hook: bytes) -> tuple[str, ...]:
+    of = attributes(hook) if hook else {}
+    if (one := of.get(_HOOK_DEVICE)) is not None:
+        return (cstring(one),)
+    return tuple(
+        cstring(name) + ("*" if kind == _DEVICE_PREFIX else "")
+        for kind, name in attribute_list(of.get(_HOOK_DEVICES, b""))
+    )
+
+
 def _comment(userdata: bytes) -> str:
     """A rule's comment: the value of type 0 in its user data."""
     at = 0
@@ -355,6 +366,15 @@ class Tables:
         for family, of in self._dump(GETCHAIN, 0, b"", "list chains"):
             if cstring(of.get(1, b"")) == table:
                 yield family, cstring(of.get(3, b"")), _hook(of.get(4, b""))
+
+    def chain_devices(self) -> dict[tuple[int, str, str], tuple[str, ...]]:
+        """The devices that a chain of ingress or egress stands at, by family, table and chain; `*`
+        at the end of a name stands for more."""
+        found = {}
+        for family, of in self._dump(GETCHAIN, 0, b"", "list chains"):
+            if devices := _devices(of.get(4, b"")):
+                found[family, cstring(of.get(1, b"")), cstring(of.get(3, b""))] = devices
+        return found
 
     def sets(self, table: str) -> Iterator[tuple[int, str]]:
         """Family and name of the sets and maps of the tables of that name."""

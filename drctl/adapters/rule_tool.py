@@ -53,25 +53,32 @@ def said(*command: str) -> str:
 
 
 def listed_rules() -> str:
-    """`nft -j list ruleset`, with the flag of dormant tables, which older versions leave out."""
+    """`nft -j list ruleset`, with what older versions leave out: the flag of dormant tables, and
+    the devices of chains that stand at some (always a list)."""
     listed = said("nft", "-j", "list", "ruleset")
-    asleep = _dormant_tables() if listed.strip() else set()
-    if not asleep:
+    if not listed.strip():
+        return listed
+    tables = Tables()
+    try:
+        asleep = {(_FAMILIES.get(family, ""), name) for family, name in tables.dormant()}
+        devices = {
+            (_FAMILIES.get(family, ""), table, chain): list(names)
+            for (family, table, chain), names in tables.chain_devices().items()
+        }
+    finally:
+        tables.close()
+    if not asleep and not devices:
         return listed
     told = json.loads(listed)
     for entry in told["nftables"]:
-        table = entry.get("table")
+        table, chain = entry.get("table"), entry.get("chain")
         if table is not None and (table["family"], table["name"]) in asleep:
             table["flags"] = _DORMANT
+        if chain is not None:
+            place = chain["family"], chain["table"], chain["name"]
+            if place in devices:
+                chain["dev"] = devices[place]
     return json.dumps(told)
-
-
-def _dormant_tables() -> set[tuple[str, str]]:
-    tables = Tables()
-    try:
-        return {(_FAMILIES.get(family, ""), name) for family, name in tables.dormant()}
-    finally:
-        tables.close()
 
 
 def ruleset(listed: str) -> list[dict[str, Any]]:

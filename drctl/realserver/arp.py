@@ -7,8 +7,8 @@ what it sends after its source was chosen.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 
 from drctl.adapters.addresses import SCOPES
@@ -19,9 +19,11 @@ from drctl.adapters.arp_rules import (
     INPUT,
     JUMP,
     OUTPUT,
+    REPLY,
     RETURN,
     Chain,
     Network,
+    Packet,
     Rule,
 )
 from drctl.realserver.value import Kernel
@@ -52,41 +54,57 @@ def effective(values: dict[str, int], interface: str) -> int:
     return max(values.get("all", 0), values.get(interface, 0))
 
 
+def _has(kernel: Kernel, vip: str) -> bool:
+    return vip in kernel.routed or any(one.address == vip for one in kernel.present)
+
+
 def answering(kernel: Kernel, vip: str, interface: str) -> Outcome:
     """What becomes of a request for the VIP that comes in on the interface."""
-    dropping = _decision(kernel.arp_chains, INPUT, (ANYBODY, vip), interface)
-    if dropping is not None and dropping.verdict == DROP:
-        return Outcome(True, dropping.text)
-    devices = {one.interface for one in kernel.present if one.address == vip}
-    if not devices:
+    if rule := _dropping(kernel, INPUT, Packet(ANYBODY, vip, interface)):
+        return Outcome(True, rule)
+    if not _has(kernel, vip):
         return Outcome(True, "this host does not have it")
+    there = [one for one in kernel.present if one.address == vip]
     ignore = effective(kernel.arp_ignore, interface)
-    if interface in devices:
+    if any(one.interface == interface for one in there):
         return Outcome(False, f"{vip} is on {interface} itself, which answers for it")
-    if ignore == _BY_SCOPE and {one.scope for one in kernel.present if one.address == vip} == {
-        SCOPES["host"]
-    }:
-        return Outcome(True, f"arp_ignore is {ignore}, and the scope is host")
+    # by a local route alone there is no address of any scope
+    if ignore == _BY_SCOPE and all(one.scope == SCOPES["host"] for one in there):
+        why = "the scope is host" if there else "there is no address"
+        return Outcome(True, f"arp_ignore is {ignore}, and {why}")
     if ignore not in SILENT:
         return Outcome(False, f"arp_ignore is {ignore} on {interface}")
     return Outcome(True, f"arp_ignore is {ignore}")
 
 
-def unheard(kernel: Kernel, own: str, interface: str) -> str:
-    """The rule by which nobody gets an answer about this host's own address, "" for none."""
-    dropping = _decision(kernel.arp_chains, INPUT, (ANYBODY, own), interface)
-    return dropping.text if dropping is not None and dropping.verdict == DROP else ""
+def unheard(kernel: Kernel, own: str, interface: str, askers: Iterable[str] = ()) -> str:
+    """The rule by which nobody, or one of `askers`, gets an answer about this host's own address,
+    "" for none."""
+    for asker in (ANYBODY, *askers):
+        if rule := _dropping(kernel, INPUT, Packet(asker, own, interface)):
+            return rule
+        last = _decision(kernel.arp_chains, OUTPUT, Packet(own, asker, interface, REPLY))
+        if last is not None and (last.verdict == DROP or last.mangled not in {"", own}):
+            return last.text
+    return ""
+
+
+def voiceless(kernel: Kernel, own: str, interface: str) -> str:
+    """The rule by which this host finds nobody's MAC when it asks from its own address, "" for
+    none: it drops the question, or the answer."""
+    if rule := _dropping(kernel, OUTPUT, Packet(own, ANYBODY, interface)):
+        return rule
+    return _dropping(kernel, INPUT, Packet(ANYBODY, own, interface, REPLY))
 
 
 def asking(kernel: Kernel, vip: str, interface: str) -> Outcome:
     """What becomes of a request of this host's that would name the VIP as its source."""
-    devices = {one.interface for one in kernel.present if one.address == vip}
-    if not devices:
+    if not _has(kernel, vip):
         return Outcome(True, "this host does not have it")
     announce = effective(kernel.arp_announce, interface)
     if announce == SPARING:
         return Outcome(True, f"arp_announce is {announce}")
-    rule = _decision(kernel.arp_chains, OUTPUT, (vip, ANYBODY), interface)
+    rule = _decision(kernel.arp_chains, OUTPUT, Packet(vip, ANYBODY, interface))
     if rule is not None and (rule.verdict == DROP or (rule.mangled and rule.mangled != vip)):
         if rule.mangled and not any(one.address == rule.mangled for one in kernel.present):
             return Outcome(
@@ -96,13 +114,32 @@ def asking(kernel: Kernel, vip: str, interface: str) -> Outcome:
     return Outcome(False, f"arp_announce is {announce} on {interface}")
 
 
-def _decision(
-    chains: tuple[Chain, ...], hook: str, ends: tuple[str, str], interface: str
-) -> Rule | None:
+def mute(kernel: Kernel, vip: str, interface: str) -> str:
+    """The rule by which this host cannot ask for anybody's MAC when it sends from the VIP, "" for
+    none."""
+    if not _has(kernel, vip) or effective(kernel.arp_announce, interface) == SPARING:
+        return ""
+    return _dropping(kernel, OUTPUT, Packet(vip, ANYBODY, interface))
+
+
+def proxying(kernel: Kernel, vip: str, interface: str) -> str:
+    """What has this host answer for a VIP that it does not have; "" when it does not."""
+    how = kernel.proxied.get((vip, interface), "")
+    is_dropped = ":" not in vip and _dropping(kernel, INPUT, Packet(ANYBODY, vip, interface))
+    return "" if is_dropped else how
+
+
+def _dropping(kernel: Kernel, hook: str, packet: Packet) -> str:
+    """The rule that drops such a packet, "" for none."""
+    last = _decision(kernel.arp_chains, hook, packet)
+    return last.text if last is not None and last.verdict == DROP else ""
+
+
+def _decision(chains: tuple[Chain, ...], hook: str, packet: Packet) -> Rule | None:
     """The rule that decides: one that drops in any chain, or else one that writes the source."""
-    course = _Course(*ends, interface)
+    course = _Course(packet)
     for chain in chains:
-        if chain.hook == hook:
+        if chain.hook == hook and chain.sees(packet.interface):
             last = course.end(chain, chain.rules)
             if last is not None and last.verdict == DROP:
                 return last
@@ -111,32 +148,20 @@ def _decision(
     return course.writer
 
 
-def mute(kernel: Kernel, vip: str, interface: str) -> str:
-    """The rule by which this host cannot ask for anybody's MAC when it sends from the VIP, "" for
-    none."""
-    has_it = any(one.address == vip for one in kernel.present)
-    if not has_it or effective(kernel.arp_announce, interface) == SPARING:
-        return ""
-    rule = _decision(kernel.arp_chains, OUTPUT, (vip, ANYBODY), interface)
-    return rule.text if rule is not None and rule.verdict == DROP else ""
-
-
 @dataclass(slots=True)
 class _Course:
     """The way of an ARP packet through chains; `writer` is the rule that wrote its source."""
 
-    source: str
-    target: str
-    interface: str
+    packet: Packet
     writer: Rule | None = None
 
     def end(self, chain: Chain, rules: tuple[Rule, ...]) -> Rule | None:
         """The rule that ends it; None when these rules do not."""
         for rule in rules:
-            if rule.is_narrow or not rule.fits(self.source, self.target, self.interface):
+            if rule.is_narrow or not rule.fits(self.packet):
                 continue
-            if rule.mangled and self.source != rule.mangled:
-                self.writer, self.source = rule, rule.mangled
+            if rule.mangled and self.packet.source != rule.mangled:
+                self.writer, self.packet = rule, replace(self.packet, source=rule.mangled)
             if rule.verdict == RETURN:
                 return None
             if rule.verdict in {JUMP, GOTO}:
@@ -157,7 +182,11 @@ def misplaced(kernel: Kernel, vip: str, hook: str) -> Iterator[str]:
             if not (in_source or in_target):
                 continue
             where = f"{chain.owner}: {rule.text}"
-            if chain.hook == hook and rule.interfaces:
+            if not chain.hook:
+                yield f"{where} (in a chain that no packet comes to: it has no hook)"
+            elif chain.hook == hook and rule.operation == REPLY:
+                yield f"{where} (sees answers alone, no requests)"
+            elif chain.hook == hook and rule.interfaces:
                 yield f"{where} (for {' and '.join(rule.interfaces)} alone)"
             elif hook == INPUT and chain.hook == INPUT and in_source:
                 yield f"{where} (matches the source, a request for the VIP has it as its target)"

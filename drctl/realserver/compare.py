@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from drctl.adapters.addresses import SCOPES, Present
 from drctl.adapters.arp_rules import INPUT, OUTPUT
-from drctl.adapters.filter_rules import REJECT, Packet
+from drctl.adapters.filter_chain import Packet
 from drctl.adapters.nat_rules import Redirection, deciding
 from drctl.realserver.arp import (
     DEAF,
@@ -18,17 +18,16 @@ from drctl.realserver.arp import (
     effective,
     misplaced,
     mute,
-    unheard,
+    proxying,
 )
 from drctl.realserver.boot import judge_boot
 from drctl.realserver.effect import HANGS, LEAKS
-from drctl.realserver.value import Boot, Difference, Kernel, Service, Wanted
+from drctl.realserver.firewall import TUNNEL_DEVICES, devices_of, judge_filters
+from drctl.realserver.own import judge_own
+from drctl.realserver.value import Boot, Difference, Kernel, Wanted
 from drctl.realserver.ways import judge_ways
 from drctl.render.real_server_plan import REDIRECTING, Redirect, VipAddress
 
-TUNNEL_PROTOCOLS = {"tunl0": "ipencap", "sit0": "ipv6", "ip6tnl0": "ipv6"}
-"""What comes to a device is in packets of this protocol, 4 or 41."""
-TUNNEL_DEVICES = frozenset(TUNNEL_PROTOCOLS)
 _SCOPES = {number: name for name, number in SCOPES.items() if name}
 
 
@@ -43,7 +42,7 @@ def compare(wanted: Wanted, kernel: Kernel | None, boot: Boot | None) -> tuple[D
         found += _tunnels(wanted, kernel)
         found += judge_ways(wanted, kernel)
         found += _services(wanted, kernel)
-        found += _filters(wanted, kernel)
+        found += judge_filters(wanted, kernel)
     if boot is not None:
         found += judge_boot(wanted, boot)
     return tuple(dict.fromkeys(found))
@@ -53,35 +52,24 @@ def _addresses(wanted: Wanted, kernel: Kernel) -> Iterator[Difference]:
     by_address: dict[str, list[Present]] = {}
     for one in kernel.present:
         by_address.setdefault(one.address, []).append(one)
-    for own in wanted.own:
-        if own not in by_address:
-            effect = "the director does not find this server there: it gets no requests"
-            yield Difference(f"address {own}", "on a card, its own address", "not there", effect)
-        elif not any(one.is_usable for one in by_address[own]):
-            actual = "a duplicate of somebody else's (dadfailed), or not yet known to be none"
-            effect = "nobody is answered about it: no director finds this server"
-            yield Difference(f"address {own}", "usable", actual, effect)
-        for one in by_address.get(own, []):
-            rule = unheard(kernel, own, one.interface) if ":" not in own else ""
-            if rule:
-                effect = "nobody gets an answer about it: no director finds this server"
-                yield Difference(f"address {own}", "ARP for it is answered", rule, effect)
+    yield from judge_own(wanted, kernel)
     for line in wanted.plan.addresses:
         yield from _vip(wanted, kernel, line, by_address.get(line.vip, []))
     vips = {line.vip for line in wanted.plan.addresses}
     vips |= {line.vip for line in wanted.plan.redirects}
-    for vip, card in sorted(kernel.proxied6):
-        if vip in vips and card in kernel.cards and not wanted.plan.is_standby:
-            effect = f"{card} answers neighbour solicitations for it: {LEAKS}"
-            actual = f"a proxy entry on {card} (ip -6 neigh show proxy)"
+    for vip, card in sorted(kernel.proxied):
+        actual = proxying(kernel, vip, card)
+        if actual and vip in vips and card in kernel.cards and not wanted.plan.is_standby:
+            effect = f"{card} {_answers(vip)} for it: {LEAKS}"
             yield Difference(f"address {vip}", "answered for by the director alone", actual, effect)
     if wanted.plan.method in REDIRECTING and not wanted.plan.is_standby:
         for redirect in wanted.plan.redirects:
             there = by_address.get(redirect.vip, [])
-            if there:
+            is_told = any(not answering(kernel, redirect.vip, one).is_safe for one in kernel.cards)
+            if there or (redirect.vip in kernel.routed and is_told and ":" not in redirect.vip):
                 effect = f"this host {_answers(redirect.vip)} for it: {LEAKS}"
-                what = f"address {redirect.vip}"
-                yield Difference(what, "on no interface", _places(there), effect)
+                actual = _places(there) or "taken by a local route (ip route show table local)"
+                yield Difference(f"address {redirect.vip}", "on no interface", actual, effect)
 
 
 def _vip(
@@ -89,13 +77,15 @@ def _vip(
 ) -> Iterator[Difference]:
     what, wish = f"address {line.vip}", f"{line.vip}/{line.prefix} on {line.device}"
     good = [one for one in there if one.prefix == line.prefix and _serves(kernel, line, one)]
-    if not good:
+    if not good and (there or line.vip not in kernel.routed):
         yield Difference(what, wish, _places(there) or "not there", _effect_of_missing(line, there))
     for one in there:
         if one.interface in kernel.cards and not line.is_own:
             effect = f"{one.interface} answers for it whatever arp_ignore says: {LEAKS}"
             if ":" in line.vip:
                 effect = f"{one.interface} answers neighbour solicitations for it: {LEAKS}"
+            if not one.is_usable:
+                effect = f"somebody else has it (dadfailed): packets for it are not taken, {HANGS}"
             yield Difference(what, wish, _places([one]), effect)
     for one in good:
         # network-scripts give what is on lo the scope host
@@ -133,18 +123,23 @@ def _effect_of_missing(line: VipAddress, there: list[Present]) -> str:
     on_lo = [one for one in there if one.interface == "lo" and one.prefix != line.prefix]
     if on_lo:
         network = ipaddress.ip_interface(f"{line.vip}/{on_lo[0].prefix}").network
+        if ":" in line.vip:
+            return (
+                f"{network} is at hand on lo too: when that route comes first, as after a restart "
+                "of the card, answers to clients and hosts in it never leave"
+            )
         return (
             f"the server takes all of {network} for itself: answers to clients and hosts in it "
             "never leave"
         )
-    if there:
+    if there and any(one.is_usable for one in there):
         return f"it is on a card, which {_answers(line.vip)} for it: {LEAKS}"
     return f"packets for it are not taken: {HANGS}"
 
 
 def _silence(wanted: Wanted, kernel: Kernel) -> Iterator[Difference]:
     plan = wanted.plan
-    held = {one.address for one in kernel.present}
+    held = kernel.routed | {one.address for one in kernel.present}
     for line in plan.silent:
         if line.vip not in held:
             continue
@@ -269,7 +264,7 @@ def _services(wanted: Wanted, kernel: Kernel) -> Iterator[Difference]:
         if not service.port or service.protocol not in {"tcp", "udp"} or not address:
             continue
         way = (service.protocol, address, service.port)
-        devices = _devices_of(wanted, kernel, service)
+        devices = devices_of(wanted, kernel, service)
         if any(one.takes(*way, devices) for one in kernel.listeners):
             continue
         others = sorted(
@@ -286,52 +281,3 @@ def _services(wanted: Wanted, kernel: Kernel) -> Iterator[Difference]:
             wish += f", of {' or '.join(devices)} or of no device"
         effect = "connections that the director sends to this server are refused"
         yield Difference(what, wish, actual, effect)
-
-
-def _filters(wanted: Wanted, kernel: Kernel) -> Iterator[Difference]:
-    """Packet filters that keep every client of a service away."""
-    is_redirected = wanted.plan.method in REDIRECTING
-    for service in wanted.services:
-        address = service.own if is_redirected or service.is_own else service.vip
-        if not service.port or not address:
-            continue
-        devices = _devices_of(wanted, kernel, service)
-        yield from _tunnel_filters(wanted, kernel, service)
-        packet = Packet(address, service.protocol, service.port, devices)
-        for verdict, rule in filter(None, (one.blocks(packet) for one in kernel.filter_chains)):
-            is_told = verdict == REJECT
-            refused = "connections that the director sends to this server are refused"
-            yield Difference(
-                f"firewall for {service.vip} {service.protocol}/{service.port}",
-                f"packets for {address} are let in",
-                rule,
-                refused if is_told else f"packets for it are dropped: {HANGS}",
-            )
-
-
-def _tunnel_filters(wanted: Wanted, kernel: Kernel, service: Service) -> Iterator[Difference]:
-    """The same for what a service's packets come in."""
-    tunnels = {line.device for line in wanted.plan.addresses if line.vip == service.vip}
-    cards = tuple(sorted({one.interface for one in kernel.present if one.address == service.own}))
-    for device in sorted(tunnels & TUNNEL_DEVICES):
-        protocol = TUNNEL_PROTOCOLS[device]
-        packet = Packet(service.own, protocol, 0, cards)
-        for _, rule in filter(None, (one.blocks(packet) for one in kernel.filter_chains)):
-            yield Difference(
-                f"firewall for the tunnel of {service.vip}",
-                f"packets of protocol {protocol} for {service.own} are let in",
-                rule,
-                f"what the director sends through the tunnel is dropped: {HANGS}",
-            )
-
-
-def _devices_of(wanted: Wanted, kernel: Kernel, service: Service) -> tuple[str, ...]:
-    """Those that a packet for the service comes in on, and what has no ARP: such a device may stand
-    for others (VRF). None when the server's own address is nowhere."""
-    tunnels = {line.device for line in wanted.plan.addresses if line.vip == service.vip}
-    by_tunnel = tuple(sorted(tunnels & TUNNEL_DEVICES))
-    cards = {one.interface for one in kernel.present if one.address == service.own}
-    if not cards and not by_tunnel:
-        return ()
-    others = {link.interface for link in kernel.links if not link.has_arp} - TUNNEL_DEVICES - {"lo"}
-    return (*(by_tunnel or tuple(sorted(cards))), *sorted(others))

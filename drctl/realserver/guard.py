@@ -59,6 +59,7 @@ def _shadowing(kernel: Kernel) -> str:
     first = [
         f"{chain.owner}: {rule.text}"
         for chain in kernel.arp_chains
+        if chain.hook
         for rule in chain.reached()
         if rule.verdict == "accept" and not (rule.sources or rule.targets or rule.mangled)
     ]

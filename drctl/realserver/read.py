@@ -12,11 +12,10 @@ from drctl.adapters.filter_rules import read_filter_chains
 from drctl.adapters.layers import read_layers
 from drctl.adapters.listening import listeners
 from drctl.adapters.nat_rules import read_redirections
-from drctl.adapters.neighbours import proxied
-from drctl.adapters.sysctls import CONF6, boot_settings, conf_values
+from drctl.adapters.sysctls import boot_settings, conf_values
 from drctl.errors import FileRefused
-from drctl.realserver.arp import effective
 from drctl.realserver.boot import JF_SERVICE, PROVIDERS, is_by_provider, units_of
+from drctl.realserver.claim import Claims, read_claims
 from drctl.realserver.value import Boot, Kernel, Wanted
 from drctl.realserver.ways import read_ways
 
@@ -29,7 +28,10 @@ def read_kernel(wanted: Wanted | None = None) -> Kernel:
         present, links = tuple(addresses.observed()), tuple(addresses.links())
     finally:
         addresses.close()
-    arrivals, answers = ((), ()) if wanted is None else read_ways(wanted, present, links)
+    claims = Claims() if wanted is None else read_claims(wanted, present, links)
+    arrivals, answers = (
+        ((), ()) if wanted is None else read_ways(wanted, present, links, claims.routed)
+    )
     return Kernel(
         present,
         links,
@@ -44,17 +46,8 @@ def read_kernel(wanted: Wanted | None = None) -> Kernel:
         read_layers(),
         conf_values("arp_notify"),
         read_filter_chains(),
-        _proxied6(),
-    )
-
-
-def _proxied6() -> frozenset[tuple[str, str]]:
-    """The kernel asks its list where it forwards and proxy_ndp is on (ndisc_recv_ns)."""
-    forwarding, proxying = conf_values("forwarding", CONF6), conf_values("proxy_ndp", CONF6)
-    return frozenset(
-        (address, card)
-        for address, card in proxied()
-        if ":" in address and forwarding.get(card) and effective(proxying, card)
+        claims.proxied,
+        claims.routed,
     )
 
 

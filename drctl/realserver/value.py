@@ -8,7 +8,7 @@ from drctl.adapters.addresses import LinkState, Present
 from drctl.adapters.arp_rules import Chain
 from drctl.adapters.boot_addresses import BootAddress
 from drctl.adapters.boot_units import UnitState
-from drctl.adapters.filter_rules import FilterChain
+from drctl.adapters.filter_chain import FilterChain
 from drctl.adapters.layers import Layers
 from drctl.adapters.listening import Listener
 from drctl.adapters.nat_rules import Redirection
@@ -92,8 +92,10 @@ class Kernel:
     layers: Layers = Layers()
     arp_notify: dict[str, int] = field(default_factory=dict)
     filter_chains: tuple[FilterChain, ...] = ()
-    proxied6: frozenset[tuple[str, str]] = frozenset()
-    """IPv6 addresses that it answers for in somebody's place, each with the card."""
+    proxied: dict[tuple[str, str], str] = field(default_factory=dict)
+    """VIPs that it answers for in somebody's place, each with the card: what has it do so."""
+    routed: frozenset[str] = frozenset()
+    """VIPs whose packets a local route takes here, without an address."""
 
     @property
     def cards(self) -> tuple[str, ...]:

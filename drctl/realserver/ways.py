@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import ipaddress
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from drctl.adapters.addresses import LinkState, Present
 from drctl.adapters.route_lookup import Route, RouteLookup
@@ -27,21 +27,25 @@ _TABLES = {253: "default", 254: "main", 255: "local"}
 
 
 def read_ways(
-    wanted: Wanted, present: Iterable[Present], links: Iterable[LinkState]
+    wanted: Wanted,
+    present: Iterable[Present],
+    links: Iterable[LinkState],
+    routed: Collection[str] = (),
 ) -> tuple[tuple[Arrival, ...], tuple[Answer, ...]]:
-    """What the kernel says of each address that the directors send to this host."""
+    """What the kernel says of each address that the directors send to this host; `routed` are those
+    that it takes without having them."""
     there = tuple(present)
     lookup = RouteLookup()
     try:
-        answers = tuple(_answers(wanted, there, lookup))
+        served = _served(wanted, {*routed, *(one.address for one in there)})
+        answers = tuple(_answers(wanted, served, there, lookup))
         return tuple(_arrivals(wanted, there, tuple(links), answers, lookup)), answers
     finally:
         lookup.close()
 
 
-def _served(wanted: Wanted, present: Iterable[Present]) -> list[str]:
-    """The addresses that answers come from, as far as this host has them."""
-    here = {one.address for one in present}
+def _served(wanted: Wanted, here: Collection[str]) -> list[str]:
+    """The addresses that answers come from, as far as this host takes them."""
     vips = [line.vip for line in wanted.plan.addresses if not line.is_own]
     own = [way.real_address for way in wanted.plan.ways_back]
     if wanted.plan.redirects:
@@ -49,10 +53,12 @@ def _served(wanted: Wanted, present: Iterable[Present]) -> list[str]:
     return [one for one in dict.fromkeys((*vips, *own)) if one in here]
 
 
-def _answers(wanted: Wanted, present: tuple[Present, ...], lookup: RouteLookup) -> Iterator[Answer]:
+def _answers(
+    wanted: Wanted, served: Iterable[str], present: tuple[Present, ...], lookup: RouteLookup
+) -> Iterator[Answer]:
     networks = [ipaddress.ip_interface(f"{one.address}/{one.prefix}") for one in present]
     here = {one.address for one in present}
-    for address in _served(wanted, present):
+    for address in served:
         version = ipaddress.ip_address(address).version
         far = next(
             one

@@ -121,7 +121,8 @@ def try_through(
             if not reached.macs.get(one.address):
                 cause = (
                     f"{one.address} does not answer {'ND' if ':' in one.address else 'ARP'}: the "
-                    "machine or its link is down, or it drops all requests"
+                    "machine or its link is down, or it drops all requests, or ARP is off on its "
+                    "card"
                 )
                 made[one] = _found(one, Passage.BLACK_HOLE, cause)
             elif not addresses_of(card, one):

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from netns_case import segment
+from netns_case import Host, segment
 from verify_case import CONFIGURATION
 
 from drctl.adapters.addresses import Present
-from drctl.adapters.filter_rules import FilterChain, Packet, parse_iptables, read_filter_chains
+from drctl.adapters.filter_chain import (
+    ESTABLISHED,
+    SOLICITATION,
+    UNTRACKED,
+    FilterChain,
+    Packet,
+)
+from drctl.adapters.filter_rules import parse_iptables, read_filter_chains
 from drctl.cli._realserver_source import read_wanted
 from drctl.realserver.compare import compare
 from drctl.realserver.value import Kernel, Wanted
@@ -110,6 +118,133 @@ def test_rules_of_both_iptables_are_read(tool: str) -> None:
         with host.inside():
             found = {one.blocks(PACKET) for one in read_filter_chains()} - {None}
     assert found == {("drop", f"{tool} INPUT: -p tcp -m tcp --dport 80 -j DROP")}
+
+
+ASKED = Packet("ff02::1:ff00:21", "ipv6-icmp", SOLICITATION, ("eth0",), state=UNTRACKED)
+ANSWER = Packet(VIP, "tcp", 80, ("eth0",), is_answer=True, state=ESTABLISHED)
+
+
+def base(rules: str, hook: str = "input priority 0", table: str = "inet t", more: str = "") -> str:
+    text = f"chain c {{\ntype filter hook {hook}; {rules}\n}}"
+    return f"table {table}\ndelete table {table}\ntable {table} {{\n{more}\n{text}\n}}\n"
+
+
+BLOCKED = (
+    (PACKET, base("policy drop; tcp dport 22 accept", table="ip filter")),
+    (PACKET, base("ip daddr 192.0.2.100 drop", "prerouting priority -300", "ip t")),
+    (PACKET, base("ip daddr 192.0.2.100 drop", "ingress device eth0 priority 0", "netdev t")),
+    (PACKET, base("ether type ip drop", "ingress device eth0 priority 0", "netdev t")),
+    (PACKET, base("ip daddr 192.0.2.100 drop", "ingress device eth0 priority 0")),
+    (
+        PACKET,
+        base("ip daddr @b drop", more="set b { type ipv4_addr; elements = { 192.0.2.100 }\n}"),
+    ),
+    (PACKET, base("policy drop; tcp sport 22 accept")),
+    (ANSWER, base("policy drop; ct state new accept; tcp dport 53 accept", "output priority 0")),
+    (ANSWER, base("ip saddr 192.0.2.100 drop", "output priority 0")),
+    (ANSWER, base("tcp sport 80 drop", "postrouting priority 0")),
+    (ANSWER, base("oifname eth0 drop", "egress device eth0 priority 0", "netdev t")),
+    (ASKED, base("icmpv6 type nd-neighbor-solicit drop")),
+    (ASKED, base("meta l4proto ipv6-icmp drop", table="ip6 t")),
+    (ASKED, base("policy drop; ct state established,related accept; tcp dport 80 accept")),
+    (ASKED, base("policy drop; icmpv6 type { echo-request, nd-neighbor-advert } accept")),
+)
+LET_PASS = (
+    (PACKET, base("policy drop; tcp dport 80 accept", table="ip filter")),
+    (PACKET, base("ip daddr 192.0.2.100 drop", "ingress device lo priority 0", "netdev t")),
+    (PACKET, base("ether type arp drop", "ingress device eth0 priority 0", "netdev t")),
+    (PACKET, base("ip saddr 192.0.2.100 drop", "prerouting priority -300", "ip t")),
+    (PACKET, base("tcp sport 80 drop")),
+    (
+        PACKET,
+        base("ip daddr @b drop", more="set b { type ipv4_addr; elements = { 192.0.2.101 }\n}"),
+    ),
+    (ANSWER, base("policy drop; ct state established accept", "output priority 0")),
+    (ANSWER, base("policy drop; tcp sport { 80, 443 } accept", "output priority 0")),
+    (ANSWER, base("policy drop; ip daddr 198.51.100.0/24 accept", "output priority 0")),
+    (ANSWER, base("ip daddr 192.0.2.100 drop", "output priority 0")),
+    (ANSWER, base("tcp dport 80 drop", "output priority 0")),
+    (ANSWER, base("policy drop; tcp dport 22 accept")),
+    (ASKED, base("policy drop; meta l4proto ipv6-icmp accept")),
+    (ASKED, base("policy drop; ip6 nexthdr icmpv6 accept")),
+    (ASKED, base("policy drop; icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept")),
+    (ASKED, base("policy drop; ct state untracked accept")),
+    (ASKED, base("icmpv6 type echo-request drop")),
+    (ASKED, base("ct state invalid drop")),
+)
+
+
+@pytest.fixture(scope="module")
+def machine() -> Iterator[Host]:
+    need("nft", "nftables")
+    need("iptables", "iptables")
+    with segment() as made:
+        yield made.host("web1", "192.0.2.21/24")
+
+
+@pytest.mark.parametrize(
+    ("packet", "text", "expected"),
+    [*((*one, True) for one in BLOCKED), *((*one, False) for one in LET_PASS)],
+)
+def test_rules_of_every_hook_are_read(
+    machine: Host, packet: Packet, text: str, *, expected: bool
+) -> None:
+    machine.run("nft", "flush", "ruleset")
+    machine.run("nft", "-f", "-", stdin=text)
+    with machine.inside():
+        found = [one.blocks(packet) for one in read_filter_chains()]
+    assert any(found) is expected, found
+
+
+@pytest.mark.parametrize("tool", ["iptables-nft", "iptables-legacy"])
+@pytest.mark.parametrize(
+    ("packet", "rule", "expected"),
+    [
+        (PACKET, f"-t raw -A PREROUTING -d {VIP} -j DROP", True),
+        (PACKET, f"-t mangle -A INPUT -d {VIP} -j DROP", True),
+        (PACKET, f"-t mangle -A PREROUTING -s {VIP} -j DROP", False),
+        (ANSWER, f"-A OUTPUT -s {VIP} -j DROP", True),
+        (ANSWER, "-A OUTPUT -p tcp --sport 80 -j REJECT", True),
+        (ANSWER, f"-t mangle -A POSTROUTING -o eth0 -s {VIP} -j DROP", True),
+        (ANSWER, f"-A OUTPUT -d {VIP} -j DROP", False),
+        (ANSWER, "-A OUTPUT -m state --state NEW -j DROP", False),
+    ],
+)
+def test_all_tables_of_iptables_are_read(
+    tool: str, packet: Packet, rule: str, *, expected: bool
+) -> None:
+    need("iptables", "iptables")
+    with segment() as made:
+        host = made.host("web1", "192.0.2.21/24")
+        host.run(tool, *rule.split())
+        with host.inside():
+            found = [one.blocks(packet) for one in read_filter_chains()]
+    assert any(found) is expected, found
+
+
+def test_rule_of_ip6tables_against_neighbour_discovery_is_told(machine: Host) -> None:
+    machine.run("nft", "flush", "ruleset")
+    for kind, expected in (("echo-request", False), ("neighbour-solicitation", True)):
+        machine.run("ip6tables-nft", *f"-A INPUT -p icmpv6 --icmpv6-type {kind} -j DROP".split())
+        with machine.inside():
+            found = [one.blocks(ASKED) for one in read_filter_chains()]
+        assert any(found) is expected, found
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        ("-d 192.0.2.100/32 -j CT --notrack", True),
+        ("-p tcp -m tcp --dport 80 -j NOTRACK", True),
+        ("-d 192.0.2.101/32 -j CT --notrack", False),
+        ("-s 198.51.100.7/32 -j CT --notrack", False),
+    ],
+)
+def test_packets_that_are_not_tracked_are_known(rule: str, *, expected: bool) -> None:
+    text = f"*raw\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING {rule}\n"
+    [chain] = parse_iptables(text, "iptables", 4)
+    assert bool(chain.untracks(PACKET)) is expected
+    assert chain.blocks(PACKET) is None
 
 
 RULES_OF_4 = ("-p 4 -j DROP", "-p ipencap -j DROP", "-d 192.0.2.21/32 -p 4 -j DROP")

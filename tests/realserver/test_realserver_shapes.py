@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from netns_case import Host, segment
 
 from drctl.adapters.addresses import Present
 from drctl.adapters.arp_rules import read_arp_chains
-from drctl.adapters.filter_rules import Packet, read_filter_chains
+from drctl.adapters.filter_chain import Packet
+from drctl.adapters.filter_rules import read_filter_chains
 from drctl.adapters.host_step import Step, do, goal, look
 from drctl.adapters.nat_rules import deciding, read_redirections
-from drctl.realserver.arp import answering, asking, mute, unheard
+from drctl.realserver.arp import answering, asking, mute, unheard, voiceless
 from drctl.realserver.value import Kernel
 from tools import need
 
@@ -146,6 +148,80 @@ def test_outgoing_requests_that_are_dropped_leave_nobody_to_answer_to(host: Host
     assert mute(with_rules(host, 2), VIP, "eth0") == "", "another source is chosen before"
 
 
+def at_device(rules: str, hook: str = "ingress", card: str = "eth0") -> str:
+    place = f"type filter hook {hook} device {card} priority 0"
+    return f"table netdev t {{\nchain c {{\n{place}\n{rules}\n}}\n}}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (at_device(f"arp daddr ip {OWN} drop"), (True, True)),
+        (at_device("ether type arp drop"), (True, True)),
+        (at_device("meta protocol arp arp operation request drop"), (True, False)),
+        (at_device("policy drop; ip daddr 192.0.2.21 accept"), (True, True)),
+        (at_device("arp operation != request drop"), (False, True)),
+        (at_device(f"arp operation reply arp saddr ip {OWN} drop", "egress"), (True, False)),
+        (at_device("arp operation request drop", "egress"), (False, True)),
+        (at_device(f"ip daddr {OWN} drop"), (False, False)),
+        (at_device("ether type ip drop"), (False, False)),
+        (at_device("policy drop; ether type arp accept"), (False, False)),
+        (at_device("ether type arp drop", card="lo"), (False, False)),
+    ],
+)
+def test_rules_at_a_device_are_followed(host: Host, text: str, expected: tuple[bool, bool]) -> None:
+    host.run("nft", "-f", "-", stdin=text)
+    kernel = with_rules(host)
+    found = unheard(kernel, OWN, "eth0"), voiceless(kernel, OWN, "eth0")
+    assert tuple(map(bool, found)) == expected
+
+
+def test_requests_that_a_device_drops_are_silence(host: Host) -> None:
+    host.run("nft", "-f", "-", stdin=at_device(f"arp daddr ip {BOTH} drop"))
+    assert is_silent(host)
+    assert not answering(with_rules(host), VIP, "eth1").is_safe, "it is another card's"
+
+
+@pytest.mark.parametrize(
+    ("rules", "expected"),
+    [
+        (("-P OUTPUT DROP",), (True, True)),
+        (("-P INPUT DROP", f"-A INPUT -d {OWN} -j ACCEPT"), (False, False)),
+        (("-A INPUT --opcode 2 -j DROP",), (False, True)),
+        (("-A INPUT ! --opcode 1 -j DROP",), (False, True)),
+        (("-A OUTPUT --opcode 2 -j DROP",), (True, False)),
+        (("-A INPUT -s 192.0.2.1 -j DROP",), (True, False)),
+        ((f"-A OUTPUT -j mangle --mangle-ip-s {OTHER}",), (True, False)),
+        ((f"-A OUTPUT -s {VIP} -j mangle --mangle-ip-s {OWN}",), (False, False)),
+    ],
+)
+def test_what_a_host_says_of_itself_is_followed(
+    host: Host, rules: tuple[str, ...], expected: tuple[bool, bool]
+) -> None:
+    try:
+        for rule in rules:
+            host.run("arptables-nft", *rule.split())
+        kernel = with_rules(host)
+    finally:
+        for chain in ("INPUT", "OUTPUT"):
+            host.run("arptables-nft", "-P", chain, "ACCEPT")
+    found = unheard(kernel, OWN, "eth0", ["192.0.2.1"]), voiceless(kernel, OWN, "eth0")
+    assert tuple(map(bool, found)) == expected
+
+
+def test_vip_without_an_address_is_answered_for_by_its_route(host: Host) -> None:
+    kernel = replace(with_rules(host), present=(Present(OWN, 24, "eth0", "", 0, -1),))
+    assert answering(kernel, VIP, "eth0").is_safe
+    routed = replace(kernel, routed=frozenset({VIP}))
+    told = {
+        one: answering(replace(routed, arp_ignore={"all": one}), VIP, "eth0").is_safe
+        for one in (0, 1, 2, 3, 4, 8)
+    }
+    assert told == {0: False, 1: True, 2: True, 3: True, 4: False, 8: True}
+    assert not asking(routed, VIP, "eth0").is_safe
+    assert asking(replace(routed, arp_announce={"all": 2}), VIP, "eth0").is_safe
+
+
 def nat(rules: str, more: str = "") -> str:
     hook = "type nat hook prerouting priority dstnat"
     return f"table ip t {{\n{more}\nchain c {{\n{hook}\n{rules}\n}}\n}}\n"
@@ -159,6 +235,8 @@ def nat(rules: str, more: str = "") -> str:
         (nat("jump d", f"chain d {{\nip daddr {VIP} tcp dport 80 redirect\n}}"), True),
         (nat("tcp dport 80 redirect"), True),
         (nat(f"iifname eth0 ip daddr {VIP} tcp dport 80 redirect"), True),
+        (nat("ip daddr @vips tcp dport 80 redirect", vips(VIP, OTHER)), True),
+        (nat("ip daddr @vips tcp dport 80 redirect", vips("192.0.2.110")), False),
         (nat(f"ip daddr {OTHER} accept\nip daddr {VIP} redirect"), True),
         (nat(f"ip daddr {BOTH} tcp dport {{ 8080, 443 }} redirect"), False),
         (nat(f"ip daddr {VIP} tcp dport 8000-8100 redirect"), False),

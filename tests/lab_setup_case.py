@@ -139,15 +139,18 @@ class Lab:
     """A lab of this process's own."""
 
     name: str = field(default_factory=lambda: f"t{os.getpid()}-{next(_numbers)}")
+    variables: dict[str, str] = field(default_factory=dict)
 
     def command(self, action: str, *words: str) -> list[str]:
         """The command line of an action."""
         return [sys.executable, "-m", "drctl", "lab", action, "--name", self.name, *words]
 
-    def run(self, action: str, *words: str) -> subprocess.CompletedProcess[str]:
-        """Do it, and wait."""
+    def run(self, action: str, *words: str, given: str = "") -> subprocess.CompletedProcess[str]:
+        """Do it, with this input, and wait."""
         return subprocess.run(
             self.command(action, *words),
+            input=given,
+            env={**os.environ, **self.variables},
             capture_output=True,
             text=True,
             check=False,

@@ -33,7 +33,7 @@ def work_folder(prefix: str, above: Path | None = None) -> Iterator[Path]:
     above = Path(tempfile.gettempdir()) if above is None else above
     folder, lock = _locked_folder(prefix, above)
     try:
-        _clear(prefix, above)
+        clear_left(prefix, above)
         yield folder
     finally:
         try:
@@ -78,8 +78,10 @@ def _lock_of(folder: Path) -> int | None:
     return lock if is_ours else None
 
 
-def _clear(prefix: str, above: Path) -> None:
-    """Those that nobody uses. What cannot be taken away is in nobody's way, and tried again."""
+def clear_left(prefix: str, above: Path | None = None) -> None:
+    """Those of the prefix that nobody uses go. What cannot be taken away is in nobody's way, and
+    tried again. Raises FileRefused."""
+    above = Path(tempfile.gettempdir()) if above is None else above
     try:
         left = sorted(above.glob(f"{prefix}*"))
     except OSError as cause:

@@ -12,6 +12,7 @@ from drctl.cli._help import HelpFormatter
 
 if TYPE_CHECKING:
     from drctl.lab.setup.design import Design
+    from drctl.lab.setup.state import State
 
 NAME = "lab"
 _UP_DESCRIPTION = """\
@@ -23,9 +24,10 @@ are those of the configuration; programs that it calls are left out. A lab that 
 begun, is made whole.
 """
 _UP_EPILOG = """\
-Nothing in the root namespace is changed. The kernel is this machine's: where it has no IPVS the
-directors move the VIPs, but forward nothing; "drctl lab run SCENARIO --kernel uml" makes and plays
-it all in a guest kernel that has.
+Nothing in the root namespace is changed. On this machine's kernel, where that has no IPVS, the
+directors move the VIPs, but forward nothing. With --kernel uml or qemu it is in a guest that has
+IPVS and stays: the same commands are for it, and run there. Its files are this machine's, and what
+is written is gone with it.
 
 exit codes: 0 it is up, and every VIP is answered by one director; 1 it is up, and a VIP is not; 2
 wrong usage, not root, or it could not be made
@@ -34,6 +36,8 @@ examples:
   drctl lab up
       the example that comes with drctl
   drctl lab up /etc/keepalived/keepalived.conf --method nftables
+  drctl lab up --kernel uml
+      the client's requests are balanced there
   drctl lab shell web1 drctl verify /etc/keepalived/keepalived.conf
   drctl lab run kill
   drctl lab down
@@ -87,6 +91,7 @@ def register(actions: Any) -> None:
 
 def _register_up(actions: Any) -> None:
     from drctl.cli.common import add_dialect
+    from drctl.lab.method import HERE, KERNELS
     from drctl.render.options import ARP_METHODS
 
     up = actions.add_parser(
@@ -110,6 +115,12 @@ def _register_up(actions: Any) -> None:
         help=f"of the real servers, against the ARP problem ({ARP_METHODS[0]})",
     )
     up.add_argument(
+        "--kernel",
+        choices=(HERE, *KERNELS),
+        help="where its hosts are: here, on this machine's, or in a guest that has IPVS, User-mode "
+        f"Linux or QEMU (as the lab is that is there; {HERE})",
+    )
+    up.add_argument(
         "--json", action="store_true", help="print it as JSON (docs/lab.md has the schema)"
     )
     up.add_argument("-v", "--verbose", action="store_true", help="print every step")
@@ -126,12 +137,19 @@ def add_name(parser: Any) -> None:
 
 def run_up(options: argparse.Namespace) -> int:
     """Make it, or make it whole; tell what there is."""
+    from drctl.lab.method import HERE
     from drctl.lab.setup import show
     from drctl.lab.setup.design import Source
-    from drctl.lab.setup.site import bring_up
+    from drctl.lab.setup.site import bring_up, known_lab
     from drctl.lab.setup.watch import is_healthy
 
     source = Source(configuration_path(options.path), options.dialect, options.method)
+    known = known_lab(options.name)
+    kernel = options.kernel or (known and known.kernel) or HERE
+    if kernel != HERE:
+        from drctl.cli import _lab_guest
+
+        return _lab_guest.bring_up(options, source, kernel)
     up = bring_up(design(options.name, source), progress(is_verbose=options.verbose))
     clear()
     if options.json:
@@ -172,10 +190,12 @@ def design(name: str, source: Any) -> Design:
 
 def run_down(options: argparse.Namespace) -> int:
     """Take it away."""
+    from drctl.lab.door import lab
     from drctl.lab.setup.design import check_name
     from drctl.lab.setup.site import bring_down
 
-    gone = bring_down(check_name(options.name))
+    known = in_guest(check_name(options.name))
+    gone = lab.bring_down(options.name) if known else bring_down(options.name)
     if options.json:
         told = {
             "schema": 1,
@@ -187,8 +207,12 @@ def run_down(options: argparse.Namespace) -> int:
     elif gone is None:
         print(f"there is no lab {options.name}")
     else:
-        count = len(gone.namespaces)
-        print(f"lab {options.name} is gone: {gone.processes} processes, {count} namespaces")
+        of = (
+            "its guest"
+            if known
+            else f"{gone.processes} processes, {len(gone.namespaces)} namespaces"
+        )
+        print(f"lab {options.name} is gone: {of}")
     return 0
 
 
@@ -199,6 +223,10 @@ def run_shell(options: argparse.Namespace) -> int:
     from drctl.lab.setup.build import check_machine
 
     check_machine()
+    if known := in_guest(options.name):
+        from drctl.cli import _lab_guest
+
+        return _lab_guest.shell(known, options)
     found = existing(options.name)
     namespace = found.namespace(found.host(options.host).name)
     environment = process.mark(options.name, f"shell {options.host}")
@@ -214,6 +242,15 @@ def run_shell(options: argparse.Namespace) -> int:
         os.execvpe("ip", ["ip", "netns", "exec", namespace, *words], environment)
     except OSError as refused:
         raise DrctlError(f"cannot run ip: {refused.strerror}") from refused
+
+
+def in_guest(name: str) -> State | None:
+    """What is known of a lab that is in a guest; None when it is not."""
+    from drctl.lab.setup.design import check_name
+    from drctl.lab.setup.state import read
+
+    known = read(check_name(name))
+    return known if known and known.kernel else None
 
 
 def existing(name: str) -> Design:
@@ -243,6 +280,10 @@ def run_scenario(options: argparse.Namespace) -> int:
     from drctl.render.options import ARP_METHODS
 
     scenario = scenario_named(options.path)
+    if known := in_guest(options.name):
+        from drctl.cli import _lab_guest
+
+        return _lab_guest.play(known, options)
     is_mine = known_lab(options.name) is None
     if is_mine:
         found = design(options.name, Source(configuration_path(None), "auto", ARP_METHODS[0]))

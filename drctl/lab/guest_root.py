@@ -8,19 +8,23 @@ files need; directors, and tests, write theirs.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from drctl.lab.door.frames import INSIDE, PREFIX, TAP
 from drctl.lab.guest.shell import SEARCH_PATH
 from drctl.lab.qemu import Qemu
 from drctl.lab.uml import MODULES, UserModeLinux
 
 _TAG = "machine"
+_SHARE = f"local,id={_TAG},path=/,security_model=none,readonly=on,multidevs=remap"
+_NETWORK = f"tap,id=door,ifname={TAP},script=no,downscript=no"
 _QEMU_FILES = """\
 mkdir -p /run/below
 mount -t 9p -o ro,trans=virtio,version=9p2000.L,cache=loose,msize=524288 {tag} /run/below
 # a lab loads no modules by itself
-modprobe -a ip_vs ipip || echo "modprobe: no ip_vs, or no ipip"
+modprobe -a virtio_net ip_vs ipip || echo "modprobe: no virtio_net, ip_vs or ipip"
 below=/run/below
 devices="mount --rbind /dev dev"
 tables=nft
@@ -37,7 +41,7 @@ echo /run/modprobe > /proc/sys/kernel/modprobe
 /run/modprobe -a overlay af_packet bridge veth bonding 8021q macvlan sch_netem ip_vs ipip \
     arptable_filter arpt_mangle
 below=/
-devices="mount -t devtmpfs none dev"
+devices="mount -t devtmpfs none dev && mkdir -p dev/pts && mount -t devpts none dev/pts"
 tables=legacy
 """
 _ROOT = """\
@@ -54,7 +58,7 @@ mount -t overlay -o $over none /run/above/root
 cd /run/above/root
 mount -t proc none proc
 mount -t sysfs none sys
-$devices
+eval "$devices"
 mount -t tmpfs none run
 mkdir run/netns
 # the kind that the kernel has
@@ -62,60 +66,85 @@ for each in arptables iptables ip6tables; do
     ln -sf /usr/sbin/$each-$tables etc/alternatives/$each
 done
 ip link set lo up
+{door}
 # packets wait here when the machine outside has something else to do
 echo 100000 > proc/sys/net/core/netdev_max_backlog
 exec chroot . env {variables} {program}
 """
 
 
-def _script(plan: Path, files: str, program: Sequence[str], variables: Mapping[str, str]) -> str:
-    return _ROOT.format(
-        path=SEARCH_PATH,
-        files=files,
-        variables=shlex.join(f"{name}={value}" for name, value in variables.items()),
-        program=shlex.join((*program, str(plan))),
-    )
+_DOOR = f"""\
+# the one card that is no kernel's own; it may come, or get another name, a little later
+for each in $(seq 20); do
+    for card in sys/class/net/*/device; do
+        card=${{card%/device}} && card=${{card##*/}}
+    done
+    ip link set $card up && ip address replace {INSIDE}/{PREFIX} dev $card && break
+    sleep 0.5
+done"""
+
+
+@dataclass(frozen=True)
+class _Inside:
+    """What the guest runs: with a door, the card that leads outside is there."""
+
+    program: tuple[str, ...]
+    variables: dict[str, str]
+    has_door: bool
+
+    def script(self, plan: Path, files: str) -> str:
+        """The guest's first program."""
+        variables = shlex.join(f"{name}={value}" for name, value in self.variables.items())
+        return _ROOT.format(
+            path=SEARCH_PATH,
+            files=files,
+            door=_DOOR if self.has_door else "",
+            variables=variables,
+            program=shlex.join((*self.program, str(plan))),
+        )
 
 
 class RootedUml(UserModeLinux):
     """User-mode Linux that runs the program, with the plan as its last argument, as its first
     process."""
 
-    def __init__(self, program: Sequence[str], variables: Mapping[str, str]) -> None:
-        self._program, self._variables = tuple(program), dict(variables)
+    def __init__(
+        self, program: Sequence[str], variables: Mapping[str, str], *, has_door: bool = False
+    ) -> None:
+        self._inside = _Inside(tuple(program), dict(variables), has_door)
 
     def command(self, work: Path, plan: Path) -> list[str]:
         """See `Kernel`."""
         command = super().command(work, plan)
         files = _UML_FILES.format(modules=MODULES)
-        script = _script(plan, files, self._program, self._variables)
+        script = self._inside.script(plan, files)
         # a kernel whose first process ends complains at length: it is halted instead
         script = script.replace("set -e", "set -e\ntrap 'busybox poweroff -f' EXIT")
         script = script.replace("exec chroot", "chroot")
         (work / "init").write_text(script, encoding="utf-8")
-        return command
+        # without gro it drops what is longer than a packet
+        card = (f"vec0:transport=tap,ifname={TAP},gro=1",) if self._inside.has_door else ()
+        return [*command, *card]
 
 
 class RootedQemu(Qemu):
     """Debian's kernel that runs the program, with the plan as its last argument."""
 
-    def __init__(self, program: Sequence[str], variables: Mapping[str, str]) -> None:
+    def __init__(
+        self, program: Sequence[str], variables: Mapping[str, str], *, has_door: bool = False
+    ) -> None:
         super().__init__()
-        self._program, self._variables = tuple(program), dict(variables)
+        self._inside = _Inside(tuple(program), dict(variables), has_door)
 
     def command(self, work: Path, plan: Path) -> list[str]:
         """See `Kernel`."""
         command = super().command(work, plan)
         files = _QEMU_FILES.format(tag=_TAG)
-        (work / "run").write_text(
-            _script(plan, files, self._program, self._variables), encoding="utf-8"
-        )
-        device = f"virtio-9p-pci,fsdev={_TAG},mount_tag={_TAG}"
-        share = f"local,id={_TAG},path=/,security_model=none,readonly=on,multidevs=remap"
-        return [command[0], f"--qemu-opts=-fsdev {share} -device {device}", *command[1:]]
+        (work / "run").write_text(self._inside.script(plan, files), encoding="utf-8")
+        devices = f"-fsdev {_SHARE} -device virtio-9p-pci,fsdev={_TAG},mount_tag={_TAG}"
+        if self._inside.has_door:
+            devices += f" -netdev {_NETWORK} -device virtio-net-pci,netdev=door"
+        return [command[0], f"--qemu-opts={devices}", *command[1:]]
 
 
-ROOTED: dict[str, Callable[[Sequence[str], Mapping[str, str]], RootedUml | RootedQemu]] = {
-    "uml": RootedUml,
-    "qemu": RootedQemu,
-}
+ROOTED: dict[str, type[RootedUml | RootedQemu]] = {"uml": RootedUml, "qemu": RootedQemu}

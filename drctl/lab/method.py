@@ -9,6 +9,8 @@ from drctl.lab.plan import NONE
 
 UML = "uml"
 QEMU = "qemu"
+HERE = "here"
+"""The kernel of a lab that is in no guest."""
 KERNELS = (UML, QEMU)
 
 

@@ -78,8 +78,21 @@ class Host:
     @contextmanager
     def inside(self) -> Iterator[None]:
         """This thread is in the namespace; so are sockets that are opened meanwhile, for good."""
-        before = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-        there = os.open(f"/run/netns/{self.namespace}", os.O_RDONLY | os.O_CLOEXEC)
+        with inside_network(f"/run/netns/{self.namespace}"):
+            yield
+
+    def mac(self, link: str = "eth0") -> str:
+        """Hardware address of a link."""
+        return str(json.loads(self.ip("-json", "link", "show", link))[0]["address"])
+
+
+@contextmanager
+def inside_network(path: str) -> Iterator[None]:
+    """This thread is in the network namespace that the path leads to. Raises OSError without it,
+    KernelRefused."""
+    before = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        there = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
             _enter(there)
             try:
@@ -88,11 +101,15 @@ class Host:
                 _enter(before)
         finally:
             os.close(there)
-            os.close(before)
+    finally:
+        os.close(before)
 
-    def mac(self, link: str = "eth0") -> str:
-        """Hardware address of a link."""
-        return str(json.loads(self.ip("-json", "link", "show", link))[0]["address"])
+
+def own_network() -> None:
+    """From now on this thread, and what it starts, is in a network namespace that nobody else is
+    in. Raises KernelRefused."""
+    if _libc.unshare(_CLONE_NEWNET) != 0:
+        raise KernelRefused("make a network namespace", ctypes.get_errno())
 
 
 def _enter(descriptor: int) -> None:

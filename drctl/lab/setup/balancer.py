@@ -98,8 +98,8 @@ def why_not(host: Host) -> str:
     if not has_ipvs(host):
         return (
             "the kernel of this machine has no IPVS: the directors hold, move and announce the "
-            "VIPs, but send no requests on to the real servers. `drctl lab run SCENARIO --kernel "
-            "uml` (or qemu) makes and plays the same in a guest kernel that has it"
+            "VIPs, but send no requests on to the real servers. `drctl lab up --kernel uml` (or "
+            "qemu) makes the same lab in a guest kernel that has it"
         )
     if shutil.which(PROGRAM) is None:
         return (

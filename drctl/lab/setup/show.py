@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Any
 
+from drctl.lab.method import HERE
 from drctl.lab.plan import LabHost
 from drctl.lab.setup import balancer, state
 from drctl.lab.setup.balancer import Served
@@ -82,6 +84,7 @@ def as_json(up: Up) -> dict[str, Any]:
         "config": design.source.path,
         "method": design.source.method,
         "folder": str(state.folder_of(design.name)),
+        "kernel": {"kind": HERE, "release": os.uname().release},
         "is_balancing": up.is_balancing,
         "hosts": [
             {

@@ -18,14 +18,14 @@ from drctl.lab.setup.watch import verdicts
 def bring_up(design: Design, tell: Tell) -> Up:
     """Make a lab, or make whole the one of this name and design. Raises UsageError when there is
     one of another design, DrctlError when it cannot be made."""
-    _check_outside()
+    check_outside()
     check_machine()
     with state.locked():
         known = state.read(design.name)
         if known is None:
-            _check_free(design)
-        elif known.digest != design.digest:
-            raise UsageError(_other_design(design, known))
+            check_free(design)
+        elif known.kernel or known.digest != design.digest:
+            raise UsageError(other_design(design, known))
         is_whole = known is not None and known.is_complete
         state.write(state.state_of(design, is_complete=is_whole))
         state.folder_of(design.name).mkdir(mode=0o700, exist_ok=True)
@@ -47,13 +47,14 @@ def bring_up(design: Design, tell: Tell) -> Up:
     return Up(design, groups, result, notes, served, is_balancing=not idle)
 
 
-def _check_outside() -> None:
+def check_outside() -> None:
+    """Raises UsageError in a shell of a lab."""
     if lab := process.inside():
         raise UsageError(f"this is a shell in lab {lab}: leave it first")
 
 
-def _check_free(design: Design) -> None:
-    """No namespace of these names is there, whose maker nobody knows."""
+def check_free(design: Design) -> None:
+    """Raises UsageError when a namespace of these names is there, whose maker nobody knows."""
     there = sorted(Path("/run/netns").glob(f"{NAMESPACE}{design.name}.*"))
     if there:
         raise UsageError(
@@ -62,10 +63,14 @@ def _check_free(design: Design) -> None:
         )
 
 
-def _other_design(design: Design, known: state.State) -> str:
+def other_design(design: Design, known: state.State, kernel: str = "") -> str:
+    """Why the lab that is known is not that of the design, in a guest with the kernel, or on this
+    machine's without one."""
     name = option(design.name)
     what = f"of {known.source.path}"
-    if known.source == design.source:
+    if known.kernel != kernel:
+        what = f"in {known.kernel}" if known.kernel else "on this machine's kernel"
+    elif known.source == design.source:
         what = f"of {known.source.path} as it was before it was changed"
     elif known.source.path == design.source.path:
         what = f"of {known.source.path} with --method {known.source.method}"
@@ -74,7 +79,7 @@ def _other_design(design: Design, known: state.State) -> str:
 
 def playing(design: Design, scenario: Scenario, tell: Tell) -> Outcome:
     """Play a scenario in a lab that is up, which is made whole before and afterwards."""
-    _check_outside()
+    check_outside()
     check_machine()
     with state.locked():
         builder = Builder(design, tell)
@@ -90,7 +95,7 @@ def known_lab(name: str) -> state.State | None:
 
 def bring_down(name: str) -> Gone | None:
     """Take a lab away; None when there is none."""
-    _check_outside()
+    check_outside()
     check_machine()
     with state.locked():
         known = state.read(name) or state.State(name, _NOTHING, "", ())

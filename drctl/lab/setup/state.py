@@ -21,13 +21,14 @@ SCHEMA = 1
 @dataclass(frozen=True, slots=True)
 class State:
     """A lab: what it was made of, and the network namespaces it may have. `is_complete`: once
-    everything was there."""
+    everything was there. `kernel` is that of the guest it is in, "" on this machine's."""
 
     name: str
     source: Source
     digest: str
     namespaces: tuple[str, ...]
     is_complete: bool = False
+    kernel: str = ""
 
     @property
     def folder(self) -> Path:
@@ -69,6 +70,7 @@ def read(name: str) -> State | None:
         told["digest"],
         tuple(told["namespaces"]),
         told["is_complete"],
+        told.get("kernel", ""),
     )
 
 

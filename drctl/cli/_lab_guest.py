@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -50,9 +51,16 @@ def shell(known: State, options: argparse.Namespace) -> int:
     """Run the command there as if it ran here."""
     from drctl.lab.door import lab
 
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _stop)
     sys.stdout.flush()
     words = ("lab", "shell", "--name", known.name, options.host, *options.words)
     return lab.guest_of(known).become(words)
+
+
+def _stop(number: int, _frame: object) -> None:
+    """The terminal is to be as it was."""
+    sys.exit(128 + number)
 
 
 def play(known: State, options: argparse.Namespace) -> int:

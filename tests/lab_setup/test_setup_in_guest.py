@@ -116,22 +116,37 @@ def test_guest_that_was_lost_is_told_and_booted_again(there: Lab) -> None:
     assert told["is_balancing"], told["notes"]
 
 
+def kill_while_booting(command: list[str], lab: str, folder: Path) -> None:
+    """Begin with it, and kill it while a guest boots for the lab."""
+    environment = {**os.environ, "TMPDIR": str(folder)}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, env=environment) as maker:
+        assert maker.stderr is not None
+        assert maker.stderr.readline() == b"booting uml\n"
+        name = lab.replace("PID", str(maker.pid))
+        while len(process.processes(name)) < 2:
+            time.sleep(0.02)
+        maker.kill()
+
+
 def test_up_that_is_killed_while_its_guest_boots_leaves_what_down_takes_away(
     tmp_path: Path,
 ) -> None:
     need_uml()
     made = Lab(variables={"TMPDIR": str(tmp_path)})
-    command = made.command("up", "--kernel", "uml", "-v")
-    environment = {**os.environ, **made.variables}
-    with subprocess.Popen(command, stderr=subprocess.PIPE, env=environment) as maker:
-        assert maker.stderr is not None
-        assert maker.stderr.readline() == b"booting uml\n"
-        while not process.processes(made.name):
-            time.sleep(0.02)
-        maker.kill()
+    kill_while_booting(made.command("up", "--kernel", "uml", "-v"), made.name, tmp_path)
     assert process.processes(made.name)
     made.go()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_scenario_in_a_guest_that_is_killed_takes_its_guest_with_it(tmp_path: Path) -> None:
+    need_uml()
+    words = ("lab", "run", "kill", "--kernel", "uml", "-v")
+    kill_while_booting([sys.executable, "-m", "drctl", *words], "run-PID", tmp_path)
+    limit_s = time.monotonic() + LIMIT_S
+    while left := list(tmp_path.iterdir()):
+        assert time.monotonic() < limit_s, left
+        time.sleep(0.1)
 
 
 def test_scenario_in_a_guest_shows_its_verdict_and_the_client_is_served(tmp_path: Path) -> None:

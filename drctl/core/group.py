@@ -101,7 +101,7 @@ class GroupState:
         self.fence_until_ms = NEVER_MS
         self.renew_fence_at_ms = 0
         self.vips_until_ms: list[int] = []
-        self.renew_turn = self.probe_turn = 0
+        self.renew_turn = self.probe_turn = self.prompt_until_ms = 0
         self.renews_all = False
         self.is_shut = False
         self.conflict_probes = self.conflict_probe_ms = 0
@@ -391,6 +391,11 @@ class GroupState:
                 self.around.emit(RenewFence(number, self.name))
         slices = len(self.vips_until_ms)
         if not slices:
+            return
+        if now_ms == self.around.stopped_ms and now_ms >= self.prompt_until_ms:
+            # an address may be gone, which waits to be read: to renew it would be to install it;
+            # but who is always late has to renew
+            self.prompt_until_ms = now_ms + timing.lease_ms
             return
         every = max(1, timing.renew_ms // timing.heartbeat_ms // slices)
         self.renew_turn += 1

@@ -13,6 +13,7 @@ from drctl.core.action import (
     DropVips,
     OpenFence,
     RenewFence,
+    RenewVips,
     SendBeat,
     TakeVips,
     TellGuard,
@@ -68,6 +69,26 @@ def test_node_guard_knows_before_the_kernel_does() -> None:
         kind for kind in kinds(active_host().actions) if kind in {TellGuard, TakeVips, OpenFence}
     ]
     assert order == [TellGuard, TakeVips, OpenFence]
+
+
+def test_node_that_was_stopped_renews_addresses_a_turn_later() -> None:
+    """One that somebody took away would come back: it waits to be read that it is gone."""
+    for begin_ms in range(ACTIVE_MS, ACTIVE_MS + 1100, 100):
+        host = active_host(fence_ms=0)
+        host.run(begin_ms)
+        done = host.feed(TimeCame(begin_ms + 300))
+        assert SendBeat in kinds(done)
+        assert RenewVips not in kinds(done)
+        host.actions.clear()
+        host.run(begin_ms + 1500)
+        assert RenewVips in kinds(host.actions)
+
+
+def test_node_that_is_always_late_keeps_its_addresses() -> None:
+    host = active_host(fence_ms=0)
+    for now_ms in range(ACTIVE_MS, ACTIVE_MS + 9000, 170):
+        host.feed(TimeCame(now_ms))
+        assert role_of(host) is Role.ACTIVE
 
 
 def test_node_renewal_stands_behind_a_beat_of_the_same_turn() -> None:

@@ -107,7 +107,7 @@ MUTANTS = (
     Mutant(
         "a lapsed lease is not noticed",
         "safety",
-        (("node", "if group.role.is_holding and now_ms >= group.lease_end_ms():", "if False:"),),
+        (("node", "if now_ms < group.lease_end_ms():", "if True:"),),
         topology=UNFENCED,
         timeline=(NO_LINKS, ("pause", "lb1", 100, 150, 3500)),
     ),
@@ -115,7 +115,7 @@ MUTANTS = (
         "a lapsed fence is opened again",
         "safety",
         (
-            ("node", "if group.role.is_holding and now_ms >= group.lease_end_ms():", "if False:"),
+            ("node", "if now_ms < group.lease_end_ms():", "if True:"),
             (
                 "active",
                 '        group.release(now_ms, "the lease lapsed")',
@@ -486,17 +486,17 @@ MUTANTS = (
         timeline=(("move-vip", "lb1", 0, 200, 600), ("stop", "lb1", 100, 400, 300)),
     ),
     Mutant(
-        "VIPs that are kept while listening outlive their lease",
+        "who was stopped puts back an address that was taken away meanwhile",
         "safety",
         (
             (
-                "node",
-                "            if group.role.is_holding or group.is_adopting:\n",
-                "            if group.role.is_holding:\n",
+                "group",
+                "        if now_ms == self.around.stopped_ms and now_ms >= self.prompt_until_ms:",
+                "        if False:",
             ),
         ),
         topology=(*UNFENCED, ("heartbeat_ms", 100), ("arbiter", "")),
-        timeline=(("rename", "lb1", 0, 50, 800), ("pause", "lb1", 60, 280, 3500)),
+        timeline=(("pause", "lb1", 0, 1000, 700), ("remove-address", "lb1", 1000, 1050, 0)),
     ),
     Mutant(
         "a fence that is put back is open, though the group is handed over",

@@ -87,7 +87,8 @@ def _claimed_by_living(group: GroupState, event: FrameHeard, peer: PeerView) -> 
         if event.now_ms - group.since_ms > 10 * group.around.timing.heartbeat_ms:
             text = f"{peer.config.node} answers for {event.sender}, and says it does not hold it"
             group.around.alarm(event.now_ms, ("leak", event.sender, event.mac), text)
-    elif group.burst is not None and not says_no:
+    elif group.burst is not None:
+        # what it says may be older than its answer
         group.burst.answered(event.now_ms)
     else:
         return False

@@ -30,7 +30,8 @@ class StandbyDirector(Driven):
         }
         self.is_mute = False
         self.answers = False
-        """Whether lb1's kernel does."""
+        """Whether the kernel of `answerer` does."""
+        self.answerer = "lb1"
         self.probes_ms: list[int] = []
         self.sent: dict[str, Beat] = {}
         self.heard_ms = self.now_ms
@@ -49,7 +50,7 @@ class StandbyDirector(Driven):
         if isinstance(action, Probe):
             self.probes_ms.append(self.now_ms - self.heard_ms)
             if self.answers:
-                return [FrameHeard(self.now_ms, "eth0", VIP, MACS["lb1"], "", True)]
+                return [FrameHeard(self.now_ms, "eth0", VIP, MACS[self.answerer], "", True)]
         return super().replies(action)
 
     def _beat(self, name: str) -> Event:
@@ -97,6 +98,18 @@ def test_holder_that_answers_is_not_taken_from() -> None:
     standby.answers = False
     standby.run(Timing().confirm_ms + 10)
     assert standby.group.role.is_holding
+
+
+def test_answer_of_one_that_said_he_has_it_not_counts() -> None:
+    """It was handed over to him, and the beat that says so did not come."""
+    standby = StandbyDirector(Timing(), others=("lb3",))
+    standby.says["lb3"] = GroupBeat("web", Role.STANDBY, 1, 120)
+    standby.run(1)
+    standby.answerer = "lb3"
+    standby.is_mute = standby.answers = True
+    standby.run_to(SILENT_MS + 100)
+    assert len(standby.probes_ms) > Timing().confirm_probes
+    assert standby.group.role is Role.SUSPECT
 
 
 def test_beat_that_comes_after_all_ends_the_questions() -> None:

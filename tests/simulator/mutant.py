@@ -499,6 +499,23 @@ MUTANTS = (
         timeline=(("pause", "lb1", 0, 1000, 700), ("remove-address", "lb1", 1000, 1050, 0)),
     ),
     Mutant(
+        "an answer does not count when who gave it said before that he has it not",
+        "safety",
+        (
+            (
+                "frame",
+                "    elif group.burst is not None:\n        # what",
+                "    elif group.burst is not None and not says_no:\n        # what",
+            ),
+        ),
+        topology=(*THREE, ("has_fence", True), ("links", ("svc",)), ("arbiter", "")),
+        timeline=(
+            ("one-way", "lb2", 0, 50, 4000),
+            ("links", "lb2", 210, 250, 4000),
+            ("switch", "lb1", 250, 260, 0),
+        ),
+    ),
+    Mutant(
         "a fence that is put back is open, though the group is handed over",
         "safety",
         (("node", "is_shut=is_open and group.is_shut)", "is_shut=False)"),),

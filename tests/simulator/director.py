@@ -65,6 +65,10 @@ class Director:
         self.started_at_us = -(1 << 60)
         self.resumed_at_us = -(1 << 60)
         self.paused_at_us = -(1 << 60)
+        self.missed_at_us = -(1 << 60)
+        """An announcement did not reach it."""
+        self.is_found_bare = False
+        """When its controller started, somebody had taken the fence away."""
 
     # clocks
 
@@ -94,6 +98,7 @@ class Director:
         self.has_left = False
         self.run += 1
         self.started_at_us = self.world.now_us
+        self.is_found_bare = bool(self.kernel.flushed) and self.kernel.table is None
         self.boot = self.world.random.getrandbits(48) + 1
         if not self.guard.is_alive:
             self.guard = Guard()
@@ -354,6 +359,7 @@ class Director:
         if self._is_late(action):
             return self._cost_us()
         if self.world.operator.random.random() < LAYOUT_FAILS:
+            self.world.refusals += 1
             self._settle(action, "FAILED", "no buffer space available")
             return self._cost_us()
         if action.settings is not None:

@@ -132,7 +132,6 @@ def _link(*, is_cut: bool, both: bool) -> Action:
 def _loss(share: float) -> Action:
     def change(world: World, _node: str, segment: str) -> None:
         world.segments[segment].loss = share
-        world.has_loss |= share > 0
 
     return change
 

@@ -94,15 +94,24 @@ class Judge:
     def _see_double(self, vip: str, holders: list[str]) -> None:
         now_us = self.world.now_us
         since_us = self._double_since_us.setdefault(vip, now_us)
-        if any(now_us <= end_us for end_us in self.excused_until_us.values()):
+        if self._is_excused():
             return
         if self._is_unfenced_switchover(holders, now_us - since_us) or self._is_leased(holders):
             return
-        if self._is_kept_in_a_cut(holders, now_us - since_us):
+        if self._is_kept_in_a_cut(holders, now_us - since_us) or self._is_kept_bare(holders):
             return
         text = f"{' and '.join(holders)} answer for {vip}"
         if not any(v.text == text for v in self.violations):
             self.blame("safety", text)
+
+    def _is_excused(self) -> bool:
+        """What two have to find out by asking takes longer when frames are lost."""
+        now_us, patience_us = self.world.now_us, 2000 * self.world.timing.heartbeat_ms
+        lost_us = patience_us if now_us - self.world.lost_at_us <= patience_us else 0
+        return any(
+            now_us <= end_us + (0 if reason == "flush" else lost_us)
+            for reason, end_us in self.excused_until_us.items()
+        )
 
     def _is_helpless(self, director: Director) -> bool:
         """It does not run, goes on just now, or was started a moment ago and listens."""
@@ -133,30 +142,51 @@ class Judge:
         answer for as long as without an arbiter."""
         if self.world.topology.arbiter != GATEWAY:
             return False
-        timing = self.world.timing
-        limit_us = (timing.heartbeat_ms + timing.confirm_ms + 10) * 1000 + 4 * self.world.slowest_us
-        return span_us <= limit_us and any(
+        return span_us <= self._asking_us() and any(
             director.run > 1 and self._is_helpless(director)
             for director in map(self.world.directors.__getitem__, holders)
         )
 
-    def _is_unfenced_switchover(self, holders: list[str], span_us: int) -> bool:
-        """Without a fence the yielding director cannot be silent: both answer for the overlap,
-        which begins later where the announcement and the beats were lost: when it asks. One that is
-        killed or stopped meanwhile, with its guard, answers for as long as its lease."""
+    def _is_kept_bare(self, holders: list[str]) -> bool:
+        """The fence of a dead director was taken away, so that it answered; started again before
+        its lease had ended, it keeps what it finds until it has asked."""
+        return any(
+            director.is_found_bare
+            and self.world.now_us - director.started_at_us <= self._asking_us()
+            for director in map(self.world.directors.__getitem__, holders)
+        )
+
+    def _asking_us(self) -> int:
+        """Two that answer have found each other by then."""
         timing = self.world.timing
+        return (timing.heartbeat_ms + timing.confirm_ms + 10) * 1000 + 4 * self.world.slowest_us
+
+    def _is_unfenced_switchover(self, holders: list[str], span_us: int) -> bool:
+        """Without a fence the yielding director cannot be silent: both answer for the overlap. One
+        that is killed or stopped meanwhile, with its guard, answers for as long as its lease."""
+        timing = self.world.timing
+        directors = [self.world.directors[name] for name in holders]
         limit_us = timing.overlap_ms * 1000 + 2 * self.world.slowest_us + SLACK_US
-        if self.world.has_loss:
-            # it asks with every heartbeat when the other is silent; one answer may be lost too
-            limit_us += (timing.suspect_ms + 2 * timing.heartbeat_ms) * 1000
-        for name in holders:
-            director = self.world.directors[name]
+        # one that was stopped tells of itself, and hears of the other, when it goes on
+        span_us = min(span_us, *(self.world.now_us - one.resumed_at_us for one in directors))
+        for director in directors:
             since_us = self.world.now_us - director.yielded_at_us
             is_recent = since_us <= (timing.handover_ms + timing.lease_ms + 500) * 1000
-            is_bounded = span_us <= limit_us or self._is_helpless(director)
+            may_us = limit_us + self._unaware_us(director, directors)
+            is_bounded = span_us <= may_us or self._is_helpless(director)
             if is_recent and director.kernel.table is None and is_bounded:
                 return True
         return False
+
+    def _unaware_us(self, director: Director, directors: list[Director]) -> int:
+        """How much later the overlap may begin when the announcement did not reach the one that
+        yields, or the other was stopped before he made it: it asks with every heartbeat when the
+        other is silent, and one answer may be lost too."""
+        timing = self.world.timing
+        is_told = director.missed_at_us < director.yielded_at_us
+        if is_told and all(each is director or each.is_running for each in directors):
+            return 0
+        return (timing.suspect_ms + 2 * timing.heartbeat_ms) * 1000
 
     def _can_be_answered(self, node: str, group: str) -> bool:
         """Another director has some of the VIPs that this one takes. Between two reloads that

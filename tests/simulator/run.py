@@ -14,6 +14,8 @@ from simulator.topology import NODES, Topology, random_topology, with_arbiter
 from simulator.world import World
 
 CALM_STEPS = 5
+RETRY_US = 1_100_000
+"""What a kernel refused is asked of it again by then."""
 SEAMLESS = frozenset({"switch", "hold", "reload", "rename", "retime"})
 """Faults that are none: somebody accepts packets at every instant."""
 
@@ -121,9 +123,12 @@ def _check_between(world: World, schedule: Schedule) -> None:
 
 
 def _run_until_calm(world: World, limit_us: int) -> None:
-    """To the limit, or until every VIP has had a holder for a while: nothing new would come."""
-    calm = 0
+    """To the limit, or until every VIP has had a holder for a while: nothing new would come. Each
+    layout that a kernel refuses meanwhile takes its time."""
+    calm, refusals = 0, world.refusals
     while world.now_us < limit_us and calm < CALM_STEPS:
+        limit_us += (world.refusals - refusals) * RETRY_US
+        refusals = world.refusals
         world.run(min(limit_us, world.now_us + world.timing.heartbeat_ms * 1000))
         is_calm = all(world.answerers(v) for group in world.groups for v in group.addresses)
         calm = calm + 1 if is_calm else 0

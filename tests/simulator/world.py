@@ -75,8 +75,10 @@ class World:
         self.link_delay_us = (100, 800)
         self.slowest_us = self.longest_us
         """The longest that a message took in this history, while nothing was cut."""
-        self.has_loss = False
-        """Frames were lost in this history, and beats sent again."""
+        self.lost_at_us = -(1 << 60)
+        """When a frame between directors was lost last."""
+        self.refusals = 0
+        """Of new layouts, by kernels."""
         self.referee = Referee(self)
         self._build()
 
@@ -253,13 +255,16 @@ class World:
 
     def _deliver(
         self, segment: Segment, sender: Port, port: Port, function: Callable[..., None], *more: Any
-    ) -> None:
+    ) -> bool:
+        """False when it does not arrive."""
         if not segment.passes(sender, port):
-            return
+            return False
         if segment.loss and self.random.random() < segment.loss:
-            return
+            self.lost_at_us = self.now_us
+            return False
         low_us, high_us = segment.delay_us
         self.after(int(low_us + self.random.random() * (high_us - low_us)), function, *more)
+        return True
 
     def probe(self, host: str, interface: str, addresses: tuple[str, ...]) -> None:
         """Who has these? Everybody hears it, and kernels answer."""
@@ -331,8 +336,11 @@ class World:
 
     def announce(self, host: str, interface: str, vip: str) -> None:
         segment = self.segments[interface]
-        sender = segment.ports[host]
-        self._spread(host, segment, self._hear, interface, vip, sender.mac, False)
+        sender, hear = segment.ports[host], self._hear
+        for name, port in ((name, segment.ports[name]) for name in self.directors if name != host):
+            told = (name, interface, vip, sender.mac, False)
+            if not self._deliver(segment, sender, port, hear, *told):
+                self.directors[name].missed_at_us = self.now_us
 
     # beats
 

@@ -73,6 +73,8 @@ class Scene:
             f"link add web1-b type veth peer name eth1 netns {self.web.namespace}",
             "link set web1-b master br0 up",
         )
+        # gone for certain before the next one
+        self.stack.callback(self.lab.segment.switch.ip, "link", "del", "web1-b")
         self.web.ip("link", "set", "eth1", "up")
 
     def sysctl(self, **values: int) -> None:

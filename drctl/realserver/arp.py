@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Interface
 
 from drctl.adapters.addresses import SCOPES
 from drctl.adapters.arp_rules import (
@@ -38,6 +38,8 @@ SILENT = frozenset({1, 2, DEAF})
 """arp_ignore that does not answer for an address of another interface."""
 SPARING = 2
 """arp_announce that names an address of the card alone; more than it is as 0."""
+_IN_SUBNET = 1
+"""arp_announce that names what is in a network of the card with the one that is asked for."""
 _BY_SCOPE = 3
 
 
@@ -104,6 +106,8 @@ def asking(kernel: Kernel, vip: str, interface: str) -> Outcome:
     announce = effective(kernel.arp_announce, interface)
     if announce == SPARING:
         return Outcome(True, f"arp_announce is {announce}")
+    if announce == _IN_SUBNET and not _is_in_subnet(kernel, vip, interface):
+        return Outcome(True, f"arp_announce is {announce}, and no network of {interface} has it")
     rule = _decision(kernel.arp_chains, OUTPUT, Packet(vip, ANYBODY, interface))
     if rule is not None and (rule.verdict == DROP or (rule.mangled and rule.mangled != vip)):
         if rule.mangled and not any(one.address == rule.mangled for one in kernel.present):
@@ -112,6 +116,15 @@ def asking(kernel: Kernel, vip: str, interface: str) -> Outcome:
             )
         return Outcome(True, rule.text)
     return Outcome(False, f"arp_announce is {announce} on {interface}")
+
+
+def _is_in_subnet(kernel: Kernel, vip: str, interface: str) -> bool:
+    """Whether the VIP and who is asked for may be in one network of the card (inet_addr_onlink)."""
+    return any(
+        IPv4Address(vip) in IPv4Interface(f"{one.address}/{one.prefix}").network
+        for one in kernel.present
+        if one.interface == interface and one.address != vip and ":" not in one.address
+    )
 
 
 def mute(kernel: Kernel, vip: str, interface: str) -> str:

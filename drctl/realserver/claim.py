@@ -8,7 +8,7 @@ local addresses alone; ndisc_recv_ns (net/ipv6/ndisc.c).
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from drctl.adapters.addresses import LinkState, Present
@@ -41,19 +41,25 @@ def read_claims(wanted: Wanted, present: Iterable[Present], links: Iterable[Link
     lookup = RouteLookup()
     try:
         routed = frozenset(vip for vip in missing if lookup.ask(vip).kind == "local")
-        proxies = dict(_proxies4(sorted(missing - routed), there, cards, lookup))
+        near = [one for one in wanted.directors if ":" not in one]
+        proxies = dict(_proxies4(sorted(missing - routed), there, cards, (lookup, near)))
     finally:
         lookup.close()
     return Claims(routed, {**proxies, **dict(_proxies6(vips, cards))})
 
 
 def _proxies4(
-    vips: Iterable[str], present: tuple[Present, ...], cards: Iterable[str], lookup: RouteLookup
+    vips: Iterable[str],
+    present: tuple[Present, ...],
+    cards: Iterable[str],
+    ways: tuple[RouteLookup, Sequence[str]],
 ) -> Iterator[tuple[tuple[str, str], str]]:
+    lookup, near = ways
+    here = {one.address for one in present}
     forwarding, proxying = conf_values("forwarding"), conf_values("proxy_arp")
     pvlan, listed = conf_values("proxy_arp_pvlan"), proxied()
     for card in cards:
-        asker = _asker(present, card)
+        asker = _asker(present, card) or next((one for one in near if one not in here), "")
         if not forwarding.get(card) or not asker:
             continue
         for vip in vips:
@@ -75,7 +81,7 @@ def _proxies4(
 
 
 def _asker(present: Iterable[Present], card: str) -> str:
-    """An address in the card's network from which somebody else may ask."""
+    """An address in the card's network from which somebody else may ask, "" for none."""
     here = {one.address for one in present}
     for one in present:
         if one.interface == card and ":" not in one.address:

@@ -134,6 +134,8 @@ def test_arptables_are_followed(host: Host, rules: tuple[str, ...], *, expected:
 def test_arp_announce_counts_as_the_kernel_takes_it(host: Host) -> None:
     told = {one: asking(with_rules(host, one), VIP, "eth0").is_safe for one in range(4)}
     assert told == {0: False, 1: False, 2: True, 3: False}, "what is above 2 is as 0"
+    there = (Present(VIP, 32, "lo", "", 0, -1), Present(OWN, 32, "eth0", "", 0, -1))
+    assert asking(replace(with_rules(host, 1), present=there), VIP, "eth0").is_safe
 
 
 def test_outgoing_requests_that_are_dropped_leave_nobody_to_answer_to(host: Host) -> None:

@@ -12,7 +12,9 @@ from netns_case import Host, segment
 from verify_case import CONFIGURATION
 
 from drctl.adapters.addresses import Present
+from drctl.adapters.arp_rules import read_arp_chains
 from drctl.adapters.filter_chain import (
+    ADVERTISEMENT,
     ESTABLISHED,
     SOLICITATION,
     UNTRACKED,
@@ -21,6 +23,7 @@ from drctl.adapters.filter_chain import (
 )
 from drctl.adapters.filter_rules import parse_iptables, read_filter_chains
 from drctl.cli._realserver_source import read_wanted
+from drctl.realserver.arp import unheard, voiceless
 from drctl.realserver.compare import compare
 from drctl.realserver.value import Kernel, Wanted
 from tools import need
@@ -245,6 +248,153 @@ def test_packets_that_are_not_tracked_are_known(rule: str, *, expected: bool) ->
     [chain] = parse_iptables(text, "iptables", 4)
     assert bool(chain.untracks(PACKET)) is expected
     assert chain.blocks(PACKET) is None
+
+
+FIREWALLD = """\
+table inet firewalld {
+ chain mangle_PREROUTING { type filter hook prerouting priority mangle + 10; policy accept;
+  jump mangle_PREROUTING_ZONES
+ }
+ chain mangle_PREROUTING_ZONES { iifname "eth0" goto mangle_PRE_public
+ goto mangle_PRE_public
+ }
+ chain mangle_PRE_public { return
+ }
+ chain filter_PREROUTING { type filter hook prerouting priority filter + 10; policy accept;
+  icmpv6 type { nd-router-advert, nd-neighbor-solicit } accept
+  meta nfproto ipv6 fib saddr . iif oif missing drop
+ }
+ chain filter_INPUT { type filter hook input priority filter + 10; policy accept;
+  ct state { established, related } accept
+  ct status dnat accept
+  iifname "lo" accept
+  ct state invalid drop
+  jump filter_INPUT_ZONES
+  reject with icmpx admin-prohibited
+ }
+ chain filter_INPUT_ZONES { iifname "eth0" goto filter_IN_public
+  goto filter_IN_public
+ }
+ chain filter_IN_public { jump filter_IN_public_log
+  jump filter_IN_public_deny
+  jump filter_IN_public_allow
+  meta l4proto { icmp, ipv6-icmp } accept
+ }
+ chain filter_IN_public_log {
+ }
+ chain filter_IN_public_deny {
+ }
+ chain filter_IN_public_allow { tcp dport 22 accept
+  tcp dport 80 accept
+  ip6 daddr fe80::/64 udp dport 546 accept
+ }
+ chain filter_OUTPUT { type filter hook output priority filter + 10; policy accept;
+  ct state { established, related } accept
+  oifname "lo" accept
+  ip6 daddr { ::/96, ::ffff:0.0.0.0/96, 2002::/24 } reject with icmpv6 addr-unreachable
+ }
+}
+"""
+"""As firewalld makes it, shortened."""
+CUSTOM = """\
+table inet filter {
+ set blocked { type ipv4_addr; flags interval; elements = { 198.51.100.0/24, 203.0.113.7 }
+ }
+ chain input { type filter hook input priority filter; policy drop;
+  ct state vmap { established : accept, related : accept, invalid : drop }
+  iifname lo accept
+  ip saddr @blocked drop
+  icmp type echo-request limit rate 5/second accept
+  icmpv6 type { nd-neighbor-solicit, nd-router-advert, nd-neighbor-advert, echo-request } accept
+  tcp dport { 22, 80, 443 } ct state new accept
+  counter drop
+ }
+ chain forward { type filter hook forward priority filter; policy drop;
+ }
+ chain output { type filter hook output priority filter; policy accept;
+  tcp dport 25 reject
+  ip daddr @blocked drop
+ }
+}
+table netdev early {
+ chain in { type filter hook ingress device eth0 priority -500; policy accept;
+  ip saddr 198.51.100.0/24 drop
+  ip frag-off & 0x1fff != 0 drop
+  tcp flags & (fin|psh|urg) == fin|psh|urg drop
+  ether type { ip, ip6, arp } accept
+  drop
+ }
+}
+table ip raw { chain prerouting { type filter hook prerouting priority raw; policy accept;
+  ip daddr 224.0.0.0/4 drop
+  iifname != "eth0" ip daddr 192.0.2.100 drop
+ }
+}
+"""
+UFW, UFW6 = (
+    """\
+*filter
+:INPUT DROP [0:0]
+:FORWARD DROP [0:0]
+:OUTPUT ACCEPT [0:0]
+:ufw-before-input - [0:0]
+:ufw-not-local - [0:0]
+:ufw-user-input - [0:0]
+:ufw-after-input - [0:0]
+:ufw-reject-input - [0:0]
+-A INPUT -j ufw-before-input
+-A INPUT -j ufw-after-input
+-A INPUT -j ufw-reject-input
+-A ufw-before-input -i lo -j ACCEPT
+-A ufw-before-input -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+-A ufw-before-input -m conntrack --ctstate INVALID -j DROP
+-A ufw-before-input -p icmp --icmp-type echo-request -j ACCEPT
+-A ufw-before-input -j ufw-not-local
+-A ufw-before-input -j ufw-user-input
+-A ufw-not-local -m addrtype --dst-type LOCAL -j RETURN
+-A ufw-not-local -m addrtype --dst-type MULTICAST -j RETURN
+-A ufw-not-local -j DROP
+-A ufw-user-input -p tcp --dport 80 -j ACCEPT
+-A ufw-after-input -p udp --dport 137 -j DROP
+COMMIT
+""",
+    """\
+*filter
+:INPUT DROP [0:0]
+:FORWARD DROP [0:0]
+:OUTPUT ACCEPT [0:0]
+:ufw6-before-input - [0:0]
+-A INPUT -j ufw6-before-input
+-A ufw6-before-input -i lo -j ACCEPT
+-A ufw6-before-input -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+-A ufw6-before-input -p icmpv6 --icmpv6-type neighbor-solicitation -m hl --hl-eq 255 -j ACCEPT
+-A ufw6-before-input -p icmpv6 --icmpv6-type neighbor-advertisement -m hl --hl-eq 255 -j ACCEPT
+-A ufw6-before-input -p tcp --dport 80 -j ACCEPT
+COMMIT
+""",
+)
+"""As ufw makes it, shortened."""
+
+
+@pytest.mark.parametrize("rules", [(FIREWALLD,), (CUSTOM,), (UFW, UFW6)])
+def test_ordinary_firewalls_that_let_the_service_in_raise_nothing(
+    machine: Host, rules: tuple[str, ...]
+) -> None:
+    machine.run("nft", "flush", "ruleset")
+    for tool, text in zip(("iptables-nft-restore", "ip6tables-nft-restore"), rules, strict=False):
+        words = ("nft", "-f", "-") if len(rules) == 1 else (tool,)
+        machine.run(*words, stdin=text)
+    told = Packet("2001:db8::21", "ipv6-icmp", ADVERTISEMENT, ("eth0",), state=UNTRACKED)
+    own = Packet("192.0.2.21", "tcp", 80, ("eth0",))
+    packets = (PACKET, own, ANSWER, ASKED, told, replace(told, is_answer=True))
+    with machine.inside():
+        found = [chain.blocks(one) for chain in read_filter_chains() for one in packets]
+        rules_of_arp = read_arp_chains()
+    assert found
+    assert not any(found)
+    kernel = Kernel((), (), {}, {}, {}, rules_of_arp, (), ())
+    assert unheard(kernel, "192.0.2.21", "eth0") == ""
+    assert voiceless(kernel, "192.0.2.21", "eth0") == ""
 
 
 RULES_OF_4 = ("-p 4 -j DROP", "-p ipencap -j DROP", "-d 192.0.2.21/32 -p 4 -j DROP")

@@ -124,7 +124,7 @@ def hosts_of(
     for server in _servers(views, vips, general):
         if server.real is not None and (server.real.is_loopback or server.text in vips):
             if not server.real.is_loopback:
-                general.append(_loss_own_vip(server))
+                general += [_loss_own_vip(server.text, one) for one in server.bindings]
             continue
         name = owners.get(server.text) or names.of_server(server.text)
         if name not in builders:
@@ -144,11 +144,14 @@ def hosts_of(
 
 @dataclass(frozen=True, slots=True)
 class _Server:
-    """One VIP on one real server of one service. `text` is the canonical address, or a name."""
+    """The VIPs of one service on one real server. `text` is the canonical address, or a name."""
 
     text: str
     real: IPv4Address | IPv6Address | None
-    binding: Binding
+    bindings: list[Binding]
+
+
+_Key = tuple[str, str, str, int | None, tuple[str, ...]]
 
 
 @dataclass(slots=True)
@@ -156,22 +159,21 @@ class _Builder:
     """Collects what a machine does, each thing once."""
 
     addresses: dict[str, None] = field(default_factory=dict)
-    bindings: dict[tuple[str, str, str, int | None, tuple[str, ...]], Binding] = field(
-        default_factory=dict
-    )
+    bindings: dict[_Key, Binding] = field(default_factory=dict)
     losses: dict[Loss, None] = field(default_factory=dict)
 
     def add(self, server: _Server) -> None:
-        new = server.binding
         if server.real is not None:
             self.addresses[server.text] = None
-        elif new.method != MASQUERADE:
-            self.losses[_loss_host_name(server)] = None
-        key = (new.vip, new.method, server.text, new.mark, new.options)
-        known = self.bindings.get(key)
-        if known is None:
-            self.bindings[key] = new
-            return
+        for new in server.bindings:
+            if server.real is None and new.method != MASQUERADE:
+                self.losses[_loss_host_name(server.text, new)] = None
+            key = (new.vip, new.method, server.text, new.mark, new.options)
+            known = self.bindings.setdefault(key, new)
+            if known is not new:
+                self._merge(key, known, new)
+
+    def _merge(self, key: _Key, known: Binding, new: Binding) -> None:
         if new.ports == known.ports and new.origins == known.origins:
             return  # both directors' files say the same of it, as they should
         ports = tuple(sorted({*known.ports, *new.ports}))
@@ -260,20 +262,36 @@ def _servers(
                 forwarding = server.forwarding or service.forwarding or Forwarding(MASQUERADE)
                 real = parsed(server.address)
                 text = canonical(server.address) or server.address
-                places = server.origins.get(SELF) or server.origins.get("address", ())
-                for vip, ports, mark, vip_places in entries.for_family(real):
-                    if forwarding.method == TUNNEL and vip in vips:
+                places = _once(server.origins.get(SELF) or server.origins.get("address", ()))
+                method, options = forwarding.method, forwarding.options
+                found = entries.for_family(real)
+                if method == TUNNEL:
+                    for vip in (entry[0] for entry in found if entry[0] in vips):
                         losses.extend(_loss_tunnel_source(vip, vips[vip]))
-                    binding = Binding(
+                address = None if real is None else text
+                bindings = [
+                    Binding(
                         vip,
-                        forwarding.method,
-                        None if real is None else text,
+                        method,
+                        address,
                         ports,
                         mark,
-                        forwarding.options,
-                        {SELF: tuple(dict.fromkeys((*vip_places, *places))), "vip": vip_places},
+                        options,
+                        {SELF: _joined(vip_places, places), "vip": vip_places},
                     )
-                    yield _Server(text, real, binding)
+                    for vip, ports, mark, vip_places in found
+                ]
+                if bindings:
+                    yield _Server(text, real, bindings)
+
+
+def _once(places: tuple[Place, ...]) -> tuple[Place, ...]:
+    return tuple(dict.fromkeys(places))
+
+
+def _joined(first: tuple[Place, ...], then: tuple[Place, ...]) -> tuple[Place, ...]:
+    """Both, each place once; they are few, and in each of them once already."""
+    return first + tuple([place for place in then if place not in first])
 
 
 def _machines(service: VirtualService) -> Iterator[RealServer | SorryServer]:
@@ -325,7 +343,8 @@ class _Entries:
             why = f"{address} is no address, so the real servers' side of it cannot be written"
             self._losses.append(Loss("vip.name", why, places))
             return
-        self._fixed.append((vip, (Port(self._service.protocol or "tcp", port or 0),), None, places))
+        ports = (Port(self._service.protocol or "tcp", port or 0),)
+        self._fixed.append((vip, ports, None, _once(places)))
 
     def _take_mark(self, service: VirtualService, places: tuple[Place, ...]) -> None:
         assert service.mark is not None
@@ -411,20 +430,20 @@ def _loss_tunnel_source(address: str, vip: Vip) -> tuple[Loss, ...]:
     return (Loss("vip.tunnel-source", why, vip.origins.get(SELF, ())),)
 
 
-def _loss_own_vip(server: _Server) -> Loss:
+def _loss_own_vip(text: str, binding: Binding) -> Loss:
     why = (
-        f"real server {server.text} is a VIP of the directors, so the active director would serve "
+        f"real server {text} is a VIP of the directors, so the active director would serve "
         "itself; nothing is written for it"
     )
-    return Loss("real-server.vip", why, server.binding.origins[SELF])
+    return Loss("real-server.vip", why, binding.origins[SELF])
 
 
-def _loss_host_name(server: _Server) -> Loss:
+def _loss_host_name(text: str, binding: Binding) -> Loss:
     why = (
-        f"{server.text} is a host name; a rule that puts the server's own address into its ARP "
+        f"{text} is a host name; a rule that puts the server's own address into its ARP "
         "requests needs the address"
     )
-    return Loss("real-server.name", why, server.binding.origins[SELF])
+    return Loss("real-server.name", why, binding.origins[SELF])
 
 
 def _binding_key(binding: Binding) -> tuple[tuple[int, int], str, str, int]:

@@ -8,7 +8,15 @@ from collections.abc import Mapping, Sequence
 from drctl.adapters.addresses import Addresses, Present
 from drctl.adapters.neighbours import Neighbour, neighbours
 from drctl.adapters.packet import Heard
-from drctl.adapters.survey import BAITS, Card, Provocation, Question, Record, Surveyor
+from drctl.adapters.survey import (
+    BAITS,
+    PROVOKED_AT_MOST,
+    Card,
+    Provocation,
+    Question,
+    Record,
+    Surveyor,
+)
 from drctl.errors import UsageError
 from drctl.quickclass import replace
 from drctl.verify.judge import disputes, judge
@@ -135,21 +143,22 @@ class Look:
         """For each real server some of its VIPs, others each time."""
         self._turn += 1
         made = []
-        targets = {target.vip: target.interface for target in self._plan.targets}
+        asked = {(one.vip, one.interface) for one in self._plan.targets if ":" not in one.vip}
         for station in self._plan.stations:
-            vips = [
-                vip
-                for vip in station.vips
-                if ":" not in vip and targets.get(vip) == station.interface
-            ]
-            if station.role is Role.REAL_SERVER and vips and ":" not in station.address:
+            if station.role is not Role.REAL_SERVER or ":" in station.address:
+                continue
+            where = station.interface
+            vips = [vip for vip in station.vips if (vip, where) in asked]
+            if vips:
                 first = (self._turn - 1) * BAITS % len(vips)
                 chosen = (vips[first:] + vips[:first])[:BAITS]
-                at = (station.address, station.interface)
-                ports = dict(station.ports)
-                made.append([Provocation(at[0], vip, at[1], ports.get(vip, 80)) for vip in chosen])
+                made.append([(station, vip) for vip in chosen])
         # of many, each server once before any a second time
-        return [one for each in itertools.zip_longest(*made) for one in each if one is not None]
+        pairs = [one for each in itertools.zip_longest(*made) for one in each if one is not None]
+        return [
+            Provocation(one.address, vip, one.interface, dict(one.ports).get(vip, 80))
+            for one, vip in pairs[:PROVOKED_AT_MOST]
+        ]
 
 
 def macs_by_address(record: Record) -> dict[str, list[str]]:

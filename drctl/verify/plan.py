@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from drctl.adapters.ip_packet import Encapsulation, encapsulation
@@ -62,10 +63,14 @@ class Machine:
         for card in self.cards:
             if interface is not None and card.interface != interface:
                 continue
-            for own, prefix in card.own:
-                if wanted in ipaddress.ip_interface(f"{own}/{prefix}").network:
-                    return card
+            if any(wanted in _network(own, prefix) for own, prefix in card.own):
+                return card
         return None
+
+
+@lru_cache(256)
+def _network(own: str, prefix: int) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    return ipaddress.ip_interface(f"{own}/{prefix}").network
 
 
 def plan_of_hosts(
@@ -97,9 +102,11 @@ def plan_of_hosts(
         raise UsageError("; ".join(notes))
     connections = tuple(_connections(hosts, machine, interface)) if is_through else ()
     here = _here(hosts, found, machine)
-    targets = tuple(
-        replace(one, unnamed=_unnamed(len(views), stations, here, one.interface)) for one in found
-    )
+    unnamed = {
+        where: _unnamed(len(views), stations, here, where)
+        for where in {one.interface for one in found}
+    }
+    targets = tuple(Target(one.vip, one.interface, unnamed[one.interface]) for one in found)
     notes += _about_unnamed(targets)
     if here.role is Role.REAL_SERVER:
         notes.append(
@@ -203,12 +210,15 @@ def _interface_of(
 def _stations(hosts: Sequence[Host], machine: Machine, interface: str | None) -> Iterable[Station]:
     for host in hosts:
         role = Role.REAL_SERVER if host.rank is None else Role.DIRECTOR
-        vips = tuple(dict.fromkeys(one.vip for one in host.bindings if one.method != MASQUERADE))
+        served = [one for one in host.bindings if one.method != MASQUERADE]
+        vips = tuple(dict.fromkeys([one.vip for one in served]))
         ports = tuple(
-            (one.vip, port.number)
-            for one in host.bindings
-            for port in one.ports
-            if port.protocol in {"tcp", ""} and port.number and one.method != MASQUERADE
+            [
+                (one.vip, port.number)
+                for one in served
+                for port in one.ports
+                if port.number and port.protocol in {"tcp", ""}
+            ]
         )
         for text in host.addresses:
             address = canonical(text)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
+from functools import lru_cache
 
 from drctl.adapters import ip_packet
 from drctl.adapters.knock import Answer, Knock, Knocker, Reply, Tunnel
@@ -139,7 +140,8 @@ def try_through(
 
 def addresses_of(card: Card, one: Connection) -> tuple[str, str] | None:
     """The addresses of this host from which to send to the VIP, and to the server itself."""
-    inner, outer = _source(card, one.address, one.vip), _source(card, one.address, one.address)
+    inner = _source(card, one.address, is_v6=":" in one.vip)
+    outer = _source(card, one.address, is_v6=":" in one.address)
     return (inner, outer) if inner is not None and outer is not None else None
 
 
@@ -185,10 +187,11 @@ def _together(one: Connection, by_mac: Mapping[str, Through]) -> Through:
     return _found(one, Passage.BLACK_HOLE, cause)
 
 
-def _source(card: Card, address: str, vip: str) -> str | None:
-    """An address of this host from which the packet is sent, of the VIP's family."""
+@lru_cache(4096)
+def _source(card: Card, address: str, *, is_v6: bool) -> str | None:
+    """An address of this host from which the packet is sent, of the family of what it is for."""
     wanted = ipaddress.ip_address(address)
-    mine = [(own, prefix) for own, prefix in card.own if (":" in own) == (":" in vip)]
+    mine = [(own, prefix) for own, prefix in card.own if (":" in own) == is_v6]
     near = [
         own for own, prefix in mine if wanted in ipaddress.ip_interface(f"{own}/{prefix}").network
     ]

@@ -28,7 +28,14 @@ from drctl.adapters.ip_packet import (
     UNREACHABLE6,
     Encapsulation,
 )
-from drctl.adapters.packet import PATIENCE_S, PacketSocket, frame_filter, mac_bytes, some_number
+from drctl.adapters.packet import (
+    PATIENCE_S,
+    PacketSocket,
+    close_all,
+    frame_filter,
+    mac_bytes,
+    some_number,
+)
 from drctl.errors import KernelRefused
 from drctl.quickclass import dataclass
 
@@ -116,9 +123,7 @@ class Knocker:
 
     def close(self) -> None:
         """Give back the sockets."""
-        self._holder.close()
-        for each in self._sockets:
-            each.close()
+        close_all([self._holder.close, *(each.close for each in self._sockets)])
 
     def knock(self, knocks: Sequence[Knock]) -> list[Reply]:
         """Send each, again when nothing comes; what came back for each, in order."""

@@ -20,8 +20,8 @@ import select
 import socket
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 from drctl.adapters import ip_packet
 from drctl.adapters.arp import ArpSocket
@@ -30,6 +30,7 @@ from drctl.adapters.packet import (
     PATIENCE_S,
     Heard,
     PacketSocket,
+    close_all,
     frame_filter,
     mac_bytes,
     some_number,
@@ -41,7 +42,8 @@ GAP_S = 0.0004
 """Between two frames of ours: 2,500 a second at most."""
 ROUND_S = 0.12
 LAST_S = 0.15
-"""How long to listen after the last question."""
+"""How long to listen after the last question, and after the last packet that provokes, unless
+everything that is to be heard after one was heard, and nothing odd."""
 BAITS = 8
 """So many VIPs of a station can be tried at once: it asks for an address once, whatever waits."""
 SPARE_BAITS = 4
@@ -51,6 +53,8 @@ PROVOKED_AT_MOST = 200
 _SECOND_TRY_S = 0.06
 """After the first, for a station that did not ask for its bait: a frame was lost, or it has asked
 for that address a moment ago and waits, and then it is silent (net/core/neighbour.c)."""
+_LAST_AGAIN_S = LAST_S - _SECOND_TRY_S
+"""How long to listen after the last second try."""
 _LEAST_BAITS_OF_A_PROXY = 3
 """Of those taken at random; an answer may be late by up to 0.8 s (neigh/proxy_delay)."""
 _PURSUED_AT_MOST = 200
@@ -97,6 +101,11 @@ class Record:
     """How many baits each station was given."""
     laid: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
     """By MAC and bait: the station and the VIP that it was for."""
+    strange: list[Question] = field(default_factory=list)
+    """All addresses that may be nobody's."""
+    pursued: set[str] = field(default_factory=set)
+    """MACs that were asked by themselves, with so many questions in all:"""
+    questioned: int = 0
 
     def add(self, heard: Iterable[Heard]) -> None:
         """Something more was heard."""
@@ -104,8 +113,24 @@ class Record:
             self.heard.append(one)
             if one.sender_address:
                 self.macs.setdefault(one.sender_address, set()).add(one.sender_mac)
-            if one.kind == "request" and (one.sender_mac, one.target_address) in self.laid:
-                self.provoked.add(self.laid[one.sender_mac, one.target_address])
+            asked = one.sender_mac, one.target_address
+            if one.kind == "request" and asked in self.laid:
+                self.provoked.add(self.laid[asked])
+
+    def lay(self, macs: Iterable[str], bait: str, pair: tuple[str, str]) -> None:
+        """A packet for that pair of station and VIP, from the bait, goes to these MACs."""
+        self.laid |= {(mac, bait): pair for mac in macs}
+        self.used[pair[0]] += 1
+        self.tried.add(pair)
+
+    def is_open(self, asked: Iterable[str]) -> bool:
+        """Whether a station has not done yet what it was provoked to, or something is odd of which
+        more may be heard: two speak for an address that was asked for, or somebody for a bait."""
+        return (
+            bool(self.tried - self.provoked)
+            or any(len(self.macs.get(address, ())) > 1 for address in asked)
+            or any(bait.address in self.macs for bait in self.strange)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +141,48 @@ class Card:
     own: tuple[tuple[str, int], ...]
 
 
-class Closing(Protocol):
-    """Something to give back."""
+class Schedule:
+    """What is to be sent when, GAP_S apart, and until when to listen.
 
-    def close(self) -> None: ...
+    `next_s` is when there is room for a frame, `asked_s` when the last question is sent, `end_s`
+    until when answers to anything else may come.
+    """
+
+    def __init__(self) -> None:
+        self._queue: list[tuple[float, int, Callable[[], None]]] = []
+        self._numbers = itertools.count()
+        self._late_s = 0.0
+        self.start_s = self.next_s = self.asked_s = self.end_s = time.monotonic()
+
+    def send(self, do: Callable[[], None], *, is_question: bool = True) -> None:
+        """Plan a frame, after all that are planned."""
+        self.next_s = max(self.next_s, time.monotonic())
+        self.call(self.next_s, do)
+        if is_question:
+            self.asked_s = self.next_s
+        self.next_s += GAP_S
+
+    def call(self, at_s: float, do: Callable[[], None]) -> None:
+        """Plan anything else."""
+        heapq.heappush(self._queue, (at_s, next(self._numbers), do))
+
+    def do_due(self) -> None:
+        """All whose time has come. On a busy machine that is late, and so is the end then."""
+        now_s = time.monotonic()
+        while self._queue and self._queue[0][0] <= now_s:
+            at_s, _, do = heapq.heappop(self._queue)
+            do()
+            self._late_s = time.monotonic() - at_s
+
+    def left_s(self, is_waiting: Callable[[], bool]) -> float | None:
+        """How long there is nothing to do but to listen; None when all is over. `is_waiting`: for
+        more than answers to questions."""
+        now_s = time.monotonic()
+        if self._queue:
+            return max(0.0, self._queue[0][0] - now_s)
+        until_s = max(self.asked_s + LAST_S, self.end_s if is_waiting() else 0.0)
+        rest_s = until_s + self._late_s - now_s
+        return rest_s if rest_s > 0 else None
 
 
 class Surveyor:
@@ -137,7 +200,6 @@ class Surveyor:
         self._vrrp: dict[int, VrrpSocket] = {}
         self._ears: list[ArpSocket | NdSocket] = []
         self._poll = select.poll()
-        self._numbers = itertools.count()
         try:
             for card in cards:
                 self._arp[card.interface] = ArpSocket(card.interface, card.own, "", PATIENCE_S)
@@ -157,11 +219,8 @@ class Surveyor:
 
     def close(self) -> None:
         """Give back the sockets."""
-        kinds: tuple[Mapping[Any, Closing], ...]
         kinds = (self._arp, self._nd, self._raw, self._vrrp)
-        for kind in kinds:
-            for each in kind.values():
-                each.close()
+        close_all([each.close for kind in kinds for each in kind.values()])
 
     def survey(
         self,
@@ -175,63 +234,59 @@ class Surveyor:
 
         Raises KernelRefused for an interface that is down or not there.
         """
-        record = Record()
-        queue: list[tuple[float, int, Callable[[], None]]] = []
-        start_s = time.monotonic()
-        baits = self._baits(questions)
-        at_s = start_s
+        record, plan = Record(), Schedule()
+        baits = record.strange = self._baits(questions)
         for number in range(rounds):
-            at_s = max(at_s, start_s + number * ROUND_S)
+            plan.next_s = max(plan.next_s, plan.start_s + number * ROUND_S)
             for question in (*questions, *(baits if number < 2 else ())):
-                self._plan(queue, at_s, self._asking(question))
-                at_s += GAP_S
+                plan.send(self._asking(question))
             for question in (*baits, *questions) if number == 0 else ():
                 if question.is_as_client and ":" not in question.address:
-                    self._plan(queue, at_s, self._asking_as_client(question))
-                    at_s += GAP_S
+                    plan.send(self._asking_as_client(question))
         for one in provocations[:PROVOKED_AT_MOST]:
-            self._plan(queue, at_s, self._provoking(one, baits, record))
-            at_s += GAP_S
-        self._plan(queue, at_s, lambda: self._pursue(questions, baits, record))
+            plan.send(self._provoking(one, baits, record), is_question=False)
+        plan.end_s = plan.next_s + max(LAST_S, listen_s)
 
         def try_again() -> None:
             silent = record.tried - record.provoked
-            again = [one for one in provocations if (one.station, one.vip) in silent]
-            for number, one in enumerate(again):
-                again_s = time.monotonic() + number * GAP_S
-                provoke = self._provoking(one, baits, record, is_again=True)
-                self._plan(queue, again_s, provoke)
+            plan.next_s = max(plan.next_s, time.monotonic())
+            for one in provocations:
+                if (one.station, one.vip) in silent:
+                    again = self._provoking(one, baits, record, is_again=True)
+                    plan.send(again, is_question=False)
+                    plan.end_s = max(plan.end_s, plan.next_s + _LAST_AGAIN_S)
 
-        self._plan(queue, at_s + _SECOND_TRY_S, try_again)
-        self._run(queue, at_s + max(LAST_S, listen_s), record)
+        plan.call(plan.next_s + _SECOND_TRY_S, try_again)
+        asked = {one.address for one in questions}
+        self._run(
+            plan,
+            record,
+            lambda: listen_s > 0 or record.is_open(asked),
+            lambda: self._pursue(record, plan, questions),
+        )
         record.lost = sum(each.lost() for each in self._ears)
         for interface in self._cards:
-            asked = {bait.address for bait in baits if bait.interface == interface}
-            record.proxies |= _proxies(asked, record)
+            strange = {bait.address for bait in baits if bait.interface == interface}
+            record.proxies |= _proxies(strange, record)
         return record
 
-    def _plan(
-        self,
-        queue: list[tuple[float, int, Callable[[], None]]],
-        at_s: float,
-        do: Callable[[], None],
-    ) -> None:
-        heapq.heappush(queue, (at_s, next(self._numbers), do))
-
     def _run(
-        self, queue: list[tuple[float, int, Callable[[], None]]], end_s: float, record: Record
+        self,
+        plan: Schedule,
+        record: Record,
+        is_waiting: Callable[[], bool],
+        pursue: Callable[[], None],
     ) -> None:
         while True:
-            now_s = time.monotonic()
-            while queue and queue[0][0] <= now_s:
-                heapq.heappop(queue)[2]()
-            until_s = queue[0][0] if queue else end_s
-            if not queue and now_s >= end_s:
+            plan.do_due()
+            left_s = plan.left_s(is_waiting)
+            if left_s is None:
                 break
-            ready = {number for number, _ in self._poll.poll(max(0.0, (until_s - now_s) * 1000))}
+            ready = {number for number, _ in self._poll.poll(left_s * 1000)}
             for each in self._ears:
                 if each.fileno() in ready:
                     record.add(each.receive())
+                    pursue()
             for number in ready & self._vrrp.keys():
                 record.routers |= self._vrrp[number].receive()
 
@@ -243,21 +298,23 @@ class Surveyor:
     def _asking_as_client(self, question: Question) -> Callable[[], None]:
         return lambda: self._arp[question.interface].ask(question.address)
 
-    def _pursue(
-        self, questions: Sequence[Question], baits: Sequence[Question], record: Record
-    ) -> None:
-        """Who answers for baits is asked for all that clients ask for, by itself."""
-        for interface, arp in self._arp.items():
-            names = {bait.address for bait in baits if bait.interface == interface}
-            macs = {mac for name in names for mac in record.macs.get(name, ())}
-            pairs = itertools.product(sorted(macs), questions)
-            wanted = [
-                (one.address, mac)
-                for mac, one in pairs
-                if one.is_as_client and one.interface == interface and ":" not in one.address
-            ]
-            for address, mac in wanted[:_PURSUED_AT_MOST]:
-                arp.ask(address, mac)
+    def _pursue(self, record: Record, plan: Schedule, questions: Sequence[Question]) -> None:
+        """Who has answered for a bait is asked for all that clients ask for, by itself, and first
+        for the other baits."""
+        for bait in record.strange:
+            for mac in record.macs.get(bait.address, set()) - record.pursued:
+                record.pursued.add(mac)
+                wanted = [
+                    one.address
+                    for one in (*record.strange, *questions)
+                    if one.is_as_client
+                    and one.interface == bait.interface
+                    and ":" not in one.address
+                ]
+                arp, room = self._arp[bait.interface], _PURSUED_AT_MOST - record.questioned
+                for address in wanted[:room]:
+                    plan.send(partial(arp.ask, address, mac))
+                record.questioned += min(room, len(wanted))
 
     def _baits(self, questions: Iterable[Question]) -> list[Question]:
         """Addresses that may be nobody's, some on each interface where IPv4 is asked for. What is
@@ -289,20 +346,18 @@ class Surveyor:
                 return
             pair = (one.station, one.vip)
             bait = free[record.used[one.station]]
-            record.used[one.station] += 1
             ends = socket.inet_aton(bait), socket.inet_aton(one.vip)
             packets = [ip_packet.echo_request(*ends, some_number(1 << 16))]
             if is_again:
                 packets += _begun_and_reset(ends, one.port)
             raw = self._raw[one.interface]
-            record.laid.update({(mac, bait): pair for mac in macs})
+            record.lay(macs, bait, pair)
             frames = [
                 ip_packet.frame(raw.mac(), mac_bytes(mac), packet)
                 for mac in sorted(macs)
                 for packet in packets
             ]
             raw.send(frames, f"provoke {one.station}")
-            record.tried.add(pair)
 
         return provoke
 

@@ -81,3 +81,17 @@ def findings(record: Record) -> list[str]:
         provoked=frozenset(record.provoked),
     )
     return [one.cause for one in judge(made)]
+
+
+def test_router_that_is_known_by_one_bait_is_asked_for_the_others_itself(place: Setup) -> None:
+    router = place.segment.host("router", "192.0.2.254/24", f"{BAITS[0]}/32")
+    router.ip_batch(
+        "link add beyond type veth peer name there",
+        "link set beyond up",
+        "link set there up",
+        "route add 192.0.2.224/27 dev beyond",
+    )
+    # what is sent to all it would answer after the survey's end
+    late = "net.ipv4.neigh.eth0.proxy_delay=10000"
+    router.run("sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv4.conf.eth0.proxy_arp=1", late)
+    assert provoke(place).proxies == {router.mac()}

@@ -246,9 +246,13 @@ while True:
 """
 
 
-def announce(vip: str = VIP) -> Injection:
+def announce(vip: str = VIP, at: str = "") -> Injection:
+    """A VIP is announced by the real server, or another machine of the lab or of this fault."""
+
     def do(scene: Scene) -> None:
-        program = scene.start(sys.executable, "-c", _ANNOUNCER, vip, stdout=subprocess.PIPE)
+        host = {**scene.lab.hosts, **scene.others}.get(at)
+        words = (sys.executable, "-c", _ANNOUNCER, vip)
+        program = scene.start(*words, stdout=subprocess.PIPE, on=host)
         assert program.stdout is not None
         scene.stack.callback(program.stdout.close)
         assert program.stdout.readline() == b"told\n"
@@ -455,6 +459,42 @@ def router(scene: Scene) -> None:
 
 def proxy_arp(scene: Scene) -> None:
     scene.others["router"].run("sysctl", "-qw", "net.ipv4.conf.eth0.proxy_arp=1")
+
+
+def macvlan(mac: str) -> Injection:
+    """A device on the card, with a MAC and an address of its own."""
+    return ip(
+        f"link add link eth0 name mv0 address {mac} type macvlan mode bridge",
+        "link set mv0 up",
+        "address add 198.51.100.41/32 dev mv0",
+    )
+
+
+def route_by_blind_card(scene: Scene) -> None:
+    """To the VIP, on a server that forwards."""
+    BLIND_CARD(scene)
+    scene.web.run("sysctl", "-qw", "net.ipv4.ip_forward=1")
+    scene.web.ip("route", "add", VIP, "dev", "eth1")
+
+
+def silenced(name: str) -> Injection:
+    """A director that has the rules of a real server."""
+
+    def do(scene: Scene) -> None:
+        host = scene.lab.hosts[name]
+        host.run("arptables", "-A", "INPUT", "-d", VIP, "-j", "DROP")
+        scene.stack.callback(host.run, "arptables", "-F")
+
+    return do
+
+
+def vip_on_lo(name: str) -> Injection:
+    def do(scene: Scene) -> None:
+        host = scene.lab.hosts[name]
+        host.ip("address", "add", f"{VIP}/32", "dev", "lo")
+        scene.stack.callback(host.ip, "address", "del", f"{VIP}/32", "dev", "lo")
+
+    return do
 
 
 def _entry(scene: Scene, mac: str, state: str) -> None:

@@ -105,10 +105,12 @@ class Scene:
             for address in addresses or ("0.0.0.0", "::"):
                 self.listeners.enter_context(_listener(address, device, is_v6_only=is_v6_only))
 
-    def start(self, *command: str, stdout: int | None = None) -> subprocess.Popen[bytes]:
-        """A program on the real server, ended with the fault."""
+    def start(
+        self, *command: str, stdout: int | None = None, on: Host | None = None
+    ) -> subprocess.Popen[bytes]:
+        """A program on the real server or another machine, ended with the fault."""
         program = subprocess.Popen(
-            self.web.command(*command), stdout=stdout, stderr=subprocess.DEVNULL
+            (on or self.web).command(*command), stdout=stdout, stderr=subprocess.DEVNULL
         )
         self.stack.callback(_end, program)
         return program

@@ -7,8 +7,10 @@ Addresses are packed bytes, 4 or 16 long.
 from __future__ import annotations
 
 import itertools
+import os
+import socket
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from drctl.quickclass import dataclass
 
@@ -84,6 +86,19 @@ def echo_request(source: bytes, target: bytes, identifier: int) -> bytes:
     checked = _pseudo(source, target, ICMPV6, len(body)) + body if is_v6 else body
     body = body[:2] + internet_checksum(checked).to_bytes(2, "big") + body[4:]
     return packet(source, target, ICMPV6 if is_v6 else ICMP, body)
+
+
+def echoes(macs: tuple[bytes, bytes], source: str, targets: Iterable[str]) -> list[bytes]:
+    """Frames between these MACs with echo requests for IPv4 addresses. Whoever gets one does not
+    send it on (TTL 1)."""
+    made, number = [], struct.unpack("=H", os.urandom(2))[0]
+    for target in targets:
+        whole = echo_request(socket.inet_aton(source), socket.inet_aton(target), number)
+        head = bytearray(whole[: _IPV4.size])
+        head[8], head[10:12] = 1, b"\0\0"
+        head[10:12] = internet_checksum(bytes(head)).to_bytes(2, "big")
+        made.append(frame(*macs, bytes(head) + whole[_IPV4.size :]))
+    return made
 
 
 def tcp(source: bytes, target: bytes, segment: Segment) -> bytes:

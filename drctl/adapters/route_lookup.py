@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import socket
 import struct
-from dataclasses import dataclass
 
 from drctl.adapters.netlink import (
     NETLINK_ROUTE,
+    NLM_F_DUMP,
     Netlink,
     attribute,
     attributes,
@@ -20,11 +20,15 @@ from drctl.adapters.netlink import (
     message,
 )
 from drctl.errors import KernelRefused
+from drctl.quickclass import dataclass
 
 _NEWROUTE, _GETROUTE = 24, 26
 _DST, _SRC, _IIF, _OIF, _GATEWAY, _TABLE = 1, 2, 3, 4, 5, 15
 _LOOKUP_TABLE = 0x1000
 """RTM_F_LOOKUP_TABLE: name the table that decided."""
+_MAIN, _UNICAST = 254, 1
+_ROUTED = frozenset({_GATEWAY, 9, 18})
+"""By a gateway, several ways, or a gateway of the other family."""
 _HEADER = struct.Struct("=BBBBBBBBI")
 _KINDS = {1: "unicast", 2: "local", 3: "broadcast", 5: "multicast", 6: "blackhole"}
 
@@ -72,6 +76,30 @@ class RouteLookup:
             if received.kind == _NEWROUTE:
                 return _route(family, received.body)
         raise KernelRefused(operation, 0, "no answer")
+
+
+def on_link(*, is_v6: bool) -> list[tuple[str, str]]:
+    """Networks at hand, each with its interface: routes of the table main without a gateway, but
+    for the one to everywhere."""
+    family = socket.AF_INET6 if is_v6 else socket.AF_INET
+    netlink = Netlink(NETLINK_ROUTE)
+    try:
+        request = message(_GETROUTE, NLM_F_DUMP, 1, _HEADER.pack(family, *bytes(7), 0))
+        received = netlink.dump(request, "list routes")
+    finally:
+        netlink.close()
+    found = []
+    for one in received:
+        if one.kind != _NEWROUTE or one.body[0] != family:
+            continue
+        _, bits, _, _, table, _, _, kind, _ = _HEADER.unpack_from(one.body)
+        of = attributes(one.body[_HEADER.size :])
+        (index,) = struct.unpack("=I", of.get(_OIF, bytes(4)))
+        if (table, kind) != (_MAIN, _UNICAST) or not (bits and index) or _ROUTED & of.keys():
+            continue
+        network = f"{socket.inet_ntop(family, of[_DST])}/{bits}"
+        found.append((socket.if_indextoname(index), network))
+    return found
 
 
 def _route(family: int, body: bytes) -> Route:

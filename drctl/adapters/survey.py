@@ -28,15 +28,15 @@ from drctl.adapters.arp import ArpSocket
 from drctl.adapters.nd import NdSocket
 from drctl.adapters.packet import (
     PATIENCE_S,
-    Heard,
     PacketSocket,
     close_all,
     frame_filter,
     mac_bytes,
     some_number,
 )
+from drctl.adapters.survey_record import Question, Record
 from drctl.adapters.vrrp import VrrpSocket
-from drctl.quickclass import dataclass, field
+from drctl.quickclass import dataclass
 
 GAP_S = 0.0004
 """Between two frames of ours: 2,500 a second at most."""
@@ -58,16 +58,16 @@ _LAST_AGAIN_S = LAST_S - _SECOND_TRY_S
 _LEAST_BAITS_OF_A_PROXY = 3
 """Of those taken at random; an answer may be late by up to 0.8 s (neigh/proxy_delay)."""
 _PURSUED_AT_MOST = 200
+ASKED_ALONE = 64
+"""So many questions go to single stations at most, while there is time before the last round."""
+_ASKED_ANYHOW = 8
+_MET_AT_MOST = 8
+_ROLES = 16
+"""As so many stations it is asked."""
+_LURES = 3
+_LURE_S = 0.05
+"""After the address that a stranger is to ask for was asked for, to see that nobody has it."""
 _NOTHING = frame_filter([(2, 12, (0xFFFF,))], 60, 60)
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """An address to ask for on an interface. `is_as_client`: also once from this host's own."""
-
-    address: str
-    interface: str
-    is_as_client: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,64 +81,14 @@ class Provocation:
     port: int = 80
 
 
-@dataclass(slots=True)
-class Record:
-    """What came of it. `tried` are pairs of a station and the VIP that a packet to it was for,
-    `provoked` those of them after which it asked for its bait, `baits` the addresses that nobody
-    has, by interface, and `proxies` the MACs that answer for them all the same; `routers` are pairs
-    of a MAC and the virtual router that it speaks for by VRRP."""
-
-    heard: list[Heard] = field(default_factory=list)
-    tried: set[tuple[str, str]] = field(default_factory=set)
-    provoked: set[tuple[str, str]] = field(default_factory=set)
-    baits: dict[str, list[str]] = field(default_factory=dict)
-    proxies: set[str] = field(default_factory=set)
-    routers: set[tuple[str, int]] = field(default_factory=set)
-    lost: int = 0
-    macs: dict[str, set[str]] = field(default_factory=dict)
-    """Those that spoke for each address, so far."""
-    used: Counter[str] = field(default_factory=Counter)
-    """How many baits each station was given."""
-    laid: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
-    """By MAC and bait: the station and the VIP that it was for."""
-    strange: list[Question] = field(default_factory=list)
-    """All addresses that may be nobody's."""
-    pursued: set[str] = field(default_factory=set)
-    """MACs that were asked by themselves, with so many questions in all:"""
-    questioned: int = 0
-
-    def add(self, heard: Iterable[Heard]) -> None:
-        """Something more was heard."""
-        for one in heard:
-            self.heard.append(one)
-            if one.sender_address:
-                self.macs.setdefault(one.sender_address, set()).add(one.sender_mac)
-            asked = one.sender_mac, one.target_address
-            if one.kind == "request" and asked in self.laid:
-                self.provoked.add(self.laid[asked])
-
-    def lay(self, macs: Iterable[str], bait: str, pair: tuple[str, str]) -> None:
-        """A packet for that pair of station and VIP, from the bait, goes to these MACs."""
-        self.laid |= {(mac, bait): pair for mac in macs}
-        self.used[pair[0]] += 1
-        self.tried.add(pair)
-
-    def is_open(self, asked: Iterable[str]) -> bool:
-        """Whether a station has not done yet what it was provoked to, or something is odd of which
-        more may be heard: two speak for an address that was asked for, or somebody for a bait."""
-        return (
-            bool(self.tried - self.provoked)
-            or any(len(self.macs.get(address, ())) > 1 for address in asked)
-            or any(bait.address in self.macs for bait in self.strange)
-        )
-
-
 @dataclass(frozen=True, slots=True)
 class Card:
-    """An interface to ask on, with this host's own addresses there and their prefix lengths."""
+    """An interface to ask on, with this host's own addresses there and their prefix lengths.
+    `reached` are networks that are at hand by a route alone."""
 
     interface: str
     own: tuple[tuple[str, int], ...]
+    reached: tuple[str, ...] = ()
 
 
 class Schedule:
@@ -226,11 +176,14 @@ class Surveyor:
         self,
         questions: Sequence[Question],
         provocations: Sequence[Provocation] = (),
+        enquiries: Sequence[Provocation] = (),
         *,
         rounds: int = 3,
         listen_s: float = 0.0,
     ) -> Record:
-        """Ask each question `rounds` times, provoke, and listen for `listen_s` beyond that.
+        """Ask each question `rounds` times, provoke, and listen for `listen_s` beyond that. What is
+        in `enquiries` is asked of the station alone: in somebody's place (proxy_arp, proxy_ndp) it
+        answers at once then, and late otherwise (proxy_delay).
 
         Raises KernelRefused for an interface that is down or not there.
         """
@@ -243,6 +196,10 @@ class Surveyor:
             for question in (*baits, *questions) if number == 0 else ():
                 if question.is_as_client and ":" not in question.address:
                     plan.send(self._asking_as_client(question))
+            if number == max(0, rounds - 2):
+                room = int((plan.start_s + (number + 1) * ROUND_S - plan.next_s) / GAP_S)
+                for one in enquiries[: min(ASKED_ALONE, max(_ASKED_ANYHOW, room))]:
+                    plan.send(self._enquiring(one, record))
         for one in provocations[:PROVOKED_AT_MOST]:
             plan.send(self._provoking(one, baits, record), is_question=False)
         plan.end_s = plan.next_s + max(LAST_S, listen_s)
@@ -263,6 +220,7 @@ class Surveyor:
             record,
             lambda: listen_s > 0 or record.is_open(asked),
             lambda: self._pursue(record, plan, questions),
+            lambda: self._meet_strangers(record, plan, questions),
         )
         record.lost = sum(each.lost() for each in self._ears)
         for interface in self._cards:
@@ -276,19 +234,21 @@ class Surveyor:
         record: Record,
         is_waiting: Callable[[], bool],
         pursue: Callable[[], None],
+        meet: Callable[[], bool],
     ) -> None:
         while True:
             plan.do_due()
             left_s = plan.left_s(is_waiting)
-            if left_s is None:
-                break
-            ready = {number for number, _ in self._poll.poll(left_s * 1000)}
+            # on a busy machine something may have come before the end, and wait
+            ready = {number for number, _ in self._poll.poll((left_s or 0.0) * 1000)}
             for each in self._ears:
                 if each.fileno() in ready:
                     record.add(each.receive())
                     pursue()
             for number in ready & self._vrrp.keys():
                 record.routers |= self._vrrp[number].receive()
+            if left_s is None and plan.left_s(is_waiting) is None and not meet():
+                break
 
     def _asking(self, question: Question) -> Callable[[], None]:
         if ":" in question.address:
@@ -315,6 +275,58 @@ class Surveyor:
                 for address in wanted[:room]:
                     plan.send(partial(arp.ask, address, mac))
                 record.questioned += min(room, len(wanted))
+
+    def _enquiring(self, one: Provocation, record: Record) -> Callable[[], None]:
+        def enquire() -> None:
+            socket_of = self._nd if ":" in one.vip else self._arp
+            for mac in record.macs.get(one.station, set()) - record.macs.get(one.vip, set()):
+                socket_of[one.interface].ask(one.vip, mac)
+
+        return enquire
+
+    def _meet_strangers(
+        self, record: Record, plan: Schedule, questions: Sequence[Question]
+    ) -> bool:
+        """Who speaks for what clients ask for, and for nothing of its own, may be another card of
+        a station's machine: asked for an echo it shows by which card it answers, and by which
+        address. It is asked as each of the stations, and as the holder of the VIP; nobody sends
+        that on. Whether there are any."""
+        stations = [one for one in questions if not one.is_as_client]
+        known = {mac for one in stations for mac in record.macs.get(one.address, ())}
+        known |= _proxies({one.address for one in record.strange}, record)
+        known |= {raw.mac().hex(":") for raw in self._raw.values()}
+        taken = {*record.hooks, *(one.address for one in (*questions, *record.strange))}
+        has_met = False
+        for one in questions:
+            unmet = record.macs.get(one.address, set()) - known - record.met
+            for mac in sorted(unmet)[: _MET_AT_MOST - len(record.met)] if one.is_as_client else ():
+                record.met.add(mac)
+                strange = self._strange(self._cards[one.interface])
+                lures = [each for each in strange if each not in taken][:_LURES]
+                taken |= set(lures)
+                for lure in lures:
+                    plan.send(partial(self._arp[one.interface].probe, lure))
+                asked = [each.address for each in (*stations, one) if ":" not in each.address]
+                ends, at = (lures, asked[-_ROLES:]), (one.interface, mac)
+                plan.call(plan.next_s + _LURE_S, partial(self._meet, at, ends, record, plan))
+                has_met = True
+        return has_met
+
+    def _meet(
+        self, at: tuple[str, str], ends: tuple[list[str], list[str]], record: Record, plan: Schedule
+    ) -> None:
+        """Echo requests to a MAC on an interface, from the first of these addresses that nobody
+        has, to all others; again from another one when it was silent, as for a bait."""
+        interface, mac = at
+        free = [each for each in ends[0] if each not in record.macs]
+        if not free or any(tied == mac for tied, _ in record.ties):
+            return
+        record.hooks[free[0]] = mac
+        raw = self._raw[interface]
+        raw.send(ip_packet.echoes((raw.mac(), mac_bytes(mac)), free[0], ends[1]), f"meet {mac}")
+        again_s = time.monotonic() + _SECOND_TRY_S
+        plan.call(again_s, partial(self._meet, at, (free[1:], ends[1]), record, plan))
+        plan.end_s = max(plan.end_s, again_s + _LAST_AGAIN_S)
 
     def _baits(self, questions: Iterable[Question]) -> list[Question]:
         """Addresses that may be nobody's, some on each interface where IPv4 is asked for. What is
@@ -388,6 +400,7 @@ def _strange_addresses(card: Card) -> list[str]:
         for address, prefix in card.own
         if ":" not in address
     ]
+    networks += [ipaddress.ip_network(one) for one in card.reached if ":" not in one]
     largest = min(networks, key=lambda one: one.prefixlen, default=None)
     if largest is None or largest.prefixlen > 29:
         return []

@@ -23,7 +23,9 @@ class Signature:
     is silent about some. `second_card` is the MAC when others of the host's cards on the segment
     are silent. `is_proxy`: it answers for addresses that nobody has. `is_here`: it is this host,
     which does not hear itself. `router` is the number of the virtual router that it advertises by
-    VRRP, 0 for none.
+    VRRP, 0 for none. `other_card` is the MAC by which it speaks where it has no known address
+    there. `is_indirect`: it answers clients, and no probes. `is_deaf`: it does not answer for its
+    own address.
     """
 
     answers: bool
@@ -36,6 +38,9 @@ class Signature:
     is_proxy: bool = False
     is_here: bool = False
     router: int = 0
+    other_card: str = ""
+    is_indirect: bool = False
+    is_deaf: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +54,8 @@ class Row:
 
 _INCOMING = (
     "arp_ignore is 0 or 3 on that card, or the rule against incoming requests is missing, in "
-    "another chain, or matches the source instead of the destination; or the VIP is on the card "
-    "itself, where arp_ignore does not count"
+    "another chain, inverted, or matches the source instead of the destination; or the VIP is on "
+    "the card itself, where arp_ignore does not count"
 )
 _OUTGOING = (
     "arp_announce is not 2, or the rule that replaces the source of outgoing ARP is missing or "
@@ -76,6 +81,25 @@ _ROWS = (
         "on {host}: set the VIP's prefix length on lo to 32, and proxy_arp to 0",
     ),
     Row(
+        lambda s: bool(s.other_card),
+        "speaks for it by another card than the one of its own address ({other_card}): the VIP is "
+        "on a device there that has a MAC of its own, a macvlan, as keepalived's use_vmac makes it "
+        "and may leave it, or a second card",
+        "on {host}: take the VIP off that device (ip address show to the VIP); drctl realserver "
+        "check",
+    ),
+    Row(
+        lambda s: s.is_indirect and s.answers,
+        "answers ARP for it in somebody's place, as a proxy: proxy_arp is on and a route to it "
+        "leads out by another card, or proxy_arp_pvlan is, or there is an entry (ip neigh show "
+        "proxy)",
+    ),
+    Row(
+        lambda s: s.is_deaf and s.answers,
+        "answers ARP for the VIP, and not for its own address: the rule against incoming requests "
+        "is inverted, it drops what it is to let in",
+    ),
+    Row(
         lambda s: s.is_v6 and s.answers,
         "answers neighbour solicitations: the VIP is on its Ethernet card instead of lo, where the "
         "kernel would not answer for it, or it answers for somebody else (ip -6 neigh show proxy)",
@@ -84,7 +108,8 @@ _ROWS = (
     Row(
         lambda s: bool(s.second_card) and s.answers,
         "answers by one of its cards on this segment alone ({second_card}): arp_ignore or the "
-        "rules hold for the other card only",
+        "rules hold for the other card only, or the VIP is on that card itself, which may be a "
+        "macvlan",
         "on {host}: set arp_ignore for `all`, or the rules without an interface",
     ),
     Row(
@@ -132,6 +157,10 @@ def cause_of_leak(signature: Signature) -> tuple[str, str]:
     """What to say after the host's name, and where to look; `{host}` in it is the host."""
     for row in _ROWS:
         if row.fits(signature):
-            text = row.text.format(second_card=signature.second_card, router=signature.router)
+            text = row.text.format(
+                second_card=signature.second_card,
+                router=signature.router,
+                other_card=signature.other_card,
+            )
             return text, row.hint
     raise AssertionError(f"a leak without a sign of it: {signature}")

@@ -71,14 +71,14 @@ def _finding(target: Target, evidence: _Evidence) -> Finding:
             survey.here.role is Role.DIRECTOR or _may_be_here(target, survey)
         ):
             directors.append((mac, survey.here.host, survey.here.rank))
+        elif owner is not None and owner.role is Role.REAL_SERVER:
+            leaks.append(owner)
+        elif owner is not None:
+            directors.append((mac, owner.host, owner.rank))
         elif mac.startswith(VIRTUAL_MACS):
             directors.append((mac, "", 0))
-        elif owner is None:
-            strangers.append(mac)
-        elif owner.role is Role.REAL_SERVER:
-            leaks.append(owner)
         else:
-            directors.append((mac, owner.host, owner.rank))
+            strangers.append(mac)
     leaks += _grasping(target, evidence)
     if _may_be_directors(target, strangers, evidence):
         directors += [(mac, known.describe(mac), _LAST) for mac in strangers]
@@ -102,7 +102,10 @@ def _finding(target: Target, evidence: _Evidence) -> Finding:
             target.vip, Verdict.UNKNOWN_HOST, answers, *_stranger(target, strangers, evidence)
         )
     if not any(answer.is_reply for answer in answers):
-        cause = "nobody answers for it: no director is active, or none has it on this segment"
+        cause = (
+            "nobody answers for it: no director is active, or none has it on this segment, or the "
+            "active one is silenced by what is for real servers (ARP rules, arp_ignore)"
+        )
         if ":" in target.vip:
             cause += ", or its kernel has found it to be a duplicate (dadfailed in `ip address`)"
         hint = "look at the directors (drctl status, or keepalived's log)"
@@ -142,7 +145,7 @@ def _name_and_role(
         here = evidence.survey.here
         role = "active" if mac == active else "standby" if mac in directors else here.role.value
         return here.host or "this host", role
-    if mac.startswith(VIRTUAL_MACS) or (owner is None and mac in directors):
+    if owner is None and mac in directors:
         return known.describe(mac), "active" if mac == active else "standby"
     if owner is None:
         return known.describe(mac), Role.UNKNOWN.value
@@ -181,8 +184,18 @@ def _stranger(target: Target, strangers: Sequence[str], evidence: _Evidence) -> 
             "director that is not in the configuration"
         )
         return cause, hint
-    verb = "answers for it, and is" if len(strangers) == 1 else "answer for it, and are"
-    return f"{names} {verb} no host of the configuration", hint
+    is_one = len(strangers) == 1
+    ways = {how for mac in strangers for how in claims.get(mac, ())}
+    deed = ("answers" if is_one else "answer") + " for it"
+    if How.REPLY not in ways:
+        deed = ("tells" if is_one else "tell") + " everybody, unasked, that it is there"
+    elif all((mac, target.vip) in survey.indirect for mac in strangers):
+        deed += " in somebody's place (proxy_arp, or ip neigh show proxy)"
+    what = (
+        "a copied or forgotten machine, or a device with a MAC of its own (a macvlan, a container)"
+    )
+    cause = f"{names} {deed}, and {'is' if is_one else 'are'} no host of the configuration: {what}"
+    return cause, hint
 
 
 def _two(hosts: Sequence[str], leaks: Sequence[Owner], *, is_sure: bool) -> tuple[str, str]:
@@ -199,7 +212,7 @@ def _leak(
     target: Target, answers: Sequence[Answer], leaks: Sequence[Owner], evidence: _Evidence
 ) -> Finding:
     causes, hints = [], []
-    for owner in dict.fromkeys(leaks):
+    for owner in _machines(leaks):
         cause, hint = cause_of_leak(_signature(target, owner, evidence))
         causes.append(f"{owner.host} {cause}")
         hints.append(hint.format(host=owner.host))
@@ -209,11 +222,22 @@ def _leak(
     return Finding(target.vip, Verdict.LEAK, tuple(answers), text, hints[0])
 
 
+def _machines(owners: Iterable[Owner]) -> list[Owner]:
+    """Each once: by the addresses that its cards answer for, a machine may look like several."""
+    by_host: dict[str, Owner] = {}
+    for one in owners:
+        before = by_host.setdefault(one.host, one)
+        if len(one.addresses) > len(before.addresses):
+            by_host[one.host] = one
+    return list(by_host.values())
+
+
 def _signature(target: Target, owner: Owner, evidence: _Evidence) -> Signature:
     known, claims, survey = evidence.known, evidence.claims, evidence.survey
     cards = known.macs(owner)
+    tied = [mac for mac in claims[target.vip] if known.is_tied(mac) and known.of(mac) == owner]
     macs = [mac for mac in claims[target.vip] if mac in cards]
-    ways = {how for mac in macs for how in claims[target.vip][mac]}
+    ways = {how for mac in (*macs, *tied) for how in claims[target.vip][mac]}
     served = [vip for vip in owner.vips if vip in claims and (":" in vip) == (":" in target.vip)]
     leaking = [vip for vip in served if any(mac in claims[vip] for mac in cards)]
     spoke = {vip for address, vip in survey.provoked if address in owner.addresses}
@@ -235,7 +259,17 @@ def _signature(target: Target, owner: Owner, evidence: _Evidence) -> Signature:
         is_proxy=any(mac in survey.proxies for mac in cards),
         is_here=How.LOCAL in ways,
         router=routers[0] if routers else 0,
+        other_card=known.describe(tied[0]) if tied and not macs else "",
+        is_indirect=bool(macs) and all((mac, target.vip) in survey.indirect for mac in macs),
+        is_deaf=_is_deaf(owner, survey),
     )
+
+
+def _is_deaf(owner: Owner, survey: Survey) -> bool:
+    """Whether it is known by what it asks alone, and answers for none of its IPv4 addresses."""
+    own = {one for one in owner.addresses if ":" not in one}
+    answered = {one.address for one in survey.sightings if one.how is How.REPLY}
+    return bool(own) and own.isdisjoint(answered)
 
 
 def disputes(survey: Survey) -> tuple[str, ...]:

@@ -8,20 +8,23 @@ from collections.abc import Mapping, Sequence
 from drctl.adapters.addresses import Addresses, Present
 from drctl.adapters.neighbours import Neighbour, neighbours
 from drctl.adapters.packet import Heard
+from drctl.adapters.route_lookup import on_link
 from drctl.adapters.survey import (
+    ASKED_ALONE,
     BAITS,
     PROVOKED_AT_MOST,
     Card,
     Provocation,
-    Question,
-    Record,
     Surveyor,
 )
+from drctl.adapters.survey_record import Question, Record
 from drctl.errors import UsageError
 from drctl.quickclass import replace
 from drctl.verify.judge import disputes, judge
 from drctl.verify.plan import Machine, Plan, held_by
-from drctl.verify.value import How, Result, Role, Sighting, Survey, Through
+from drctl.verify.value import How, Result, Role, Sighting, Station, Survey, Through
+
+_NOBODY = "0.0.0.0"
 
 
 def read_machine() -> Machine:
@@ -32,10 +35,13 @@ def read_machine() -> Machine:
         present = addresses.observed()
     finally:
         addresses.close()
+    own = {link.interface: _own(present, link.interface) for link in links}
+    reached = _reached(own)
     cards = tuple(
         Card(
             link.interface,
-            tuple((one.address, one.prefix) for one in _own(present, link.interface)),
+            tuple((one.address, one.prefix) for one in own[link.interface]),
+            tuple(network for interface, network in reached if interface == link.interface),
         )
         for link in links
         if link.mac and link.interface != "lo"
@@ -43,6 +49,22 @@ def read_machine() -> Machine:
     macs = {link.interface: link.mac for link in links if link.interface != "lo"}
     there = frozenset((one.address, one.interface) for one in present if one.is_usable)
     return Machine(cards, macs, there)
+
+
+def _reached(own: Mapping[str, Sequence[Present]]) -> list[tuple[str, str]]:
+    """Networks at hand by a route alone, of cards whose addresses of a family are all without one
+    (/32, /128), each with its card."""
+    found = []
+    for is_v6 in (False, True):
+        bits, alone = 128 if is_v6 else 32, set()
+        for interface, there in own.items():
+            # every card has a link-local network
+            mine = [one for one in there if one.scope == 0 and (":" in one.address) is is_v6]
+            if mine and all(one.prefix == bits for one in mine):
+                alone.add(interface)
+        if alone:
+            found += [one for one in on_link(is_v6=is_v6) if one[0] in alone]
+    return found
 
 
 def _own(present: Sequence[Present], interface: str) -> list[Present]:
@@ -70,7 +92,7 @@ def cards_of(plan: Plan, machine: Machine) -> list[Card]:
                 f"there is no interface {name} that is up and has ARP; up are: {there}"
             )
         own = tuple(one for one in known[name].own if one[0] not in vips)
-        made.append(Card(name, own))
+        made.append(Card(name, own, known[name].reached))
     return made
 
 
@@ -103,7 +125,11 @@ class Look:
         # before anything is asked: an answer may set an entry right
         entries = neighbours()
         record = self._surveyor.survey(
-            self._questions(), self._provocations(), rounds=self._rounds, listen_s=self._listen_s
+            self._questions(),
+            self._provocations(),
+            self._enquiries(),
+            rounds=self._rounds,
+            listen_s=self._listen_s,
         )
         survey = self._survey(record, active)
         findings = judge(survey)
@@ -131,6 +157,8 @@ class Look:
             active,
             frozenset(record.proxies),
             frozenset(record.routers),
+            frozenset(record.ties),
+            indirect(record),
         )
 
     def _questions(self) -> list[Question]:
@@ -142,23 +170,39 @@ class Look:
     def _provocations(self) -> list[Provocation]:
         """For each real server some of its VIPs, others each time."""
         self._turn += 1
+        return [
+            Provocation(one.address, vip, one.interface, dict(one.ports).get(vip, 80))
+            for one, vip in self._served(BAITS, PROVOKED_AT_MOST, is_v6_too=False)
+        ]
+
+    def _enquiries(self) -> list[Provocation]:
+        """What each real server is asked for by itself, something else first each time."""
+        return [
+            Provocation(one.address, vip, one.interface)
+            for one, vip in self._served(ASKED_ALONE, ASKED_ALONE, is_v6_too=True)
+        ]
+
+    def _served(
+        self, each_at_most: int, at_most: int, *, is_v6_too: bool
+    ) -> list[tuple[Station, str]]:
+        asked = {
+            (one.vip, one.interface)
+            for one in self._plan.targets
+            if is_v6_too or ":" not in one.vip
+        }
         made = []
-        asked = {(one.vip, one.interface) for one in self._plan.targets if ":" not in one.vip}
         for station in self._plan.stations:
-            if station.role is not Role.REAL_SERVER or ":" in station.address:
+            if station.role is not Role.REAL_SERVER or (":" in station.address and not is_v6_too):
                 continue
             where = station.interface
             vips = [vip for vip in station.vips if (vip, where) in asked]
             if vips:
-                first = (self._turn - 1) * BAITS % len(vips)
-                chosen = (vips[first:] + vips[:first])[:BAITS]
+                first = (self._turn - 1) * each_at_most % len(vips)
+                chosen = (vips[first:] + vips[:first])[:each_at_most]
                 made.append([(station, vip) for vip in chosen])
         # of many, each server once before any a second time
         pairs = [one for each in itertools.zip_longest(*made) for one in each if one is not None]
-        return [
-            Provocation(one.address, vip, one.interface, dict(one.ports).get(vip, 80))
-            for one, vip in pairs[:PROVOKED_AT_MOST]
-        ]
+        return pairs[:at_most]
 
 
 def macs_by_address(record: Record) -> dict[str, list[str]]:
@@ -191,6 +235,17 @@ def misled(
         and macs.get(one.address)
         and one.mac not in macs[one.address]
     )
+
+
+def indirect(record: Record) -> frozenset[tuple[str, str]]:
+    """MACs that answered about an address when this host's own asked, and no probe (the answer to
+    one is for nobody), with the address."""
+    found: dict[tuple[str, str], bool] = {}
+    for one in record.heard:
+        if one.kind == "reply" and one.is_to_me:
+            key = one.sender_mac, one.sender_address
+            found[key] = found.get(key, True) and one.target_address != _NOBODY
+    return frozenset(key for key, is_so in found.items() if is_so)
 
 
 def sightings(record: Record) -> Sequence[Sighting]:

@@ -48,6 +48,12 @@ class Owners:
             if here.host:
                 self._claim(mac, Station("", "", here.host, here.role, rank=here.rank))
         self._known = {mac: self._find(mac) for mac in self._claims}
+        # a card that has no address of its own that was asked for
+        self._tied = {
+            mac: other
+            for mac, other in sorted(survey.ties)
+            if mac not in self._known and self._known.get(other) is not None
+        }
 
     def _claim(self, mac: str, station: Station) -> None:
         claimed = self._claims.setdefault(mac, [])
@@ -59,7 +65,11 @@ class Owners:
 
     def of(self, mac: str) -> Owner | None:
         """The machine with this MAC. A router by proxy ARP, which answers for many, is none."""
-        return self._known.get(mac)
+        return self._known.get(self._tied.get(mac, mac))
+
+    def is_tied(self, mac: str) -> bool:
+        """Whether it is known by the way in which its machine answers, and not by an address."""
+        return mac in self._tied
 
     def _find(self, mac: str) -> Owner | None:
         """A machine may have an address of each family, or some, without the configuration saying

@@ -65,6 +65,8 @@ class Machine:
                 continue
             if any(wanted in _network(own, prefix) for own, prefix in card.own):
                 return card
+            if any(wanted in ipaddress.ip_network(one) for one in card.reached):
+                return card
         return None
 
 

@@ -105,7 +105,8 @@ _ROWS = (
         lambda _: True,
         "it answers ARP, but nothing on port {port}: a firewall drops it, or a VIP on lo has the "
         "mask of the network instead of /32, so that no answer leaves the server, or the service "
-        "hangs and its queue of connections is full, or a rule drops what it asks by ARP",
+        "hangs and its queue of connections is full, or a rule drops what it asks by ARP, or its "
+        "way back is another card (rp_filter)",
     ),
 )
 

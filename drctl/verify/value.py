@@ -103,6 +103,10 @@ class Survey:
     """MACs that answer for addresses that nobody has."""
     routers: frozenset[tuple[str, int]] = frozenset()
     """MACs that advertise a virtual router by VRRP, with its number."""
+    ties: frozenset[tuple[str, str]] = frozenset()
+    """Two MACs of one machine: what is sent to the first one it answers by the second one."""
+    indirect: frozenset[tuple[str, str]] = frozenset()
+    """MACs that answer clients about an IPv4 address, and no probes, as a proxy does; with it."""
 
 
 @dataclass(frozen=True, slots=True)

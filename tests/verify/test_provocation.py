@@ -11,7 +11,8 @@ import pytest
 from netns_case import Host
 from verify_case import OTHER_VIP, SERVERS, VIP, Setup, keep_silent, setup
 
-from drctl.adapters.survey import Card, Provocation, Question, Record, Surveyor
+from drctl.adapters.survey import Card, Provocation, Surveyor
+from drctl.adapters.survey_record import Question, Record
 from drctl.verify.judge import judge
 from drctl.verify.look import sightings
 from drctl.verify.value import Role, Station, Survey, Target

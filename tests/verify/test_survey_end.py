@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 
 from drctl.adapters.packet import Heard, close_all
-from drctl.adapters.survey import GAP_S, LAST_S, Question, Record, Schedule
+from drctl.adapters.survey import GAP_S, LAST_S, Schedule
+from drctl.adapters.survey_record import Question, Record
 
 VIP, OWN, BAIT = "192.0.2.100", "192.0.2.21", "192.0.2.230"
 DIRECTOR, SERVER = "02:00:5e:00:53:01", "02:00:5e:00:53:21"

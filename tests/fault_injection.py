@@ -128,6 +128,12 @@ def arp_policy(hook: str) -> Injection:
     return do
 
 
+def limited(scene: Scene) -> None:
+    rules(*ASKING)(scene)
+    words = "".join(f"add rule arp drctl_arp in {rule.nft()}\n" for rule in IN)
+    scene.nft(words.replace(" drop", " limit rate over 100/second drop"))
+
+
 def unhooked(scene: Scene) -> None:
     flush(scene)
     rules = "".join(f"{rule.nft()}\n" for rule in IN)

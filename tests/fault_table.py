@@ -304,6 +304,31 @@ FAULTS = (
         "does not answer ARP",
         prepare=do.at_device("egress", "arp operation reply arp saddr ip 192.0.2.110 drop"),
     ),
+    Fault(
+        "a rule of the bridge drops ARP",
+        ("sysctl",),
+        "family bridge, input: ARP for the server's own address, which is on br0",
+        "the rule is for another address",
+        do.firewall(f"arp daddr ip {do.OWN} drop", "input priority 0", "bridge site"),
+        f"bridge site input: arp daddr ip {do.OWN} drop: nobody gets an answer about it",
+        HOLE,
+        "does not answer ARP",
+        prepare=do.in_turn(
+            do.bridge_with_settings,
+            do.firewall("arp daddr ip 192.0.2.110 drop", "input priority 0", "bridge site"),
+        ),
+    ),
+    Fault(
+        "the rule for incoming ARP has a rate",
+        ("nftables",),
+        "limit rate over 100/second drop: others are answered",
+        _REQUESTS,
+        do.limited,
+        "rule that does it; and arp_ignore is 0 on eth0",
+        LEAK,
+        _INCOMING,
+        prepare=do.rules(*do.IN, *do.ASKING),
+    ),
     # kernel settings
     Fault(
         "arp_ignore 0",

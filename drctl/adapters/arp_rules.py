@@ -1,7 +1,7 @@
 """ARP rules as the kernel has them: of arptables (both kinds) and of nftables, in one form.
 
 A chain of family netdev stands at a device, before (ingress) or behind (egress) those of family
-arp.
+arp; one of family bridge sees what a bridge itself gets and sends.
 """
 
 from __future__ import annotations
@@ -20,8 +20,14 @@ DROP, ACCEPT, CONTINUE, OTHER = "drop", "accept", "continue", "other"
 JUMP, GOTO, RETURN = "jump", "goto", "return"
 REQUEST, REPLY = "request", "reply"
 CHAINS = {"INPUT": INPUT, "IN": INPUT, "OUTPUT": OUTPUT, "OUT": OUTPUT}
-_HOOKS = {"input": INPUT, "output": OUTPUT, "ingress": INPUT, "egress": OUTPUT}
-_AT_DEVICE = "netdev"
+_HOOKS = {
+    "arp": {"input": INPUT, "output": OUTPUT},
+    "netdev": {"ingress": INPUT, "egress": OUTPUT},
+    "bridge": {"prerouting": INPUT, "input": INPUT, "output": OUTPUT, "postrouting": OUTPUT},
+}
+"""What each family calls the way in and out."""
+_DEEDS = frozenset({DROP, ACCEPT, CONTINUE, RETURN, JUMP, GOTO, "queue", "fwd"})
+_ASIDE = frozenset({"counter", "log", "comment", "dup"})
 _FILTER_OF_ARPTABLES = "filter"
 _ALWAYS_SO = frozenset({"arp htype", "arp ptype", "arp hlen", "arp plen"})
 """What ARP on Ethernet has in common."""
@@ -34,6 +40,8 @@ _OF_ETHERNET = {
 """The same in arptables' words."""
 _OPERATIONS = {"1": REQUEST, "Request": REQUEST, "2": REPLY, "Reply": REPLY}
 _BY_CARD = frozenset({"iifname", "oifname", "iif", "oif"})
+_BY_BRIDGE = frozenset({"ibrname", "obrname"})
+"""In family bridge the card is a port."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +92,7 @@ class Packet:
 class Chain:
     """The rules that packets pass at a hook, in order, and what becomes of those that pass;
     `others` are the chains that a rule may lead to. It stands at `devices` alone if there are
-    some. `hook` "": no packet comes to it."""
+    some, and sees bridges alone if it is `of_bridges`. `hook` "": no packet comes to it."""
 
     owner: str
     hook: str
@@ -92,9 +100,12 @@ class Chain:
     policy: str = ACCEPT
     others: Mapping[str, tuple[Rule, ...]] = field(default_factory=dict)
     devices: tuple[str, ...] = ()
+    of_bridges: bool = False
 
-    def sees(self, interface: str) -> bool:
+    def sees(self, interface: str, bridges: Collection[str]) -> bool:
         """Whether packets of the interface pass it."""
+        if self.of_bridges and interface not in bridges:
+            return False
         return not self.devices or _is_among(interface, self.devices)
 
     def reached(self) -> tuple[Rule, ...]:
@@ -302,12 +313,12 @@ class _Sets:
 
 
 def parse_nft(text: str) -> list[Chain]:
-    """The base chains of families arp and netdev in `listed_rules`, as packets come to them; those
-    of arptables are left out, which it cannot show."""
+    """The base chains of families arp, bridge and netdev in `listed_rules`, as packets come to
+    them; those of arptables are left out, which it cannot show."""
     entries = ruleset(text)
-    at_device = _nft_chains(entries, _AT_DEVICE)
-    before = [one for one in at_device if one.hook == INPUT]
-    behind = [one for one in at_device if one.hook == OUTPUT]
+    around = [one for family in ("netdev", "bridge") for one in _nft_chains(entries, family)]
+    before = [one for one in around if one.hook == INPUT]
+    behind = [one for one in reversed(around) if one.hook == OUTPUT]
     return [*before, *_nft_chains(entries, "arp"), *behind]
 
 
@@ -325,7 +336,7 @@ def _nft_chains(entries: Sequence[Mapping[str, Any]], family: str) -> list[Chain
         one
         for entry in listed
         if (one := entry.get("chain")) is not None
-        and one.get("hook") in _HOOKS
+        and one.get("hook") in _HOOKS[family]
         and not _is_by_arptables(one)
     ]
     made = []
@@ -335,27 +346,27 @@ def _nft_chains(entries: Sequence[Mapping[str, Any]], family: str) -> list[Chain
         made.append(
             Chain(
                 name,
-                _HOOKS[base["hook"]],
+                _HOOKS[family][base["hook"]],
                 of.get(base["name"], ()),
                 policy,
                 of,
                 tuple(base.get("dev", ())),
+                family == "bridge",
             )
         )
-    return made + _unreached(made, rules, family)
+    return made + (_unreached(made, rules) if family == "arp" else [])
 
 
 def _unreached(
-    made: Sequence[Chain], rules: Mapping[str, Mapping[str, tuple[Rule, ...]]], family: str
+    made: Sequence[Chain], rules: Mapping[str, Mapping[str, tuple[Rule, ...]]]
 ) -> list[Chain]:
     """Chains that look like what is wanted, and that nothing leads to."""
     reached = {rule.text for chain in made for rule in chain.reached()}
     return [
-        Chain(f"nft {family} {table}", "", listed)
+        Chain(f"nft arp {table}", "", listed)
         for table, chains in rules.items()
         for listed in chains.values()
-        if (table, family) != (_FILTER_OF_ARPTABLES, "arp")
-        and not any(rule.text in reached for rule in listed)
+        if table != _FILTER_OF_ARPTABLES and not any(rule.text in reached for rule in listed)
     ]
 
 
@@ -367,8 +378,8 @@ def _nft_rules(value: Mapping[str, Any], sets: _Sets) -> Iterator[Rule]:
     """The rule; several when it leads by a map of verdicts."""
     rule = Rule("")
     shown: list[str] = []
-    family = f"{_AT_DEVICE} " if value["family"] == _AT_DEVICE else ""
-    start = f"{family}{value['table']} {value['chain']}: "
+    family = value["family"]
+    start = f"{'' if family == 'arp' else f'{family} '}{value['table']} {value['chain']}: "
     for expression in value.get("expr", []):
         (name, body), *_ = expression.items()
         if name == "vmap":
@@ -376,28 +387,31 @@ def _nft_rules(value: Mapping[str, Any], sets: _Sets) -> Iterator[Rule]:
             for right, verdict in sets.pairs(body.get("data"), value["table"]):
                 texts = sets.texts(right, value["table"])
                 (deed, to), *_ = verdict.items()
-                one = _ended(_matched(rule, key, texts, is_not=False), deed, to)
+                one = _ended(_matched(rule, key, (family, *texts), is_not=False), deed, to)
                 words = (*shown, f"{key} vmap {', '.join(texts)} {deed}")
                 yield replace(one, text=start + " ".join(words))
         elif name == "match":
             what, right = _field(body), sets.texts(body.get("right"), value["table"])
             op = body.get("op")
             if op in {"==", "in", "!="}:
-                rule = _matched(rule, what, right, is_not=op == "!=")
+                rule = _matched(rule, what, (family, *right), is_not=op == "!=")
             else:
                 rule = replace(rule, is_narrow=True)
             shown.append(f"{what} {'!= ' if op == '!=' else ''}{', '.join(right)}")
         elif name == "mangle" and _field({"left": body.get("key")}) == "arp saddr ip":
             rule = replace(rule, mangled=str(body.get("value")))
             shown.append(f"arp saddr ip set {rule.mangled}")
-        elif name not in {"counter", "log", "comment"}:
-            rule = _ended(rule, name, body)
+        elif name not in _ASIDE:
+            # a rate, or an extension of ebtables, of which nothing is known
+            rule = _ended(rule, name, body) if name in _DEEDS else replace(rule, is_narrow=True)
             shown.append(name if rule.chain == "" else f"{name} {rule.chain}")
     if rule.verdict != CONTINUE or rule.mangled:
         yield replace(rule, text=start + " ".join(shown))
 
 
-def _matched(rule: Rule, what: str, right: Sequence[str], *, is_not: bool) -> Rule:
+def _matched(rule: Rule, what: str, said: tuple[str, ...], *, is_not: bool) -> Rule:
+    """The rule with one more demand; `said` are the family and what stands at the right."""
+    family, *right = said
     if what in _ALWAYS_SO and not is_not:
         return rule
     if what in _PROTOCOL and ("arp" in right) is not is_not:
@@ -407,7 +421,7 @@ def _matched(rule: Rule, what: str, right: Sequence[str], *, is_not: bool) -> Ru
     if what in {"arp saddr ip", "arp daddr ip"}:
         end = "sources" if what == "arp saddr ip" else "targets"
         return _by_address(rule, end, right, is_not=is_not)
-    if what in _BY_CARD and right and "?" not in right:
+    if what in (_BY_BRIDGE if family == "bridge" else _BY_CARD) and right and "?" not in right:
         return _by_card(rule, tuple(right), is_not=is_not)
     return replace(rule, is_narrow=True)
 

@@ -50,6 +50,7 @@ class Layers:
     ports: frozenset[str] = frozenset()
     bonds: tuple[Bond, ...] = ()
     speechless: frozenset[str] = frozenset()
+    bridges: frozenset[str] = frozenset()
 
 
 def read_layers() -> Layers:
@@ -59,7 +60,7 @@ def read_layers() -> Layers:
         received = netlink.dump(message(GETLINK, NLM_F_DUMP, 1, bytes(_HEAD.size)), "list links")
     finally:
         netlink.close()
-    ports, speechless, bonds = set(), set(), {}
+    ports, speechless, bridges, bonds = set(), set(), set(), {}
     above: dict[int, set[str]] = {}
     for one in received:
         if one.kind != NEWLINK:
@@ -72,6 +73,8 @@ def read_layers() -> Layers:
         kind = cstring(info.get(_KIND, b""))
         if hardware == _ETHERNET and flags & _NOARP and kind not in _WITHOUT_ARP:
             speechless.add(name)
+        if kind == "bridge":
+            bridges.add(name)
         if kind == "vlan":
             above.setdefault(int.from_bytes(of.get(_LOWER, b""), sys.byteorder), set()).add(name)
         data = attributes(info.get(_DATA, b""))
@@ -82,4 +85,4 @@ def read_layers() -> Layers:
         Bond(name, announcements, frozenset({name, *above.get(index, ())}))
         for index, (name, announcements) in bonds.items()
     ]
-    return Layers(frozenset(ports), tuple(made), frozenset(speechless))
+    return Layers(frozenset(ports), tuple(made), frozenset(speechless), frozenset(bridges))

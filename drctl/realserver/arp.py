@@ -85,7 +85,7 @@ def unheard(kernel: Kernel, own: str, interface: str, askers: Iterable[str] = ()
     for asker in (ANYBODY, *askers):
         if rule := _dropping(kernel, INPUT, Packet(asker, own, interface)):
             return rule
-        last = _decision(kernel.arp_chains, OUTPUT, Packet(own, asker, interface, REPLY))
+        last = _decision(kernel, OUTPUT, Packet(own, asker, interface, REPLY))
         if last is not None and (last.verdict == DROP or last.mangled not in {"", own}):
             return last.text
     return ""
@@ -108,7 +108,7 @@ def asking(kernel: Kernel, vip: str, interface: str) -> Outcome:
         return Outcome(True, f"arp_announce is {announce}")
     if announce == _IN_SUBNET and not _is_in_subnet(kernel, vip, interface):
         return Outcome(True, f"arp_announce is {announce}, and no network of {interface} has it")
-    rule = _decision(kernel.arp_chains, OUTPUT, Packet(vip, ANYBODY, interface))
+    rule = _decision(kernel, OUTPUT, Packet(vip, ANYBODY, interface))
     if rule is not None and (rule.verdict == DROP or (rule.mangled and rule.mangled != vip)):
         if rule.mangled and not any(one.address == rule.mangled for one in kernel.present):
             return Outcome(
@@ -144,15 +144,15 @@ def proxying(kernel: Kernel, vip: str, interface: str) -> str:
 
 def _dropping(kernel: Kernel, hook: str, packet: Packet) -> str:
     """The rule that drops such a packet, "" for none."""
-    last = _decision(kernel.arp_chains, hook, packet)
+    last = _decision(kernel, hook, packet)
     return last.text if last is not None and last.verdict == DROP else ""
 
 
-def _decision(chains: tuple[Chain, ...], hook: str, packet: Packet) -> Rule | None:
+def _decision(kernel: Kernel, hook: str, packet: Packet) -> Rule | None:
     """The rule that decides: one that drops in any chain, or else one that writes the source."""
     course = _Course(packet)
-    for chain in chains:
-        if chain.hook == hook and chain.sees(packet.interface):
+    for chain in kernel.arp_chains:
+        if chain.hook == hook and chain.sees(packet.interface, kernel.layers.bridges):
             last = course.end(chain, chain.rules)
             if last is not None and last.verdict == DROP:
                 return last

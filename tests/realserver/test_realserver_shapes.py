@@ -13,6 +13,7 @@ from drctl.adapters.arp_rules import read_arp_chains
 from drctl.adapters.filter_chain import Packet
 from drctl.adapters.filter_rules import read_filter_chains
 from drctl.adapters.host_step import Step, do, goal, look
+from drctl.adapters.layers import Layers
 from drctl.adapters.nat_rules import deciding, read_redirections
 from drctl.realserver.arp import answering, asking, mute, unheard, voiceless
 from drctl.realserver.value import Kernel
@@ -78,6 +79,8 @@ LOUD_NFT = (
     incoming(f'iifname {{ "eth1", "eth7" }} arp daddr ip {BOTH} drop'),
     incoming(f'iifname "br*" arp daddr ip {BOTH} drop'),
     incoming(f"arp daddr ip {BOTH} drop", "flags dormant"),
+    incoming(f"arp daddr ip {BOTH} limit rate 9/second drop"),
+    incoming(f"arp daddr ip {BOTH} counter"),
 )
 
 
@@ -174,6 +177,29 @@ def at_device(rules: str, hook: str = "ingress", card: str = "eth0") -> str:
 def test_rules_at_a_device_are_followed(host: Host, text: str, expected: tuple[bool, bool]) -> None:
     host.run("nft", "-f", "-", stdin=text)
     kernel = with_rules(host)
+    found = unheard(kernel, OWN, "eth0"), voiceless(kernel, OWN, "eth0")
+    assert tuple(map(bool, found)) == expected
+
+
+@pytest.mark.parametrize(
+    ("hook", "rules", "expected"),
+    [
+        ("input", f"arp daddr ip {OWN} drop", (True, True)),
+        ("prerouting", "ether type arp drop", (True, True)),
+        ("output", f"arp operation reply arp saddr ip {OWN} drop", (True, False)),
+        ("input", f'iifname "port" arp daddr ip {OWN} drop', (False, False)),
+        ("input", f"ip daddr {OWN} drop", (False, False)),
+        ("forward", "ether type arp drop", (False, False)),
+    ],
+)
+def test_rules_of_a_bridge_are_followed(
+    host: Host, hook: str, rules: str, expected: tuple[bool, bool]
+) -> None:
+    place = f"type filter hook {hook} priority 0"
+    host.run("nft", "-f", "-", stdin=f"table bridge t {{\nchain c {{\n{place}\n{rules}\n}}\n}}\n")
+    kernel = with_rules(host)
+    assert unheard(kernel, OWN, "eth0") == "", "it is no bridge"
+    kernel = replace(kernel, layers=Layers(bridges=frozenset({"eth0"})))
     found = unheard(kernel, OWN, "eth0"), voiceless(kernel, OWN, "eth0")
     assert tuple(map(bool, found)) == expected
 

@@ -156,6 +156,8 @@ def _listener(address: str, device: str, *, is_v6_only: bool) -> socket.socket:
 def _machine(place: Segment, stack: ExitStack, name: str, *addresses: str) -> Host:
     """A host whose port at the switch is gone for certain when the stack is closed."""
     made = Segment(place.switch, stack).host(name, *addresses)
+    # all namespaces of a machine share one limit of what is refused by ICMP in a second
+    made.run("sysctl", "-qw", "net.ipv4.icmp_ratemask=0")
     stack.callback(place.switch.ip, "link", "del", name)
     return made
 

@@ -25,6 +25,7 @@ from drctl.lab.guest.events import parse
 
 _KEPT_LINES = 60
 _END_LIMIT_S = 20
+_LOOK_AGAIN_S = 0.02
 
 
 class GuestLostError(DrctlError):
@@ -150,7 +151,22 @@ def _next_line(lines: queue.Queue[str | None], limit_s: float, console: Console)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End every process of the guest's session."""
+    """End every process of the guest's session, and see them gone: User-mode Linux has one for each
+    of the guest's own."""
     with contextlib.suppress(ProcessLookupError):  # all have ended by themselves
         os.killpg(process.pid, signal.SIGKILL)
     process.wait(_END_LIMIT_S)
+    limit_s = time.monotonic() + _END_LIMIT_S
+    while _is_any_left(process.pid) and time.monotonic() < limit_s:
+        time.sleep(_LOOK_AGAIN_S)
+
+
+def _is_any_left(group: int) -> bool:
+    """Whether a process of the group runs; one that only waits to be asked for its end does not."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):  # it has ended
+                state, _, of = (entry / "stat").read_text().rpartition(")")[2].split()[:3]
+                if int(of) == group and state not in "ZX":
+                    return True
+    return False

@@ -20,6 +20,9 @@ from drctl.lab.pair.host import Host, run
 DRCTL = (sys.executable, "-P", "-m", "drctl")
 GUARD = "drctl-guard"
 """What the guard calls itself."""
+PATIENCE_S = 120.0
+"""For a director to start: an emulated machine that is busy needs half a minute for its programs
+alone."""
 _END_LIMIT_S = 15.0
 _SCRIPT = """\
 vrrp_script alive {
@@ -201,7 +204,7 @@ def _kill(pids: Iterable[int]) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
-def start_all(directors: Iterable[Director], patience_s: float = 30.0) -> None:
+def start_all(directors: Iterable[Director], patience_s: float = PATIENCE_S) -> None:
     """Start one after the other, so that the first holds the VIPs; all hear each other then."""
     everybody = list(directors)
     for number, each in enumerate(everybody):
@@ -215,7 +218,7 @@ def start_all(directors: Iterable[Director], patience_s: float = 30.0) -> None:
                 raise DrctlError(f"{each.name} does not hear its peer\n{each.log()}")
 
 
-def await_role(director: Director, wanted: str, patience_s: float = 30.0) -> None:
+def await_role(director: Director, wanted: str, patience_s: float = PATIENCE_S) -> None:
     """Until it says that this is its role in every group. Raises DrctlError when it does not."""
     limit_s = time.monotonic() + patience_s
     while True:

@@ -20,6 +20,8 @@ from drctl.lab.door.frames import MOST_BYTES, Frames, Kind, Start, send, send_to
 from drctl.lab.door.server import serve
 
 LIMIT_S = 20.0
+ENDED_BY_SIGNALS = ("env", "--default-signal=HUP,INT")
+"""Whoever runs the tests may ignore them, and so would what they start."""
 
 
 class Caller:
@@ -126,7 +128,8 @@ def test_terminal_has_the_callers_size_and_follows_it() -> None:
 
 
 def test_interrupt_typed_at_the_terminal_is_the_commands() -> None:
-    with calling("sh", "-c", "echo on; exec sleep 60", size=(24, 80)) as caller:
+    words = (*ENDED_BY_SIGNALS, "sh", "-c", "echo on; exec sleep 60")
+    with calling(*words, size=(24, 80)) as caller:
         caller.until(b"on")
         send(caller.connection, Kind.INPUT, b"\x03")
         assert caller.ended()[0] == 128 + signal.SIGINT
@@ -138,7 +141,7 @@ def test_command_is_hung_up_on_when_its_caller_is_gone(
     size: tuple[int, int] | None, unread: int
 ) -> None:
     program = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
-    with calling(sys.executable, "-c", program, size=size) as caller:
+    with calling(*ENDED_BY_SIGNALS, sys.executable, "-c", program, size=size) as caller:
         caller.until(b"\n")
         pid = int(caller.said[Kind.OUTPUT])
         caller.connection.setblocking(False)

@@ -36,6 +36,9 @@ _GONE: Final = select.POLLHUP | select.POLLERR | select.POLLNVAL
 
 def main() -> None:
     """Serve, a thread for each command."""
+    for number in (signal.SIGHUP, signal.SIGINT):
+        # what is ignored here, commands would ignore too
+        signal.signal(number, signal.SIG_DFL)
     with socket.create_server((INSIDE, PORT)) as door:
         emit("booted", kernel=os.uname().release)
         while True:

@@ -140,12 +140,12 @@ def run_up(options: argparse.Namespace) -> int:
     from drctl.lab.method import HERE
     from drctl.lab.setup import show
     from drctl.lab.setup.design import Source
-    from drctl.lab.setup.site import bring_up, known_lab
+    from drctl.lab.setup.site import bring_up
     from drctl.lab.setup.watch import is_healthy
 
     source = Source(configuration_path(options.path), options.dialect, options.method)
-    known = known_lab(options.name)
-    kernel = options.kernel or (known and known.kernel) or HERE
+    known = in_guest(options.name)
+    kernel = options.kernel or (known.kernel if known else HERE)
     if kernel != HERE:
         from drctl.cli import _lab_guest
 

@@ -24,6 +24,7 @@ from lab_run import need_uml
 from lab_setup_case import FULL, LIMIT_S, Lab, verdicts
 
 from drctl.cli.main import main
+from drctl.lab.door import site
 from drctl.lab.setup import process
 from tools import need
 
@@ -111,7 +112,10 @@ def test_guest_that_was_lost_is_told_and_booted_again(there: Lab) -> None:
     assert pids
     process.send(pids, signal.SIGKILL)
     done = there.run("shell", "web1", "true")
-    assert (done.returncode, "`drctl lab up` boots it again" in done.stderr) == (2, True)
+    assert (
+        done.returncode,
+        f"`drctl lab up --name {there.name}` boots it again" in done.stderr,
+    ) == (2, True)
     told = there.told("up")
     assert told["is_balancing"], told["notes"]
 
@@ -135,6 +139,20 @@ def test_up_that_is_killed_while_its_guest_boots_leaves_what_down_takes_away(
     made = Lab(variables={"TMPDIR": str(tmp_path)})
     kill_while_booting(made.command("up", "--kernel", "uml", "-v"), made.name, tmp_path)
     assert process.processes(made.name)
+    made.go()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_guest_whose_keeper_was_killed_is_taken_away_with_its_files(tmp_path: Path) -> None:
+    need_uml()
+    made = Lab(variables={"TMPDIR": str(tmp_path)})
+    kill_while_booting(made.command("up", "--kernel", "uml", "-v"), made.name, tmp_path)
+    keeper = site.find(made.name)
+    assert keeper is not None
+    os.kill(keeper.keeper, signal.SIGKILL)
+    while site.find(made.name) is not None:
+        time.sleep(0.02)
+    assert process.processes(made.name), "the guest went with its keeper"
     made.go()
     assert list(tmp_path.iterdir()) == []
 

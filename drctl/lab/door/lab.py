@@ -28,7 +28,7 @@ def bring_up(design: Design, kernel: str, tell: Tell, *, is_json: bool) -> tuple
     ended = guest.drctl(up_words(design, is_json=is_json), tell)
     if ended.code not in {0, 1}:
         own = option(design.name)
-        hint = f"the guest stays: `drctl lab up` tries again, `drctl lab down{own}` ends it"
+        hint = f"the guest stays: `drctl lab up{own}` tries again, `drctl lab down{own}` ends it"
         raise DrctlError(f"{refusal(ended)}\n{hint}")
     return guest, ended
 
@@ -83,7 +83,7 @@ def guest_of(known: state.State) -> Guest:
     if guest is None:
         raise DrctlError(
             f"the guest of lab {known.name} has ended ({known.folder / _LOG} has its last words): "
-            f"`drctl lab up` boots it again"
+            f"`drctl lab up{option(known.name)}` boots it again"
         )
     return guest
 

@@ -148,13 +148,14 @@ def _is_keeper(pid: int) -> bool:
 def end(lab: str) -> int:
     """End the lab's guest, the keeper first, which clears up; how many processes there were. Raises
     DrctlError when one does not end."""
-    found = set(process.of_part(lab, KEEPER))
-    process.send((pid for pid in found if _is_keeper(pid)), SIGTERM)
+    own = set(process.of_part(lab, KEEPER))
+    keepers = [pid for pid in own if _is_keeper(pid)]
+    process.send(keepers, SIGTERM)
     limit_s = time.monotonic() + _END_LIMIT_S
-    while (left := process.of_part(lab, KEEPER)) and time.monotonic() < limit_s:
-        found |= set(left)
+    while any(map(_is_keeper, keepers)) and time.monotonic() < limit_s:
         time.sleep(process.LOOK_AGAIN_S)
-    count = len(found - set(left)) + process.end_all(lab, ())
+    gone = own - set(process.of_part(lab, KEEPER))
+    count = len(gone) + process.end_all(lab, ())
     # a keeper that was killed has left its own
     clear_left(FOLDERS)
     return count
